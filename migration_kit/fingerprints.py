@@ -1,0 +1,64 @@
+"""Hashes that mean the same on every machine: of values, of sequences of hashes, of byte streams.
+
+Pure. What goes into a fingerprint is the caller's decision.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import PurePath
+from uuid import UUID
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return {"$date": value.isoformat()}
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {"$bytes": bytes(value).hex()}
+    if isinstance(value, set | frozenset):
+        return sorted((canonical_json(member) for member in value))
+    if isinstance(value, Mapping):
+        return dict(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Decimal | UUID | PurePath):
+        return {f"${type(value).__name__}": str(value)}
+    # BSON's own types print themselves unambiguously (ObjectId('...'), Int64(3)).
+    return {f"${type(value).__name__}": repr(value)}
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no white space; dates, bytes and other kinds carry their type's name.
+
+    Raises:
+        ValueError: the value holds NaN or an infinity, which JSON cannot say.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+    )
+
+
+def fingerprint(value: object) -> str:
+    """SHA-256 (64 hex digits) of the value's canonical JSON."""
+    # A lone surrogate is legal in JSON text and in a hostile document; it must have a hash, not an error.
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def combine(fingerprints: Iterable[str]) -> str:
+    """SHA-256 of a sequence of fingerprints, in their order; memory does not grow with their number."""
+    digest = hashlib.sha256()
+    for one in fingerprints:
+        digest.update(one.encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def sha256_stream(chunks: Iterable[bytes]) -> str:
+    """SHA-256 (64 hex digits) of bytes that arrive in chunks."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,60 @@
+"""Connections to MongoDB, and which of its errors pass by themselves.
+
+Queries belong to the stores that ask them.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import AutoReconnect, ConfigurationError, InvalidURI, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.errors import ServerSelectionTimeoutError as NoServer
+
+from migration_kit.failures import PermanentError, TransientError
+from migration_kit.redaction import redact
+
+SERVER_SELECTION_SECONDS = 10
+
+
+@contextmanager
+def connect(uri: str) -> Iterator[MongoClient[Mapping[str, Any]]]:
+    """A client whose server has answered, closed at the end.
+
+    Raises:
+        TransientError: no server answers.
+        PermanentError: the address is not one of MongoDB's, or the server refuses the credentials.
+    """
+    server = redact(uri)
+    try:
+        client: MongoClient[Mapping[str, Any]] = MongoClient(
+            uri, serverSelectionTimeoutMS=SERVER_SELECTION_SECONDS * 1000, tz_aware=True, appname="migration"
+        )
+        client.admin.command("ping")
+    except (InvalidURI, ConfigurationError, OperationFailure, ValueError) as wrong:
+        raise PermanentError(
+            f"MongoDB cannot be used: {redact(str(wrong))}",
+            item=server,
+            remedy="Correct the variable that holds this address",
+        ) from wrong
+    except PyMongoError as down:
+        raise TransientError(
+            "MongoDB does not answer",
+            item=server,
+            remedy="Start the server, or correct the variable that holds this address",
+        ) from down
+    with client:
+        yield client
+
+
+@contextmanager
+def transient_errors(what: str) -> Iterator[None]:
+    """Turn MongoDB's passing errors into ``TransientError``; others go through as they are."""
+    try:
+        yield
+    except (AutoReconnect, NetworkTimeout, NoServer) as passing:
+        raise TransientError(redact(str(passing)), item=what) from passing
+    except OperationFailure as failed:
+        if failed.has_error_label("TransientTransactionError") or failed.has_error_label("RetryableWriteError"):
+            raise TransientError(redact(str(failed)), item=what) from failed
+        raise
