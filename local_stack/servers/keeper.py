@@ -1,0 +1,129 @@
+"""The small process that stands between this program and a server, so that no server outlives the program.
+
+Run as a script (`python -I -S keeper.py OPTIONS -- COMMAND...`), standard library only. It starts the command and
+stops it when its own standard input closes or its parent is gone: both happen however the parent dies, by SIGKILL
+too. The kernel stops the command if the keeper itself is killed (PR_SET_PDEATHSIG). A parent cannot set that signal
+on the server directly: it fires when the *thread* that started the child ends, and servers are started from a pool.
+
+It holds a lock on the server's folder as long as the server runs, so that two programs cannot run a server on the same
+data, and a new start waits for the end of the one before.
+On standard output it reports one line, `pid N` or `error TEXT`; the command's own output goes to the log file.
+"""
+
+import argparse
+import ctypes
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+_PR_SET_PDEATHSIG = 1
+_CHECK_PARENT_EVERY_SECONDS = 1.0
+_WAIT_FOR_LOCK_SECONDS = 15.0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--log", required=True)
+    parser.add_argument("--stop-signal", type=int, required=True)
+    parser.add_argument("--grace-seconds", type=float, required=True)
+    parser.add_argument("--uid", type=int)
+    parser.add_argument("--gid", type=int)
+    parser.add_argument("command", nargs="+")
+    return parser.parse_args()
+
+
+def _lock(path: str) -> int:
+    """Take the lock file; raises OSError if somebody else still holds it after a while."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + _WAIT_FOR_LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise OSError(f"another program runs a server on {os.path.dirname(path)}") from None
+            time.sleep(0.1)
+
+
+def _die_with_the_keeper(stop_signal: int) -> Callable[[], None]:
+    """What the child does before it becomes the server; runs after the change of user, which would undo it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    keeper = os.getpid()
+
+    def prepare() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, stop_signal, 0, 0, 0)
+        if os.getppid() != keeper:  # the keeper died before the line above could take effect
+            os._exit(1)
+
+    return prepare
+
+
+def _start(arguments: argparse.Namespace) -> "subprocess.Popen[bytes]":
+    if os.path.exists(arguments.log):
+        os.replace(arguments.log, arguments.log + ".previous")
+    with open(arguments.log, "wb") as log:
+        return subprocess.Popen(
+            arguments.command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            user=arguments.uid,
+            group=arguments.gid,
+            extra_groups=None if arguments.uid is None else [],
+            preexec_fn=_die_with_the_keeper(arguments.stop_signal),
+        )
+
+
+def _wait_for_the_end(child: "subprocess.Popen[bytes]", parent: int, wakeups: int, stops: list[int]) -> None:
+    """Return when the child has ended, standard input is closed, a signal asks for the end, or the parent is gone."""
+    while child.poll() is None and not stops and os.getppid() == parent:
+        readable, _, _ = select.select([sys.stdin.fileno(), wakeups], [], [], _CHECK_PARENT_EVERY_SECONDS)
+        if wakeups in readable:
+            os.read(wakeups, 4096)
+        if sys.stdin.fileno() in readable and not os.read(sys.stdin.fileno(), 4096):
+            return
+
+
+def _stop(child: "subprocess.Popen[bytes]", stop_signal: int, grace_seconds: float) -> None:
+    if child.poll() is not None:
+        return
+    child.send_signal(stop_signal)
+    try:
+        child.wait(grace_seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def main() -> int:
+    """Keep one server; returns its exit code (negative: the signal that ended it)."""
+    arguments = _arguments()
+    stops: list[int] = []
+    wakeups, wakeup_writer = os.pipe()
+    os.set_blocking(wakeup_writer, False)
+    signal.set_wakeup_fd(wakeup_writer)
+    signal.signal(signal.SIGTERM, lambda number, _frame: stops.append(number))
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
+    try:
+        _lock(arguments.log + ".lock")
+        child = _start(arguments)
+    except (OSError, subprocess.SubprocessError) as problem:
+        print(f"error {problem}", flush=True)
+        return 1
+    print(f"pid {child.pid}", flush=True)
+    _wait_for_the_end(child, arguments.parent, wakeups, stops)
+    _stop(child, arguments.stop_signal, arguments.grace_seconds)
+    return child.returncode or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The local stack: its servers started side by side, its data folder, and the environment that describes it.
+
+Here belongs the life of the stack. One server's command line belongs in `local_stack.servers`, which variable stands
+for which server in `local_stack.variables`, checks of servers that somebody else runs in `local_stack.given`, what
+the servers are filled with in `local_stack.sources`.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from local_stack.servers import Server, ServerFailed, mongo, postgres, s3, storage
+from local_stack.servers.secrets import local_credentials
+from local_stack.variables import BACKUP_BUCKET, DATABASES, given_variables, parts_to_start, stack_environment
+
+PROJECT = Path(__file__).resolve().parents[1]
+# Stable addresses from one start to the next, as long as nobody else has taken them.
+PREFERRED_PORTS = {"postgres": 55432, "mongo": 57017, "s3": 58333, "storage": 54321}
+
+
+class Servers:
+    """The servers of one data folder, started when first asked for; `stop` ends all of them."""
+
+    def __init__(
+        self, data_dir: Path, *, durable: bool = True, preferred_ports: Mapping[str, int] | None = None
+    ):
+        """`durable=False` lets PostgreSQL leave out fsync; without preferred ports any free ones are taken."""
+        self.data_dir = data_dir
+        self._durable = durable
+        self._ports = preferred_ports or {}
+        self._running: dict[str, Server] = {}
+        self._lock = Lock()
+
+    @property
+    def running(self) -> Mapping[str, Server]:
+        """The servers started so far, by name."""
+        return dict(self._running)
+
+    def start(self, names: Iterable[str]) -> None:
+        """Start these servers side by side, those that run already excepted; if one fails, none of them is left."""
+        missing = [name for name in names if name not in self._running]
+        if not missing:
+            return
+        data_dir_for(self.data_dir)
+        starters = self._starters(local_credentials(self.data_dir))
+        try:
+            with ThreadPoolExecutor(len(missing)) as pool:
+                futures = {name: pool.submit(self._start, name, starters[name]) for name in missing}
+            for future in futures.values():
+                future.result()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __getitem__(self, name: str) -> Server:
+        """That server, started now if it does not run yet."""
+        self.start([name])
+        return self._running[name]
+
+    def stop(self) -> None:
+        """End every server that was started here and wait until all are gone."""
+        with self._lock:
+            servers, self._running = list(self._running.values()), {}
+        if servers:
+            with ThreadPoolExecutor(len(servers)) as pool:
+                list(pool.map(Server.stop, servers))
+
+    def _start(self, name: str, starter: Callable[[], Server]) -> None:
+        server = starter()
+        with self._lock:
+            self._running[name] = server
+
+    def _starters(self, secrets: Mapping[str, str]) -> dict[str, Callable[[], Server]]:
+        where, ports = self.data_dir, self._ports
+        return {
+            "postgres": lambda: postgres.start(
+                where,
+                password=secrets["postgres_password"],
+                preferred_port=ports.get("postgres"),
+                durable=self._durable,
+            ),
+            "mongo": lambda: mongo.start(where, preferred_port=ports.get("mongo")),
+            "s3": lambda: s3.start(
+                where,
+                access_key=secrets["s3_access_key"],
+                secret_key=secrets["s3_secret_key"],
+                buckets=[BACKUP_BUCKET],
+                preferred_port=ports.get("s3"),
+            ),
+            "storage": lambda: storage.start(
+                where, jwt_secret=secrets["storage_jwt_secret"], preferred_port=ports.get("storage")
+            ),
+        }
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack: the environment that describes it, and the servers that were started for it."""
+
+    data_dir: Path
+    environment: dict[str, str]
+    servers: Mapping[str, Server]
+
+    def dead_server(self) -> ServerFailed | None:
+        """The failure of the first server that has died since the start, if one has."""
+        return next((server.process.failure() for server in self.servers.values() if not server.alive), None)
+
+
+@contextmanager
+def running_stack(
+    data_dir: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    durable: bool = True,
+    preferred_ports: Mapping[str, int] | None = None,
+) -> Iterator[Stack]:
+    """Run the stack while the block runs; its data stay for the next time.
+
+    `environment` (default: this program's own) replaces parts: a server whose variables are all given is not started,
+    and a given variable is never changed. Raises ServerFailed with one line: the server and the tail of its log, or
+    the variable whose server cannot be used.
+    """
+    from local_stack.given import check_given_servers
+
+    given = given_variables(os.environ if environment is None else environment)
+    check_given_servers(given)
+    servers = Servers(data_dir or default_data_dir(), durable=durable, preferred_ports=preferred_ports)
+    try:
+        servers.start(parts_to_start(given))
+        if "postgres" in servers.running:
+            postgres.ensure_databases(servers["postgres"], DATABASES.values())
+        environment = stack_environment(servers.running, given, data_dir=servers.data_dir, project=PROJECT)
+        yield Stack(servers.data_dir, environment, servers.running)
+    finally:
+        servers.stop()
+
+
+def default_data_dir() -> Path:
+    """`.local/stack` in the project if PostgreSQL's user can reach it, else a folder of this checkout in /var/tmp."""
+    user = postgres.system_user()
+    if postgres.can_reach(PROJECT, user):
+        return PROJECT / ".local" / "stack"
+    checkout = hashlib.sha256(str(PROJECT).encode()).hexdigest()[:12]
+    return Path("/var/tmp") / f"migration-stack-{checkout}"
+
+
+def data_dir_for(data_dir: Path) -> Path:
+    """Make the data folder, open for PostgreSQL's user to pass through."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.chmod(0o755)
+    return data_dir
+
+
+def remove_data(data_dir: Path) -> None:
+    """Remove a stack's data; a folder that holds no stack is refused."""
+    if not data_dir.exists():
+        return
+    if not (data_dir / "credentials.json").exists():
+        raise ServerFailed(f"{data_dir} holds no local stack; it is left as it is")
+    shutil.rmtree(data_dir)

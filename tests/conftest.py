@@ -1,0 +1,135 @@
+"""Fixtures every test may use: real servers, started when first asked for, and fresh places in them.
+
+A run that asks for none of them starts no server. What only one package's tests need belongs beside those tests.
+"""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from local_stack.servers import postgres
+from local_stack.stack import Servers, Stack
+from local_stack.variables import DATABASES, stack_environment
+
+
+@dataclass(frozen=True)
+class MongoPlace:
+    """A replica set and two database names that nobody else uses."""
+
+    uri: str
+    staging: str
+    development: str
+
+
+@dataclass(frozen=True)
+class S3Place:
+    """An S3 store, the credentials it verifies, and an empty bucket of one's own."""
+
+    endpoint_url: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    region: str
+    bucket: str
+
+
+@dataclass(frozen=True)
+class StorageProject:
+    """A Supabase project of one's own: `url` is what SUPABASE_URL holds; no bucket exists yet."""
+
+    url: str
+    service_role_key: str = field(repr=False)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """The servers of this test session; `servers["mongo"]` starts one that does not run yet."""
+    # Not pytest's own temporary folder: PostgreSQL's user may not enter it when the tests run as root.
+    data_dir = Path(tempfile.mkdtemp(prefix="stack-of-tests-"))
+    servers = Servers(data_dir, durable=False)
+    try:
+        yield servers
+    finally:
+        servers.stop()
+        shutil.rmtree(data_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """The whole stack on free ports, as `python -m local_stack up` runs it, its reports in a temporary folder."""
+    servers.start(["postgres", "mongo", "s3", "storage"])
+    postgres.ensure_databases(servers["postgres"], DATABASES.values())
+    project = tmp_path_factory.mktemp("project")
+    environment = stack_environment(servers.running, {}, data_dir=servers.data_dir, project=project)
+    return Stack(servers.data_dir, environment, servers.running)
+
+
+@pytest.fixture
+def postgres_url(servers: Servers) -> Iterator[str]:
+    """A plain `postgresql://` url of a fresh, empty database, dropped after the test."""
+    import psycopg
+    from psycopg import sql
+
+    server = servers["postgres"]
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        yield postgres.database_url(server, name)
+        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def mongo(servers: Servers) -> Iterator[MongoPlace]:
+    """A replica set with two fresh database names, dropped after the test."""
+    from pymongo import MongoClient
+
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    place = MongoPlace(servers["mongo"].url, f"{name}-staging", f"{name}-dev")
+    yield place
+    with MongoClient[dict[str, object]](place.uri) as client:
+        client.drop_database(place.staging)
+        client.drop_database(place.development)
+
+
+@pytest.fixture
+def s3(servers: Servers) -> Iterator[S3Place]:
+    """An S3 store with a fresh, empty bucket, removed with its objects after the test."""
+    import boto3
+
+    server = servers["s3"]
+    place = S3Place(endpoint_url=server.url, bucket=f"test-{uuid.uuid4().hex[:20]}", **server.credentials)
+    bucket = boto3.resource(
+        "s3",
+        endpoint_url=place.endpoint_url,
+        aws_access_key_id=place.access_key,
+        aws_secret_access_key=place.secret_key,
+        region_name=place.region,
+    ).Bucket(place.bucket)
+    bucket.create()
+    yield place
+    bucket.objects.delete()
+    bucket.delete()
+
+
+@pytest.fixture
+def storage(servers: Servers) -> Iterator[StorageProject]:
+    """A fresh project of the Supabase Storage stand-in, without buckets; removed after the test."""
+    import httpx
+
+    server = servers["storage"]
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    yield StorageProject(f"{server.url}/projects/{name}", server.credentials["service_role_key"])
+    httpx.delete(f"{server.url}/control/projects/{name}").raise_for_status()
+
+
+@pytest.fixture
+def reports_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary folder that REPORTS_PATH names during the test."""
+    path = tmp_path / "reports"
+    path.mkdir()
+    monkeypatch.setenv("REPORTS_PATH", str(path))
+    return path
