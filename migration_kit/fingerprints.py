@@ -14,20 +14,23 @@ from uuid import UUID
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, datetime | date):
-        return {"$date": value.isoformat()}
-    if isinstance(value, bytes | bytearray | memoryview):
-        return {"$bytes": bytes(value).hex()}
-    if isinstance(value, set | frozenset):
-        return sorted((canonical_json(member) for member in value))
-    if isinstance(value, Mapping):
-        return dict(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, Decimal | UUID | PurePath):
-        return {f"${type(value).__name__}": str(value)}
-    # BSON's own types print themselves unambiguously (ObjectId('...'), Int64(3)).
-    return {f"${type(value).__name__}": repr(value)}
+    match value:
+        case datetime() | date():
+            plain: object = {"$date": value.isoformat()}
+        case bytes() | bytearray() | memoryview():
+            plain = {"$bytes": bytes(value).hex()}
+        case set() | frozenset():
+            plain = sorted(canonical_json(member) for member in value)
+        case Mapping():
+            plain = dict(value)
+        case Decimal() | UUID() | PurePath():
+            plain = {f"${type(value).__name__}": str(value)}
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            plain = asdict(value)
+        case _:
+            # BSON's own types print themselves unambiguously (ObjectId('...'), Int64(3)).
+            plain = {f"${type(value).__name__}": repr(value)}
+    return plain
 
 
 def canonical_json(value: object) -> str:

@@ -30,9 +30,7 @@ class Verdict:
     at: datetime
 
     @classmethod
-    def now(
-        cls, stage: str, partition: str, candidate: str, status: VerdictStatus, run_id: str
-    ) -> "Verdict":
+    def now(cls, stage: str, partition: str, candidate: str, status: VerdictStatus, run_id: str) -> "Verdict":
         """A verdict given at this moment (UTC)."""
         return cls(stage, partition, candidate, status, run_id, datetime.now(UTC))
 

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import AutoReconnect, ConfigurationError, InvalidURI, NetworkTimeout, OperationFailure, PyMongoError
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    InvalidURI,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+)
 from pymongo.errors import ServerSelectionTimeoutError as NoServer
 
 from migration_kit.failures import PermanentError, TransientError
@@ -55,6 +62,8 @@ def transient_errors(what: str) -> Iterator[None]:
     except (AutoReconnect, NetworkTimeout, NoServer) as passing:
         raise TransientError(redact(str(passing)), item=what) from passing
     except OperationFailure as failed:
-        if failed.has_error_label("TransientTransactionError") or failed.has_error_label("RetryableWriteError"):
+        if failed.has_error_label("TransientTransactionError") or failed.has_error_label(
+            "RetryableWriteError"
+        ):
             raise TransientError(redact(str(failed)), item=what) from failed
         raise

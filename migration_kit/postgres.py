@@ -35,9 +35,7 @@ def connect(conninfo: str, *, autocommit: bool = False) -> psycopg.Connection[An
         PermanentError: it answers, and refuses the user, the password or the database.
     """
     try:
-        return psycopg.connect(
-            conninfo, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_SECONDS
-        )
+        return psycopg.connect(conninfo, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_SECONDS)
     except psycopg.OperationalError as refused:
         told = redact(" ".join(str(refused).split()))
         server = redact(conninfo)

@@ -34,7 +34,7 @@ def track(
         items,
         total=total,
         desc=what,
-        file=_LogLines(log),  # type: ignore[arg-type]  # tqdm needs write and flush alone
+        file=_LogLines(log),
         mininterval=every_seconds,
         maxinterval=every_seconds,
         bar_format="{desc}: {n_fmt} of {total_fmt} ({percentage:.0f}%), {rate_fmt}, {remaining} left",

@@ -8,7 +8,9 @@ import re
 
 MASK = "***"
 _CREDENTIALS_IN_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s@]+@", re.IGNORECASE)
-_BEARER = re.compile(r"(?P<kind>bearer|apikey|token)(?P<between>[\s:=\"']+)[A-Za-z0-9._~+/-]{12,}=*", re.IGNORECASE)
+_BEARER = re.compile(
+    r"(?P<kind>bearer|apikey|token)(?P<between>[\s:=\"']+)[A-Za-z0-9._~+/-]{12,}=*", re.IGNORECASE
+)
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")
 _EMAIL = re.compile(r"(?P<first>[A-Za-z0-9])[A-Za-z0-9._%+-]*@(?P<domain>[A-Za-z0-9.-]+\.[A-Za-z]{2,})")
 _SECRET_NAME = re.compile(r"(_KEY|_SECRET|_TOKEN|_TOKENS|_PASSWORD|_ACCESS_KEY_ID)$")

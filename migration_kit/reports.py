@@ -58,9 +58,7 @@ def write_summary(pipeline: str, summary: PipelineSummary) -> Path:
     return write_json(reports_path(pipeline) / SUMMARY_NAME, summary.to_dict())
 
 
-def markdown_table(
-    rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, limit: int = 50
-) -> str:
+def markdown_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, limit: int = 50) -> str:
     """A Markdown table of the first ``limit`` rows; cells cannot break out of the table."""
     head = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     body = [f"| {' | '.join(_cell(row.get(column)) for column in columns)} |" for row in islice(rows, limit)]

@@ -27,8 +27,8 @@ _BY = ("run_id", "batch_id")
 class MongoLedger:
     """A ``Ledger`` in the given database; the client belongs to the caller, who closes it."""
 
-    def __init__(self, database: Database[Mapping[str, Any]]) -> None:
-        own = database.with_options(codec_options=CodecOptions(tz_aware=True, tzinfo=UTC))
+    def __init__(self, database: Database[Any]) -> None:
+        own: Database[Any] = database.with_options(codec_options=CodecOptions(tz_aware=True, tzinfo=UTC))
         self._database = own
         self._outcomes = own["migration_ledger"]
         self._plans = own["migration_plans"]
@@ -104,7 +104,9 @@ class MongoLedger:
                 {"$ne": ["$batch_id", batch_id]},
             ]
         }
-        ended: Any = "$state" if batch_id is None else {"$cond": [earlier, str(State.ALREADY_PRESENT), "$state"]}
+        ended: Any = (
+            "$state" if batch_id is None else {"$cond": [earlier, str(State.ALREADY_PRESENT), "$state"]}
+        )
         rows = self._outcomes.aggregate(
             [
                 {"$match": {} if partition is None else {"partition": partition}},
@@ -138,7 +140,10 @@ class MongoLedger:
         def both(session: ClientSession) -> None:
             self._verdicts.insert_one(_verdict_row(verdict), session=session)
             self._publications.replace_one(
-                {"_id": f"{verdict.stage}/{verdict.partition}"}, _verdict_row(verdict), upsert=True, session=session
+                {"_id": f"{verdict.stage}/{verdict.partition}"},
+                _verdict_row(verdict),
+                upsert=True,
+                session=session,
             )
 
         with self._database.client.start_session() as session:
@@ -177,7 +182,7 @@ def _as_row(entry: Entry) -> dict[str, Any]:
 
 
 def _as_entry(row: Mapping[str, Any]) -> Entry:
-    said = {name: row.get(name) for name in _SAYS + _BY}
+    said: dict[str, Any] = {name: row.get(name) for name in _SAYS + _BY}
     return Entry(**(said | {"item": row["_id"], "state": State(row["state"])}))
 
 

@@ -95,9 +95,7 @@ class PostgresLedger:
             self._connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [self._schema])
             self._connection.execute(self._sql(script))
 
-    def record(
-        self, entries: Iterable[Entry], *, connection: psycopg.Connection[Any] | None = None
-    ) -> int:
+    def record(self, entries: Iterable[Entry], *, connection: psycopg.Connection[Any] | None = None) -> int:
         """Insert or update the entries; with ``connection`` inside its transaction, with what they tell of."""
         written = 0
         target = connection or self._connection

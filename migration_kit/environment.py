@@ -1,0 +1,181 @@
+"""The environment variables that configure the migrations, and the checks on their values.
+
+Each check names the variable and the remedy before anything is touched. Connecting to what a variable
+points at belongs to the stores.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from migration_kit.failures import PermanentError
+
+_PLACEHOLDER = re.compile(r"^<.*>$|\$\{|^(changeme|xxx+)$", re.IGNORECASE)
+_LITERAL_CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@:'\"${]+:[^\s@'\"${]+@", re.IGNORECASE)
+_PRODUCTION = re.compile(r"prod", re.IGNORECASE)
+_LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, never bound
+_DEFAULT_PORTS = {"mongodb": 27017, "postgresql": 5432, "postgres": 5432}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable: what it means, an example of its value, and whether it is optional."""
+
+    meaning: str
+    example: str
+    optional: bool = False
+
+
+VARIABLES: Mapping[str, Variable] = {
+    "DAGSTER_POSTGRES_URL": Variable(
+        "Dagster's own storage", "postgresql+psycopg2://dagster@localhost:5432/dagster"
+    ),
+    "REPORTS_PATH": Variable("folder for JSON and HTML reports", "./reports", optional=True),
+    "DASK_SCHEDULER_ADDRESS": Variable(
+        "Dask cluster for per-item work", "tcp://scheduler.example:8786", optional=True
+    ),
+    "S3_BACKUP_PATH": Variable("the media backup: s3://bucket/prefix or a folder", "s3://nabo-backup/media"),
+    "S3_ENDPOINT_URL": Variable(
+        "endpoint of an S3-compatible store; unset for AWS", "https://s3.example", optional=True
+    ),
+    "AWS_ACCESS_KEY_ID": Variable("key id for the backup", "AKIA...", optional=True),
+    "AWS_SECRET_ACCESS_KEY": Variable("its secret", "...", optional=True),
+    "AWS_REGION": Variable("region of the backup", "eu-north-1", optional=True),
+    "NABO_MAPPINGS_PATH": Variable("folder with the mapping files", "./mappings"),
+    "SUPABASE_URL": Variable("address of Supabase, without /storage/v1", "https://project.supabase.example"),
+    "SUPABASE_SERVICE_ROLE_KEY": Variable("Supabase's service-role key", "eyJ..."),
+    "NABO_DATABASE_URL": Variable("Supabase's PostgreSQL", "postgresql://postgres@localhost:5432/postgres"),
+    "REGISTRY_STAGING_URI": Variable("MongoDB of staging; read only", "mongodb://localhost:27017"),
+    "REGISTRY_STAGING_DB": Variable("database of staging", "nna-registry-service-staging"),
+    "REGISTRY_DEVELOPMENT_URI": Variable(
+        "MongoDB of development", "mongodb://localhost:27017/?replicaSet=rs0"
+    ),
+    "REGISTRY_DEVELOPMENT_DB": Variable("database of development", "nna-registry-service-dev"),
+    "REGISTRY_PROFILE": Variable(
+        "plan_000, plan_001, plan_002, default, or the path of a YAML profile", "default", optional=True
+    ),
+    "REGISTRY_TAXONOMY": Variable(
+        "path of a taxonomy JSON; unset for the registry's own collection", "./taxonomy.json", optional=True
+    ),
+    "REGISTRY_DECISIONS": Variable(
+        "CSV of recorded curator decisions, imported before the songs", "./decisions.csv", optional=True
+    ),
+    "ARTWORK_DATABASE_URL": Variable(
+        "PostgreSQL of the artworks", "postgresql://artwork@localhost:5432/artwork"
+    ),
+}
+"""Every variable that the migrations read; ``.env.example`` lists the same."""
+
+
+def required(name: str, value: str | None) -> str:
+    """The variable's value, which must be set and not be an example's placeholder.
+
+    Raises:
+        PermanentError: naming the variable and what to set it to.
+    """
+    known = VARIABLES[name]
+    remedy = f"Set {name} ({known.meaning}), for example {known.example}; .env.example lists all variables"
+    if not value or not value.strip():
+        raise PermanentError("the environment variable is not set", item=name, remedy=remedy)
+    if _PLACEHOLDER.search(value):
+        raise PermanentError("the environment variable still holds a placeholder", item=name, remedy=remedy)
+    if value != value.strip():
+        raise PermanentError(
+            "the environment variable has white space around its value", item=name, remedy=remedy
+        )
+    return value
+
+
+def required_url(name: str, value: str | None, *, schemes: tuple[str, ...]) -> str:
+    """As ``required``, and the value must be an address with one of the schemes and a host.
+
+    Raises:
+        PermanentError: naming the variable; the value itself may hold a password and is not repeated.
+    """
+    address = required(name, value)
+    try:
+        parts = urlsplit(address)
+        wrong = parts.scheme not in schemes or not parts.netloc
+    except ValueError:
+        wrong = True
+    if wrong:
+        raise PermanentError(
+            f"the value is not an address that begins with {' or '.join(f'{one}://' for one in schemes)}",
+            item=name,
+            remedy=f"Set it to something like {VARIABLES[name].example}",
+        )
+    return address
+
+
+def required_folder(name: str, value: str | None) -> Path:
+    """As ``required``, and the value must be a folder that exists.
+
+    Raises:
+        PermanentError: naming the variable and the folder.
+    """
+    folder = Path(required(name, value))
+    if not folder.is_dir():
+        raise PermanentError(
+            f"there is no folder {folder}", item=name, remedy=f"Set {name} to an existing folder"
+        )
+    return folder
+
+
+def _place(address: str, database: str) -> tuple[frozenset[str], str]:
+    parts = urlsplit(address)
+    default_port = _DEFAULT_PORTS.get(parts.scheme.split("+")[0], 0)
+    hosts = set()
+    for server in parts.netloc.rpartition("@")[2].lower().split(","):
+        host, _, port = server.rpartition(":") if server.rpartition(":")[2].isdigit() else (server, "", "")
+        bare = (host or server).strip("[]")
+        hosts.add(f"{'localhost' if bare in _LOOPBACK else bare}:{port or default_port}")
+    return frozenset(hosts), database
+
+
+def refuse_same_database(
+    source: tuple[str, str], target: tuple[str, str], *, variables: tuple[str, str]
+) -> None:
+    """Refuse a source ``(address, database)`` that shares a server and a database name with the target.
+
+    Raises:
+        PermanentError: naming both variables.
+    """
+    source_hosts, source_database = _place(*source)
+    target_hosts, target_database = _place(*target)
+    if source_hosts & target_hosts and source_database == target_database:
+        raise PermanentError(
+            f"source and target are the same database ({source_database})",
+            item=" and ".join(variables),
+            remedy="Point the target at another database: a migration onto its own source is refused",
+        )
+
+
+def refuse_production(name: str, value: str, *, confirmed: bool = False) -> None:
+    """Refuse a host or database whose name says production, unless someone confirmed it.
+
+    Raises:
+        PermanentError: naming the variable.
+    """
+    if _PRODUCTION.search(value) and not confirmed:
+        raise PermanentError(
+            "the name says production",
+            item=name,
+            remedy="Point it at staging or development; production needs an explicit confirmation",
+        )
+
+
+def refuse_literal_credentials(path: Path) -> None:
+    """Refuse a configuration file that holds a password in an address.
+
+    Raises:
+        PermanentError: naming file and line, never the password.
+    """
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if _LITERAL_CREDENTIALS.search(line):
+            raise PermanentError(
+                f"line {number} holds credentials in clear",
+                item=str(path),
+                remedy="Take them out, change that password, and pass the address by its environment variable",
+            )

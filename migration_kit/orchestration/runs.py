@@ -1,0 +1,25 @@
+"""What a run says of itself (its batch), what it takes from the environment, how its network work is retried."""
+
+import os
+
+import dagster as dg
+
+BACKFILL_TAG = "dagster/backfill"
+
+NETWORK_RETRY = dg.RetryPolicy(max_retries=3, delay=1, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
+"""For assets that talk to a network: transient errors alone, since permanent ones raise ``allow_retries=False``."""
+
+
+def batch_id(context: dg.AssetExecutionContext) -> str:
+    """What belongs together: the backfill's id, else the first run's of a chain of re-executions."""
+    run = context.run
+    return run.tags.get(BACKFILL_TAG) or run.root_run_id or run.run_id
+
+
+def environment_variable(name: str) -> str:
+    """A resource's field that reads the variable at run time; empty where it is unset.
+
+    Dagster answers an unset ``EnvVar`` with a configuration error of forty lines; an empty value reaches
+    ``migration_kit.environment.required``, which says in one line what to set.
+    """
+    return dg.EnvVar(name) if os.environ.get(name) else ""
