@@ -1,0 +1,160 @@
+"""References of composites: reading every form, resolving, and the rules of structure; no aggregation, no stores."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from asset_registry_pipeline.registry.addresses import is_hfn, is_mfa, parse_mfa
+from asset_registry_pipeline.registry.layers import BREAKDOWN_LAYERS, REFERABLE_LAYERS
+
+MINIMUM_COMPONENTS, MAXIMUM_COMPONENTS = 2, 10
+
+_SEPARATORS = re.compile(r"[:+,]")
+_BRACKETS = str.maketrans("", "", "[](){}<>\"'")
+_EXTENSION = re.compile(r"\.(?:png|jpe?g|webp|mp4|mov|mp3|wav|json)$", re.IGNORECASE)
+_OBJECT_KEYS = ("nnaAddress", "nna_address", "name", "_id", "id", "friendlyName")
+
+
+@dataclass(frozen=True, order=True)
+class Reference:
+    """What a composite says of one component: the keys to look it up by, best first, and its own words."""
+
+    keys: tuple[str, ...]
+    written: str
+
+    @property
+    def key(self) -> str:
+        """The best key: a letter MFA where one is known."""
+        return self.keys[0]
+
+    @property
+    def layer(self) -> str | None:
+        """The layer that the reference itself names, None for a bare `_id`."""
+        return next((key[0] for key in self.keys if is_mfa(key) or is_hfn(key) or key[1:2] == "."), None)
+
+
+@dataclass(frozen=True)
+class Component:
+    """An asset that a reference resolves to."""
+
+    item: str
+    layer: str
+    name: str
+    address: str
+
+
+class UnreadableReferenceError(ValueError):
+    """An entry of `components` that is no reference at all."""
+
+
+def read_name(name: str) -> tuple[str, tuple[Reference, ...]]:
+    """The HFN of a composite's name, and the references after its first `:`.
+
+    Strips brackets, blanks and a file extension; separators are `:`, `+` and `,`; empty parts are dropped.
+    """
+    own, _, rest = name.partition(":")
+    rest = _EXTENSION.sub("", rest.strip())
+    parts = (part.translate(_BRACKETS).strip() for part in _SEPARATORS.split(rest))
+    return _EXTENSION.sub("", own.strip()), tuple(_from_text(part) for part in parts if part)
+
+
+def read_components(entries: Iterable[Any]) -> tuple[Reference, ...]:
+    """The references of a `components` list: texts in any form, or objects; empty texts are dropped.
+
+    Raises:
+        UnreadableReferenceError: an entry is neither a text nor an object with one of the known keys.
+    """
+    references: list[Reference] = []
+    for entry in entries:
+        if isinstance(entry, str):
+            stripped = _EXTENSION.sub("", entry.strip())
+            parts = (part.translate(_BRACKETS).strip() for part in _SEPARATORS.split(stripped))
+            references.extend(_from_text(part) for part in parts if part)
+        elif isinstance(entry, Mapping):
+            references.append(_from_object(entry))
+        elif type(entry).__name__ == "ObjectId":
+            references.append(Reference((str(entry),), str(entry)))
+        else:
+            raise UnreadableReferenceError(f"a component of type {type(entry).__name__}: {entry!r:.60}")
+    return tuple(references)
+
+
+def _from_text(text: str) -> Reference:
+    return Reference((_normalised(text),), text)
+
+
+def _from_object(entry: Mapping[str, Any]) -> Reference:
+    keys = [
+        _normalised(str(entry[key]).split(":")[0])
+        for key in _OBJECT_KEYS
+        if entry.get(key) is not None
+        and not isinstance(entry[key], Mapping | list)
+        and str(entry[key]).strip()
+    ]
+    if not keys:
+        raise UnreadableReferenceError(
+            f"a component object without {', '.join(_OBJECT_KEYS)}: {dict(entry)!r:.60}"
+        )
+    return Reference(tuple(dict.fromkeys(keys)), keys[0])
+
+
+def _normalised(text: str) -> str:
+    text = text.strip()
+    return parse_mfa(text).letter if is_mfa(text) else text
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What a composite's references lead to: components in the order of the references, and those without one."""
+
+    components: tuple[Component, ...]
+    missing: tuple[Reference, ...]
+
+
+def resolve(references: Iterable[Reference], find: Callable[[str], Component | None]) -> Resolution:
+    """Look each reference up by its keys; `find` gets a letter MFA, an HFN or an `_id`."""
+    found, missing = [], []
+    for reference in references:
+        component = next((hit for key in reference.keys if (hit := find(key)) is not None), None)
+        if component is None:
+            missing.append(reference)
+        else:
+            found.append(component)
+    return Resolution(tuple(found), tuple(missing))
+
+
+def index_components(components: Iterable[Component]) -> dict[str, Component]:
+    """Every key that a component may be looked up by. An address wins over a name, a name over an `_id`."""
+    known = list(components)
+    index: dict[str, Component] = {}
+    for component in known:
+        index.setdefault(component.address, component)
+    for component in known:
+        index.setdefault(component.name, component)
+    for component in known:
+        index.setdefault(component.item, component)
+    return index
+
+
+def structural_breach(references: tuple[Reference, ...], resolved: tuple[Component, ...] = ()) -> str | None:
+    """The first rule that a composite breaks, in words; None when it breaks none."""
+    if not MINIMUM_COMPONENTS <= len(references) <= MAXIMUM_COMPONENTS:
+        return f"{len(references)} components, {MINIMUM_COMPONENTS} to {MAXIMUM_COMPONENTS} allowed"
+    layers = [reference.layer for reference in references] + [component.layer for component in resolved]
+    if "C" in layers:
+        return "a composite inside a composite"
+    foreign = sorted({layer for layer in layers if layer is not None and layer not in REFERABLE_LAYERS})
+    if foreign:
+        return f"components of layer {', '.join(foreign)}, which composites are not made of"
+    keys = [reference.key for reference in references]
+    items = [component.item for component in resolved]
+    if len(set(keys)) != len(keys) or len(set(items)) != len(items):
+        return "the same component twice"
+    return None
+
+
+def missing_layers(layers: Iterable[str]) -> tuple[str, ...]:
+    """The layers of a complete composite that are not there; found by layer, never by position."""
+    present = set(layers)
+    return tuple(layer for layer in BREAKDOWN_LAYERS if layer not in present)

@@ -1,0 +1,63 @@
+"""What can only be found by looking at several documents: duplicates and equal sets; nothing about one alone."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from asset_registry_pipeline.registry import composites
+from asset_registry_pipeline.registry.addresses import AddressError, parse_hfn
+from asset_registry_pipeline.registry.documents import SourceDocument
+from asset_registry_pipeline.registry.findings import Finding
+from asset_registry_pipeline.registry.taxonomy import Taxonomy, UnknownCodeError
+
+
+def across(sources: Sequence[SourceDocument], taxonomy: Taxonomy) -> tuple[Finding, ...]:
+    """Duplicate names, duplicate addresses and, among composites, equal component sets."""
+    return (
+        *_duplicates(sources, "name", "duplicate_name"),
+        *_duplicates(sources, "nna_address", "duplicate_address"),
+        *_equal_sets([source for source in sources if source.layer == "C"], taxonomy),
+    )
+
+
+def _duplicates(sources: Iterable[SourceDocument], field: str, kind: str) -> Iterable[Finding]:
+    groups: dict[str, list[SourceDocument]] = defaultdict(list)
+    for source in sources:
+        value = source.body.get(field) if source.body is not None else None
+        if isinstance(value, str) and value:
+            groups[value].append(source)
+    for value, group in groups.items():
+        # All of them: which of two documents is the right one is not for a program to decide.
+        for source in group if len(group) > 1 else ():
+            yield Finding(source.item, source.layer, kind, field, f"{value[:80]}, {len(group)} documents")
+
+
+def _equal_sets(sources: Iterable[SourceDocument], taxonomy: Taxonomy) -> Iterable[Finding]:
+    groups: dict[tuple[str, ...], list[SourceDocument]] = defaultdict(list)
+    for source in sources:
+        if keys := component_set(source, taxonomy):
+            groups[keys].append(source)
+    for group in groups.values():
+        for source in group if len(group) > 1 else ():
+            others = ", ".join(other.label for other in group if other is not source)
+            yield Finding(source.item, source.layer, "equal_component_sets", "components", others[:200])
+
+
+def component_set(source: SourceDocument, taxonomy: Taxonomy) -> tuple[str, ...]:
+    """A composite's references in one spelling and sorted; empty when they cannot be read."""
+    if source.body is None:
+        return ()
+    entries, name = source.body.get("components"), source.body.get("name")
+    try:
+        references = composites.read_components(entries) if isinstance(entries, list) else ()
+    except composites.UnreadableReferenceError:
+        return ()
+    if not references and isinstance(name, str):
+        references = composites.read_name(name)[1]
+    return tuple(sorted(_address(reference.key, taxonomy) for reference in references))
+
+
+def _address(key: str, taxonomy: Taxonomy) -> str:
+    try:
+        return taxonomy.to_mfa(parse_hfn(key)).letter
+    except (AddressError, UnknownCodeError):
+        return key

@@ -1,0 +1,66 @@
+"""The shape of a registry document, before and after; values that all other domain modules pass around."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+STAGING_FIELDS = (
+    "_id", "layer", "category", "subcategory", "name", "nna_address", "gcpStorageUrl", "source", "tags",
+    "description", "trainingData", "rights", "components", "registeredBy", "createdAt", "updatedAt", "__v",
+)  # fmt: skip
+"""The keys of a staging document, exactly."""
+PHASE_2B_FIELDS = ("creatorDescription", "albumArt", "aiMetadata", "musicMetadata", "componentAnalysis")
+"""What the migration adds; no staging document should have any."""
+JSON_FIELDS = ("trainingData", "rights")
+"""Fields that staging stores as JSON in a string."""
+TRANSFORMED_FIELDS = frozenset({*PHASE_2B_FIELDS, *JSON_FIELDS, "components"})
+"""Fields the transform may change; every other field is byte-equal before and after."""
+
+FIELD_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "layer": ("str",), "category": ("str",), "subcategory": ("str",), "name": ("str",), "nna_address": ("str",),
+        "gcpStorageUrl": ("str",), "source": ("str",), "tags": ("list",), "description": ("str",),
+        "trainingData": ("str", "dict"), "rights": ("str", "dict"), "components": ("list",), "registeredBy": ("str",),
+        "createdAt": ("datetime",), "updatedAt": ("datetime",), "__v": ("int",),
+    }
+)  # fmt: skip
+"""The names of the types a field may have, besides being absent or null."""
+REQUIRED_FIELDS = ("layer", "name", "nna_address")
+
+_TYPE_NAMES = {"Int64": "int", "DatetimeMS": "datetime"}
+_EMAIL = re.compile(r"([^@\s])[^@\s]*@([^@\s]+)")
+
+
+@dataclass(frozen=True)
+class SourceDocument:
+    """One staging document as it was read.
+
+    `item` is its ledger key, `source_hash` the SHA-256 of its BSON bytes, `body` None when it cannot be decoded
+    (then `unreadable` says why).
+    """
+
+    item: str
+    layer: str
+    source_hash: str
+    size: int
+    body: Mapping[str, Any] | None
+    unreadable: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What to call it in a message: its name where it has one."""
+        name = self.body.get("name") if self.body is not None else None
+        return name.split(":")[0] if isinstance(name, str) and name else self.item
+
+
+def type_name(value: object) -> str:
+    """The name of a value's type, the same for the variants of one BSON type that a reader may meet."""
+    name = type(value).__name__
+    return _TYPE_NAMES.get(name, name)
+
+
+def masked(value: str) -> str:
+    """A text with its e-mail addresses masked, for previews and reports."""
+    return _EMAIL.sub(r"\1***@\2", value)

@@ -1,0 +1,305 @@
+"""What can be found in one document, and what each finding leads to; nothing across documents, no stores."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from asset_registry_pipeline.registry import composites, shapes, texts
+from asset_registry_pipeline.registry.addresses import AddressError, is_hfn, parse_hfn, parse_mfa
+from asset_registry_pipeline.registry.documents import (
+    FIELD_TYPES,
+    JSON_FIELDS,
+    PHASE_2B_FIELDS,
+    REQUIRED_FIELDS,
+    STAGING_FIELDS,
+    SourceDocument,
+    type_name,
+)
+from asset_registry_pipeline.registry.taxonomy import Taxonomy, UnknownCodeError
+
+
+class Effect(StrEnum):
+    """What a finding does to its document."""
+
+    REPORT = "report"
+    REVIEW = "review"
+    QUARANTINE = "quarantine"
+
+
+KINDS: Mapping[str, tuple[Effect, str]] = {
+    "unreadable_document": (Effect.QUARANTINE, "the document cannot be decoded"),
+    "oversized_document": (
+        Effect.QUARANTINE,
+        "the document is too near the limit of 16 MB to take the new fields",
+    ),
+    "nested_too_deep": (Effect.QUARANTINE, "the document is nested too deep"),
+    "missing_field": (Effect.REPORT, "a field is absent or null"),
+    "required_field_missing": (Effect.QUARANTINE, "name, address or layer is absent"),
+    "wrong_type": (Effect.QUARANTINE, "a field has another type than it should"),
+    "unexpected_field": (Effect.REPORT, "a field that staging documents do not have; kept as it is"),
+    "language_field": (
+        Effect.REPORT,
+        "a field named language, which would break a text index with default settings",
+    ),
+    "undefined_in_address": (Effect.QUARANTINE, "'undefined' stands in the address or the name"),
+    "undefined_in_url": (Effect.REPORT, "'undefined' stands in the storage URL"),
+    "malformed_address": (Effect.QUARANTINE, "name or address is not of the registry's form"),
+    "unknown_code": (Effect.QUARANTINE, "a code or number is not in the taxonomy"),
+    "address_mismatch": (Effect.QUARANTINE, "layer, name and address do not say the same"),
+    "category_mismatch": (Effect.REPORT, "category or subcategory is another than the name's code says"),
+    "code_as_category": (Effect.REPORT, "a code where the name of a category belongs"),
+    "stringified_json": (Effect.REPORT, "JSON stored as a string; parsed"),
+    "unparseable_json": (Effect.QUARANTINE, "a string that should hold a JSON object does not"),
+    "character_map": (Effect.REPORT, "aiMetadata stored as a map of characters; joined"),
+    "broken_character_map": (
+        Effect.QUARANTINE,
+        "aiMetadata stored as a map of characters that cannot be joined",
+    ),
+    "blank_components": (Effect.REPORT, "a list of components with an empty text in it; emptied"),
+    "hfn_as_creator_description": (Effect.REVIEW, "an HFN where the creator's description belongs"),
+    "no_description": (Effect.REVIEW, "there is no description"),
+    "placeholder_description": (Effect.REVIEW, "the description is a placeholder, a test or junk"),
+    "long_description": (Effect.REPORT, "the description is over 500 characters; shortened by sentences"),
+    "trailing_whitespace": (Effect.REPORT, "blanks around the description"),
+    "duplicate_tags": (Effect.REPORT, "tags that differ only by case"),
+    "unreadable_reference": (Effect.QUARANTINE, "an entry of components is no reference"),
+    "components_differ_from_name": (
+        Effect.REPORT,
+        "components and name list different components; components win",
+    ),
+    "incomplete_composite": (Effect.REPORT, "a composite without one of song, star, look, move, world"),
+    "broken_structure": (Effect.QUARANTINE, "the composite breaks a rule of structure"),
+    "equal_component_sets": (Effect.REPORT, "another composite has the same components"),
+    "duplicate_name": (Effect.QUARANTINE, "another document has the same name"),
+    "duplicate_address": (Effect.QUARANTINE, "another document has the same address"),
+    "outside_the_layers": (Effect.QUARANTINE, "the document names no layer of this migration"),
+}
+"""Every kind of finding about documents: what it leads to, and its words."""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing found in one document."""
+
+    item: str
+    layer: str
+    kind: str
+    field: str
+    detail: str = ""
+
+    @property
+    def effect(self) -> Effect:
+        """What it leads to."""
+        return KINDS[self.kind][0]
+
+    @property
+    def reason(self) -> str:
+        """Its words, the same for every document of the kind, so that they can be counted."""
+        return KINDS[self.kind][1]
+
+
+_Found = Iterator[tuple[str, str, str]]  # kind, field, detail
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A document that can be read, with what is needed to judge it."""
+
+    body: Mapping[str, Any]
+    layer: str
+    taxonomy: Taxonomy
+
+
+_Inspector = Callable[[_Subject], _Found]
+
+
+def inspect(source: SourceDocument, taxonomy: Taxonomy) -> tuple[Finding, ...]:
+    """Everything found in one document, in a fixed order. Never raises on any content."""
+    if source.body is None:
+        return (Finding(source.item, source.layer, "unreadable_document", "", source.unreadable or ""),)
+    body = source.body
+    depth = shapes.depth_of(body)
+    if depth > shapes.MAXIMUM_DEPTH:
+        return (Finding(source.item, source.layer, "nested_too_deep", "", f"{depth} levels or more"),)
+    subject = _Subject(body, source.layer, taxonomy)
+    found = list(_shape(subject))
+    # Whatever has the wrong type is not looked into further: every other check may rely on the types.
+    if not any(kind in ("wrong_type", "required_field_missing") for kind, _, _ in found):
+        for inspector in _INSPECTORS:
+            found.extend(inspector(subject))
+    return tuple(Finding(source.item, source.layer, kind, field, detail) for kind, field, detail in found)
+
+
+def _shape(subject: _Subject) -> _Found:
+    body = subject.body
+    for field, types in FIELD_TYPES.items():
+        value = body.get(field)
+        if value is None:
+            yield ("required_field_missing" if field in REQUIRED_FIELDS else "missing_field"), field, ""
+        elif type_name(value) not in types:
+            yield "wrong_type", field, f"{type_name(value)}, {' or '.join(types)} expected"
+    tags = body.get("tags")
+    if isinstance(tags, list) and not all(isinstance(tag, str) for tag in tags):
+        yield "wrong_type", "tags", "a tag that is no text"
+    for field in body:
+        if field == "language":
+            yield "language_field", field, ""
+        elif field not in STAGING_FIELDS:
+            yield "unexpected_field", field, ""
+
+
+def _addresses(subject: _Subject) -> _Found:
+    body = subject.body
+    name, address = body["name"], body["nna_address"]
+    own_name = composites.read_name(name)[0] if subject.layer == "C" else name
+    if "undefined" in f"{own_name} {address}":
+        yield "undefined_in_address", "nna_address", f"{own_name} {address}"
+        return
+    try:
+        hfn, mfa = parse_hfn(own_name), parse_mfa(address)
+    except AddressError as error:
+        yield "malformed_address", "nna_address", str(error)
+        return
+    if mfa.letter != address:
+        yield (
+            "malformed_address",
+            "nna_address",
+            f"{address} is numeric; {mfa.letter} is what the registry stores",
+        )
+        return
+    try:
+        expected = subject.taxonomy.to_mfa(hfn)
+        names = subject.taxonomy.names_of(hfn)
+    except UnknownCodeError as error:
+        yield "unknown_code", "name", str(error)
+        return
+    if not (hfn.layer == mfa.layer == subject.layer) or expected != mfa:
+        yield (
+            "address_mismatch",
+            "nna_address",
+            f"{hfn} is {expected} in the taxonomy, not {mfa}, in layer {subject.layer}",
+        )
+        return
+    for field, code, wanted in zip(
+        ("category", "subcategory"), (hfn.category, hfn.subcategory), names, strict=True
+    ):
+        value = body.get(field)
+        if value is None or texts.same_name(value, wanted):
+            continue
+        yield (
+            ("code_as_category" if value == code else "category_mismatch"),
+            field,
+            f"{value!r} for {wanted!r}",
+        )
+
+
+def _url(subject: _Subject) -> _Found:
+    body = subject.body
+    if "undefined" in (body.get("gcpStorageUrl") or ""):
+        yield "undefined_in_url", "gcpStorageUrl", body["gcpStorageUrl"]
+
+
+def _json_fields(subject: _Subject) -> _Found:
+    body = subject.body
+    for field in (*JSON_FIELDS, "aiMetadata"):
+        value = body.get(field)
+        if not isinstance(value, str):
+            continue
+        try:
+            shapes.parse_json_object(value)
+        except shapes.ShapeError as error:
+            yield "unparseable_json", field, f"{error}: {value[:80]!r}"
+        else:
+            yield "stringified_json", field, ""
+
+
+def _phase_2b(subject: _Subject) -> _Found:
+    body = subject.body
+    metadata = body.get("aiMetadata")
+    if shapes.is_character_map(metadata):
+        try:
+            shapes.join_character_map(metadata)
+        except shapes.ShapeError as error:
+            yield "broken_character_map", "aiMetadata", str(error)
+        else:
+            yield "character_map", "aiMetadata", ""
+    words = body.get("creatorDescription")
+    if isinstance(words, str) and is_hfn(words.strip().split(":")[0]):
+        yield "hfn_as_creator_description", "creatorDescription", words.strip()
+    for field in PHASE_2B_FIELDS:
+        value, expected = body.get(field), ("str",) if field == "creatorDescription" else ("dict", "str")
+        if value is not None and type_name(value) not in expected:
+            yield "wrong_type", field, f"{type_name(value)}, {' or '.join(expected)} expected"
+
+
+def _description(subject: _Subject) -> _Found:
+    body = subject.body
+    text = body.get("description") or ""
+    cleaned = texts.clean(text)
+    if not cleaned:
+        yield "no_description", "description", ""
+    elif texts.is_placeholder(text) or is_hfn(cleaned.split(":")[0]):
+        yield "placeholder_description", "description", cleaned[:80]
+    if len(text) > texts.CREATOR_DESCRIPTION_LIMIT:
+        yield "long_description", "description", f"{len(text)} characters"
+    if text != text.strip():
+        yield "trailing_whitespace", "description", ""
+
+
+def _tags(subject: _Subject) -> _Found:
+    body = subject.body
+    if repeated := texts.duplicates_by_case(body.get("tags") or []):
+        yield "duplicate_tags", "tags", ", ".join(repeated)[:120]
+
+
+def _components(subject: _Subject) -> _Found:
+    body = subject.body
+    entries = body.get("components") or []
+    if shapes.without_blanks(entries) != entries:
+        yield "blank_components", "components", ""
+    if subject.layer != "C":
+        return
+    try:
+        listed = composites.read_components(entries)
+    except composites.UnreadableReferenceError as error:
+        yield "unreadable_reference", "components", str(error)
+        return
+    named = composites.read_name(body["name"])[1]
+    if listed and named and not _same_components(listed, named, subject.taxonomy):
+        yield "components_differ_from_name", "components", f"{len(listed)} listed, {len(named)} in the name"
+    references = listed or named
+    if breach := composites.structural_breach(references):
+        yield "broken_structure", "components", breach
+        return
+    layers = [reference.layer for reference in references]
+    if None not in layers and (absent := composites.missing_layers(filter(None, layers))):
+        yield "incomplete_composite", "components", f"without {', '.join(absent)}"
+
+
+def _same_components(
+    listed: tuple[composites.Reference, ...], named: tuple[composites.Reference, ...], taxonomy: Taxonomy
+) -> bool:
+    """Whether the name lists what `components` lists, whatever form each uses; an `_id` cannot be compared."""
+
+    def address(key: str) -> str:
+        try:
+            return taxonomy.to_mfa(parse_hfn(key)).letter
+        except (AddressError, UnknownCodeError):
+            return key
+
+    comparable = [reference for reference in listed if reference.layer is not None]
+    if len(comparable) != len(listed):
+        return len(listed) == len(named)
+    return sorted(address(ref.key) for ref in listed) == sorted(address(ref.key) for ref in named)
+
+
+_INSPECTORS: tuple[_Inspector, ...] = (
+    _addresses,
+    _url,
+    _json_fields,
+    _phase_2b,
+    _description,
+    _tags,
+    _components,
+)

@@ -1,0 +1,120 @@
+"""Profiles: which named strategy each plan uses where; what the strategies do is in `strategies`.
+
+The YAML files are in `asset_registry_pipeline/profiles`; reading them is a store's work.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from asset_registry_pipeline.registry import strategies
+from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
+from migration_kit.failures import PermanentError
+from migration_kit.fingerprints import fingerprint
+
+KINDS = ("components", "songs", "composites")
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "creator_description": tuple(strategies.CREATOR_DESCRIPTION),
+    "ai_metadata": tuple(strategies.AI_METADATA),
+    "album_art": ("none", "pending"),
+    "music_metadata": ("none", "from_words"),
+    "curation": ("none", "by_findings", "required"),
+    "json_strings": ("keep", "parse"),
+    "composite_components": ("keep", "addresses"),
+    "barrier": ("all_components",),
+}
+_PER_KIND = ("creator_description", "ai_metadata", "album_art", "curation")
+_MODES = ("copy", "in_place")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One plan's choices. `expected` counts per layer, `tolerance` the share they may be off by (0.1 = 10%).
+
+    `quarantine_limit` is the share of a layer that may be quarantined before its gate stays closed.
+    `rewrite_bucket` is the bucket that storage URLs are rewritten to, None to keep them.
+    """
+
+    name: str
+    mode: str
+    creator_description: Mapping[str, str]
+    ai_metadata: Mapping[str, str]
+    album_art: Mapping[str, str]
+    music_metadata: str
+    curation: Mapping[str, str]
+    json_strings: str
+    composite_components: str
+    barrier: str
+    rewrite_bucket: str | None
+    expected: Mapping[str, int]
+    tolerance: float
+    quarantine_limit: float
+    digest: str
+
+
+def from_mapping(values: Mapping[str, Any], *, where: str) -> Profile:
+    """Build a profile from what its YAML file says; `where` names the file in errors.
+
+    Raises:
+        PermanentError: a key is missing or unknown, or names a strategy that does not exist.
+    """
+    wanted = {*_CHOICES, "name", "mode", "storage_url", "expected", "tolerance", "quarantine_limit"}
+    if wrong := sorted(wanted ^ {*values} - {"description"}):
+        raise _refused(where, f"missing or unknown: {', '.join(wrong)}")
+    if values["mode"] not in _MODES:
+        raise _refused(where, f"mode is {values['mode']!r}, one of {', '.join(_MODES)} expected")
+    for key, choices in _CHOICES.items():
+        chosen = values[key]
+        if key in _PER_KIND:
+            if not isinstance(chosen, Mapping) or sorted(chosen) != sorted(KINDS):
+                raise _refused(where, f"{key} needs one strategy for each of {', '.join(KINDS)}")
+        else:
+            chosen = {"": chosen}
+        for kind, strategy in chosen.items():
+            if strategy not in choices:
+                raise _refused(where, f"{key} {kind}: {strategy!r} is not one of {', '.join(choices)}")
+    expected = values["expected"]
+    if sorted(expected) != sorted(MIGRATED_LAYERS) or not all(isinstance(n, int) for n in expected.values()):
+        raise _refused(where, f"expected needs one count for each of {', '.join(MIGRATED_LAYERS)}")
+    return Profile(
+        **{key: values[key] for key in _CHOICES},
+        name=str(values["name"]),
+        mode=values["mode"],
+        rewrite_bucket=_bucket(values["storage_url"], where),
+        expected=dict(expected),
+        tolerance=_share(values["tolerance"], "tolerance", where),
+        quarantine_limit=_share(values["quarantine_limit"], "quarantine_limit", where),
+        digest=fingerprint(dict(values)),
+    )
+
+
+def require_copy_mode(profile: Profile) -> None:
+    """Refuse a profile that changes staging in place.
+
+    Raises:
+        PermanentError: the profile's mode is not copy.
+    """
+    if profile.mode != "copy":
+        raise PermanentError(
+            f"the profile works {profile.mode.replace('_', ' ')}, and only copying to development is available",
+            item=f"profile {profile.name}",
+            remedy="Set REGISTRY_PROFILE to default or plan_000",
+        )
+
+
+def _bucket(policy: object, where: str) -> str | None:
+    if policy == "keep":
+        return None
+    if isinstance(policy, Mapping) and list(policy) == ["rewrite"] and isinstance(policy["rewrite"], str):
+        return policy["rewrite"]
+    raise _refused(where, f"storage_url is {policy!r}, 'keep' or 'rewrite: BUCKET' expected")
+
+
+def _share(value: object, key: str, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise _refused(where, f"{key} is {value!r}, a number from 0 to 1 expected")
+    return float(value)
+
+
+def _refused(where: str, reason: str) -> PermanentError:
+    return PermanentError(reason, item=where, remedy="Correct the profile; every choice is a named strategy")

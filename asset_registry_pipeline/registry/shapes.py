@@ -1,0 +1,95 @@
+"""Shapes of stored values: JSON in strings, character maps, blank lists, depth; no findings, no profiles."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+MAXIMUM_DEPTH = 90
+"""Levels of nesting that survive being staged inside another document (the server's limit is near 180)."""
+
+
+class ShapeError(ValueError):
+    """A value that has not the shape it should have."""
+
+
+def parse_json_object(text: str) -> dict[str, Any]:
+    """Read a string that holds one JSON object; nothing is repaired.
+
+    Raises:
+        ShapeError: not JSON, not an object, a key twice, NaN or Infinity, or nested too deep.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ShapeError("JSON nested too deep to read") from error
+    except ShapeError:
+        raise
+    except ValueError as error:
+        raise ShapeError(f"not valid JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise ShapeError(f"JSON of another kind: {type(value).__name__}, an object expected")
+    if depth_of(value) > MAXIMUM_DEPTH:
+        raise ShapeError(f"nested deeper than {MAXIMUM_DEPTH} levels")
+    return value
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ShapeError("the same key twice in one JSON object")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ShapeError(f"{name} is not JSON")
+
+
+def depth_of(value: object) -> int:
+    """Levels of nesting: 0 for a plain value, 1 for a flat list or object. Iterative: depth itself may be the dirt."""
+    deepest, waiting = 0, [(value, 0)]
+    while waiting:
+        current, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        if isinstance(current, Mapping):
+            waiting.extend((child, depth + 1) for child in current.values())
+        elif isinstance(current, list):
+            waiting.extend((child, depth + 1) for child in current)
+        if deepest > 10 * MAXIMUM_DEPTH:
+            break
+    return deepest
+
+
+def is_character_map(value: object) -> bool:
+    """Whether an object is a string that was spread into `{"0": "{", "1": "}"}` by mistake."""
+    return (
+        isinstance(value, Mapping)
+        and len(value) > 0
+        and all(isinstance(key, str) and key.isascii() and key.isdigit() for key in value)
+        and all(isinstance(character, str) for character in value.values())
+    )
+
+
+def join_character_map(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a character map together again.
+
+    Raises:
+        ShapeError: characters are missing, or the text they make is not a JSON object.
+    """
+    characters = {int(key): character for key, character in value.items()}
+    if len(characters) != len(value) or sorted(characters) != list(range(len(value))):
+        raise ShapeError("a character map with characters missing")
+    return parse_json_object("".join(characters[index] for index in range(len(value))))
+
+
+def is_blank_list(value: object) -> bool:
+    """Whether a list holds nothing but empty texts, as `components: [""]` does."""
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(entry, str) and not entry.strip() for entry in value)
+    )
+
+
+def without_blanks(value: list[Any]) -> list[Any]:
+    """A list without its empty texts, in the same order."""
+    return [entry for entry in value if not (isinstance(entry, str) and not entry.strip())]
