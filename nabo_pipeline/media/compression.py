@@ -1,0 +1,113 @@
+"""The rules of compression: settings, verdicts, limits and the estimate of a JPEG's quality. No codec here.
+
+Compression only ever helps: a result is used if it is clearly smaller and faithful, else the picture goes as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from migration_kit.accounting import State
+
+MIB = 1_048_576
+
+KEPT_NOT_SMALLER = "kept: not smaller"
+KEPT_QUALITY = "kept: quality"
+KEPT_COMPRESSED = "kept: already compressed"
+KEPT_SPECIAL = "kept: not safe to re-encode"
+KEPT_ANIMATION = "kept: animation"
+COMPRESSED = "compressed"
+CONVERTED = "converted"
+REDUCED = "reduced to the bucket's limit"
+
+EMPTY_FILE = "Empty file (0 bytes)"
+OVER_LIMIT = "Over bucket limit after compression"
+ANIMATED = "Animation cannot be kept in this bucket"
+PAGES = "Several pages cannot be kept in this bucket"
+CRASHED = "Decoder crashed on this file"
+TOO_SLOW = "Decoding took longer than the time limit"
+
+MAX_SIDE: Mapping[str, int] = {"avatars": 1024, "service-media": 2048}
+"""The app's own upload limits in pixels, applied only where a picture is too large for its bucket."""
+
+# ITU-T T.81, table K.1: the luminance table that quality settings of libjpeg are multiples of, in zigzag order.
+_LUMINANCE = (
+    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51,
+    61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103, 62, 77,
+    113, 121, 112, 100, 120, 92, 101, 103, 99,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What compression may do. Sizes in bytes, times in seconds, savings in percent, similarity as SSIM (0 to 1)."""
+
+    policy: str = "smallest faithful"
+    """`smallest faithful`, or `keep format`: never change a picture's format where the bucket takes it."""
+    jpeg_quality: int = 85
+    leave_jpeg_at_or_below: int = 86
+    min_saving_lossless: float = 2.0
+    min_saving_lossy: float = 10.0
+    similarity_floor: Mapping[str, float] = field(default_factory=lambda: {"image/jpeg": 0.95, "image/webp": 0.95})
+    limit_qualities: tuple[int, ...] = (90, 85, 80)
+    """Quality steps for a picture over its bucket's limit."""
+    max_bytes: int = 25 * MIB
+    max_pixels: int = 50_000_000
+    max_frames: int = 60
+    max_seconds: int = 60
+    max_memory: int = 4096 * MIB
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture to compress for one bucket. `max_side` in pixels; `data` is the file as the backup holds it."""
+
+    data: bytes
+    mime: str
+    bucket_types: frozenset[str]
+    size_limit: int | None
+    max_side: int | None
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What is to be uploaded. `similarity` is None where no pixel was changed (or 1.0 where that was compared)."""
+
+    data: bytes
+    mime: str
+    verdict: str
+    similarity: float | None
+    width: int
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Why a picture cannot go: excluded by a rule, or quarantined because its bytes are no sound picture."""
+
+    state: State
+    reason: str
+
+
+def saving(before: int, after: int) -> float:
+    """Percent of `before` bytes that `after` saves; negative where it is larger."""
+    return 100 * (before - after) / before if before else 0.0
+
+
+def estimate_jpeg_quality(tables: Mapping[int, Sequence[int]]) -> int:
+    """The libjpeg quality (1 to 100) nearest to a JPEG's first quantisation table (64 values, either order).
+
+    The sum of the table is compared, so that the order of its values does not matter. 100 if there is no table.
+    """
+    if not tables:
+        return 100
+    total = sum(tables[min(tables)])
+    return min(range(1, 101), key=lambda quality: (abs(_table_sum(quality) - total), -quality))
+
+
+def _table_sum(quality: int) -> int:
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return sum(min(255, max(1, (value * scale + 50) // 100)) for value in _LUMINANCE)

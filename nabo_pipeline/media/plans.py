@@ -1,0 +1,214 @@
+"""The dry run: what will be done with each file of an inventory, and why nothing will be done with the others.
+
+Decided from the inventory, the mappings, the buckets' rules and what stands in the target; nothing is read here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from migration_kit.accounting import State
+from nabo_pipeline.media.file_types import EMPTY, EXTENSIONS
+from nabo_pipeline.media.inventory import InventoryItem
+from nabo_pipeline.media.mappings import Mappings
+from nabo_pipeline.media.paths import is_storage_key
+
+USER_NOT_MAPPED = "User ID not found in mapping"
+SERVICE_NOT_MAPPED = "Service ID not found in mapping or service not migrated"
+CHAT_NOT_MAPPED = "Chat ID not found in mapping or chat not migrated"
+CHAT_WITHOUT_MESSAGE = "No migrated chat message shows this file"
+HAS_AVATAR = "Owner already has an avatar"
+SHARED_USER = "Two old user IDs are mapped to the same new user"
+NO_PROFILE = "Mapped user has no profile in the database"
+OTHER_ORIGINAL = "Mapped user carries another original_id in the database"
+NO_SERVICE = "Mapped service is not in the database"
+OTHER_STYLIST = "Service's stylist differs between mapping and database"
+NO_MESSAGE = "Mapped chat message is not in the database"
+BAD_KEY = "Storage does not take this file name"
+SAME_PATH = "Another file of the backup has the same target path"
+
+MIGRATE = "migrate"
+"""A plan row's action when the file is to be migrated; otherwise it is the state it ends in."""
+
+
+@dataclass(frozen=True)
+class BucketRules:
+    """What a bucket takes: its size limit in bytes (None: no limit of its own) and its types (empty: all)."""
+
+    name: str
+    size_limit: int | None
+    types: frozenset[str]
+
+    def takes(self, mime: str) -> bool:
+        """Whether the bucket takes this type; `image/*` stands for every image, as in Storage."""
+        return not self.types or mime in self.types or f"{mime.split('/', 1)[0]}/*" in self.types
+
+
+@dataclass(frozen=True)
+class TargetFacts:
+    """What the target holds that a plan has to know. All ids as text."""
+
+    profiles: frozenset[str]
+    original_ids: Mapping[str, str]
+    services: Mapping[str, str]
+    """Service id -> stylist id."""
+    messages: frozenset[str]
+    foreign_avatars: frozenset[str]
+    """Owners with an avatar that this migration did not write."""
+
+
+@dataclass(frozen=True)
+class PlanItem:
+    """What will be done with one file. `stem` is the target path without extension; `owner` the new profile id.
+
+    `alternate_of` names the file that goes first: this one is taken only if that one cannot be migrated.
+    """
+
+    item: str
+    action: str
+    reason: str | None
+    size: int
+    version: str
+    mime: str
+    bucket: str = ""
+    stem: str = ""
+    media_type: str = ""
+    owner: str | None = None
+    service: str | None = None
+    chat_message: str | None = None
+    alternate_of: str | None = None
+    over_limit: bool = False
+
+    @property
+    def migrates(self) -> bool:
+        return self.action == MIGRATE
+
+
+BUCKETS = {"profile": "avatars", "service": "service-media", "chat": "chat-media"}
+MEDIA_TYPES = {"profile": "avatar", "service": "service_image", "chat": "chat_image"}
+
+
+def make_plan(
+    category: str,
+    inventory: Iterable[InventoryItem],
+    mappings: Mappings,
+    target: TargetFacts,
+    bucket: BucketRules | None,
+) -> list[PlanItem]:
+    """The plan of a category, in the order of the paths. `bucket` is None for `other`, which goes nowhere."""
+    items = []
+    for found in sorted(inventory, key=lambda item: item.key):
+        if found.reason is not None or bucket is None:
+            reason = found.reason or "this category is not migrated"
+            items.append(_ends(found, State.EXCLUDED, reason))
+        else:
+            items.append(_with_bucket(_MAKERS[category](found, mappings, target), bucket))
+    return _without_rivals(items)
+
+
+def _ends(found: InventoryItem, state: State, reason: str) -> PlanItem:
+    return PlanItem(found.key, str(state), reason, found.size, found.version, found.mime)
+
+
+def _goes(found: InventoryItem, stem: str, **links: str | None) -> PlanItem:
+    return PlanItem(
+        found.key, MIGRATE, None, found.size, found.version, found.mime,
+        BUCKETS[found.category], stem, MEDIA_TYPES[found.category], **links,
+    )  # fmt: skip
+
+
+def _profile(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> PlanItem:
+    new = mappings.users.get(found.name)
+    if new is None:
+        return _ends(found, State.EXCLUDED, USER_NOT_MAPPED)
+    if found.name in mappings.shared_users:
+        return _ends(found, State.QUARANTINED, SHARED_USER)
+    if new not in target.profiles:
+        return _ends(found, State.QUARANTINED, NO_PROFILE)
+    if target.original_ids.get(new, found.name) != found.name:
+        return _ends(found, State.QUARANTINED, OTHER_ORIGINAL)
+    if new in target.foreign_avatars:
+        return _ends(found, State.EXCLUDED, HAS_AVATAR)
+    return _goes(found, f"{new}/{found.name}", owner=new)
+
+
+def _service(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> PlanItem:
+    service = mappings.services.get(found.parent)
+    if service is None:
+        return _ends(found, State.EXCLUDED, SERVICE_NOT_MAPPED)
+    if service.supabase_id not in target.services:
+        return _ends(found, State.QUARANTINED, NO_SERVICE)
+    if target.services[service.supabase_id] != service.stylist_id:
+        return _ends(found, State.QUARANTINED, OTHER_STYLIST)
+    if service.stylist_id not in target.profiles:
+        return _ends(found, State.QUARANTINED, NO_PROFILE)
+    stem = f"{service.supabase_id}/{found.name}"
+    return _goes(found, stem, owner=service.stylist_id, service=service.supabase_id)
+
+
+def _chat(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> PlanItem:
+    image = (mappings.chat_images or {}).get((found.parent, found.name))
+    if image is None:
+        known = any(chat == found.parent for chat, _ in mappings.chat_images or {})
+        known = known or found.parent in mappings.chats
+        return _ends(found, State.EXCLUDED, CHAT_WITHOUT_MESSAGE if known else CHAT_NOT_MAPPED)
+    if image.message_id not in target.messages:
+        return _ends(found, State.QUARANTINED, NO_MESSAGE)
+    if image.sender_id not in target.profiles:
+        return _ends(found, State.QUARANTINED, NO_PROFILE)
+    stem = f"{image.chat_id}/{image.message_id}/{found.name.rpartition('.')[0]}"
+    return _goes(found, stem, owner=image.sender_id, chat_message=image.message_id)
+
+
+_MAKERS = {"profile": _profile, "service": _service, "chat": _chat}
+
+
+def _with_bucket(item: PlanItem, bucket: BucketRules) -> PlanItem:
+    """The item under its bucket's rules: names, types and whether it is larger than the bucket takes as it is."""
+    if not item.migrates:
+        return item
+    longest = f"{item.stem}.{max(EXTENSIONS.values(), key=len)}"
+    if not is_storage_key(longest):
+        return replace(item, action=str(State.QUARANTINED), reason=BAD_KEY)
+    convertible = bucket.takes("image/png") or bucket.takes("image/webp")
+    if item.mime != EMPTY and not bucket.takes(item.mime) and not convertible:
+        reason = f"Bucket {bucket.name} does not take {item.mime}"
+        return replace(item, action=str(State.EXCLUDED), reason=reason)
+    return replace(item, over_limit=bucket.size_limit is not None and item.size > bucket.size_limit)
+
+
+def _without_rivals(items: list[PlanItem]) -> list[PlanItem]:
+    """One avatar per owner and one file per target path: the first by path goes, the next is its alternate."""
+    first: dict[str, str] = {}
+    settled = []
+    for item in items:
+        if not item.migrates:
+            settled.append(item)
+            continue
+        claim = item.owner if item.media_type == "avatar" else item.stem
+        rival = first.setdefault(claim or item.stem, item.item)
+        if rival == item.item:
+            settled.append(item)
+        elif item.media_type == "avatar":
+            settled.append(replace(item, alternate_of=rival))
+        else:
+            settled.append(replace(item, action=str(State.QUARANTINED), reason=SAME_PATH))
+    return settled
+
+
+def summarize(items: Iterable[PlanItem]) -> dict[str, object]:
+    """Counts of a plan by what will happen; the coverage is a number for people, not a gate."""
+    items = list(items)
+    migrates = [item for item in items if item.migrates]
+    reasons = Counter((item.action, item.reason or "") for item in items if not item.migrates)
+    return {
+        "items": len(items),
+        "to_migrate": len(migrates),
+        "bytes_to_migrate": sum(item.size for item in migrates),
+        "coverage_percent": round(100 * len(migrates) / len(items), 1) if items else 0.0,
+        "not_migrated": [
+            {"state": state, "reason": reason, "files": files} for (state, reason), files in sorted(reasons.items())
+        ],
+    }
