@@ -1,0 +1,247 @@
+"""Dagster as its UI speaks to it: GraphQL over HTTP. Backfills are launched and followed here.
+
+The command line has no way to launch an asset backfill over differing partitions. What to launch, and what to
+tell people about it, belongs to the demo.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+_LOCATIONS = """
+{ workspaceOrError { __typename
+    ... on PythonError { message }
+    ... on Workspace { locationEntries { name loadStatus locationOrLoadError { __typename
+        ... on PythonError { message } } } } } }
+"""
+_ASSETS = "{ assetNodes { assetKey { path } repository { location { name } } } }"
+_LAUNCH = """
+mutation Launch($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) { __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+    ... on UnauthorizedError { message } } }
+"""
+_BACKFILL = """
+query Backfill($id: String!) {
+  partitionBackfillOrError(backfillId: $id) { __typename
+    ... on PythonError { message }
+    ... on BackfillNotFoundError { message }
+    ... on PartitionBackfill { id status timestamp endTimestamp error { message }
+      assetBackfillData { assetBackfillStatuses { __typename
+        ... on AssetPartitionsStatusCounts { assetKey { path } numPartitionsTargeted
+            numPartitionsInProgress numPartitionsMaterialized numPartitionsFailed }
+        ... on UnpartitionedAssetStatus { assetKey { path } inProgress materialized failed } } } } } }
+"""
+_RUNS = """
+query Runs($filter: RunsFilter!) {
+  runsOrError(filter: $filter, limit: 500) { __typename
+    ... on PythonError { message }
+    ... on Runs { results { id status tags { key value } assetSelection { path } startTime endTime } } } }
+"""
+_FAILURES = """
+query Failures($id: ID!, $cursor: String) {
+  logsForRun(runId: $id, afterCursor: $cursor, limit: 1000) { __typename
+    ... on EventConnection { cursor hasMore events { __typename
+        ... on ExecutionStepFailureEvent { stepKey error { message } failureMetadata { description } }
+        ... on RunFailureEvent { message } } } } }
+"""
+_RETRY = """
+mutation Retry($params: ReexecutionParams!) {
+  reexecutePartitionBackfill(reexecutionParams: $params) { __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message } } }
+"""
+_RELOAD = """
+mutation Reload($name: String!) {
+  reloadRepositoryLocation(repositoryLocationName: $name) { __typename
+    ... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename
+        ... on PythonError { message } } } } }
+"""
+_SET_POOL = """
+mutation SetPool($pool: String!, $limit: Int!) { setConcurrencyLimit(concurrencyKey: $pool, limit: $limit) }
+"""
+
+_ENDED = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED", "COMPLETED"}
+
+
+class DagsterError(RuntimeError):
+    """Dagster refused a request: its own first line."""
+
+
+@dataclass(frozen=True)
+class AssetStatus:
+    """How far a backfill is with one asset, in partitions (an unpartitioned asset counts as one)."""
+
+    key: tuple[str, ...]
+    targeted: int
+    materialized: int
+    in_progress: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """A backfill's state; times are seconds since the epoch."""
+
+    id: str
+    status: str
+    started_at: float
+    ended_at: float | None
+    assets: tuple[AssetStatus, ...]
+    error: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.status in _ENDED
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every partition was materialised."""
+        return self.status == "COMPLETED_SUCCESS"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a backfill."""
+
+    id: str
+    status: str
+    assets: tuple[tuple[str, ...], ...]
+    partition: str | None
+
+
+class Dagster:
+    """A client of one webserver; use as a context manager."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=url, timeout=60.0)
+
+    def __enter__(self) -> "Dagster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def answers(self) -> bool:
+        """Whether the webserver has loaded its workspace, with or without errors."""
+        try:
+            entries = self._ask(_LOCATIONS)["workspaceOrError"].get("locationEntries", [])
+        except (httpx.HTTPError, DagsterError):
+            return False
+        return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
+
+    def load_errors(self) -> dict[str, str]:
+        """The code locations that did not load, with the error of each."""
+        entries = self._ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]
+        loaded = {entry["name"]: entry["locationOrLoadError"] or {} for entry in entries}
+        return {
+            name: said.get("message", "")
+            for name, said in loaded.items()
+            if said["__typename"] == "PythonError"
+        }
+
+    def assets(self, location: str) -> list[tuple[str, ...]]:
+        """The keys of the location's assets, sorted."""
+        nodes = self._ask(_ASSETS)["assetNodes"]
+        return sorted(
+            tuple(node["assetKey"]["path"])
+            for node in nodes
+            if node["repository"]["location"]["name"] == location
+        )
+
+    def launch_backfill(self, assets: Sequence[tuple[str, ...]], *, title: str) -> str:
+        """Launch a backfill of all partitions of these assets and return its id."""
+        params = {
+            "assetSelection": [{"path": list(key)} for key in assets],
+            "allPartitions": True,
+            "title": title,
+        }
+        return str(_granted(self._ask(_LAUNCH, params=params)["launchPartitionBackfill"])["backfillId"])
+
+    def retry_from_failure(self, backfill_id: str) -> str:
+        """Launch "retry from failure" of a backfill, as its button does, and return the new one's id."""
+        params = {"parentRunId": backfill_id, "strategy": "FROM_FAILURE"}
+        return str(_granted(self._ask(_RETRY, params=params)["reexecutePartitionBackfill"])["backfillId"])
+
+    def backfill(self, backfill_id: str) -> Backfill:
+        """How far the backfill is."""
+        said = _granted(self._ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"])
+        statuses = (said["assetBackfillData"] or {}).get("assetBackfillStatuses", [])
+        return Backfill(
+            id=backfill_id,
+            status=said["status"],
+            started_at=said["timestamp"],
+            ended_at=said["endTimestamp"],
+            assets=tuple(map(_asset_status, statuses)),
+            error=(said["error"] or {}).get("message"),
+        )
+
+    def runs(self, backfill_id: str, *, statuses: Sequence[str] = ()) -> list[Run]:
+        """The backfill's runs, newest first."""
+        wanted = {
+            "tags": [{"key": "dagster/backfill", "value": backfill_id}],
+            "statuses": list(statuses) or None,
+        }
+        return [_run(run) for run in _granted(self._ask(_RUNS, filter=wanted)["runsOrError"])["results"]]
+
+    def failures(self, run_id: str) -> Iterator[str]:
+        """What the run's failed steps say, in their own words."""
+        cursor, more = None, True
+        while more:
+            page = _granted(self._ask(_FAILURES, id=run_id, cursor=cursor)["logsForRun"])
+            for event in page["events"]:
+                if event["__typename"] == "ExecutionStepFailureEvent":
+                    told = (event["failureMetadata"] or {}).get("description") or event["error"]["message"]
+                    yield f"{event['stepKey']}: {told.strip()}"
+            cursor, more = page["cursor"], page["hasMore"]
+
+    def reload(self, location: str) -> str | None:
+        """Load the location's code anew; the error if it does not load."""
+        said = self._ask(_RELOAD, name=location)["reloadRepositoryLocation"]
+        return (said.get("locationOrLoadError") or {}).get("message")
+
+    def limit_pool(self, pool: str, limit: int) -> None:
+        """Let at most ``limit`` steps of the pool run at once."""
+        self._ask(_SET_POOL, pool=pool, limit=limit)
+
+    def _ask(self, query: str, **variables: object) -> dict[str, Any]:
+        response = self._http.post("/graphql", json={"query": query, "variables": variables})
+        answer = response.json()
+        if answer.get("errors"):
+            raise DagsterError(str(answer["errors"][0]["message"]).splitlines()[0])
+        data: dict[str, Any] = answer["data"]
+        return data
+
+
+def _granted(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "message" in answer:
+        raise DagsterError(str(answer["message"]).strip().splitlines()[0])
+    return answer
+
+
+def _asset_status(said: Mapping[str, Any]) -> AssetStatus:
+    key = tuple(said["assetKey"]["path"])
+    if said["__typename"] == "UnpartitionedAssetStatus":
+        return AssetStatus(key, 1, int(said["materialized"]), int(said["inProgress"]), int(said["failed"]))
+    return AssetStatus(
+        key,
+        said["numPartitionsTargeted"],
+        said["numPartitionsMaterialized"],
+        said["numPartitionsInProgress"],
+        said["numPartitionsFailed"],
+    )
+
+
+def _run(said: Mapping[str, Any]) -> Run:
+    tags = {tag["key"]: tag["value"] for tag in said["tags"]}
+    return Run(
+        id=said["id"],
+        status=said["status"],
+        assets=tuple(tuple(key["path"]) for key in said["assetSelection"] or ()),
+        partition=tags.get("dagster/partition"),
+    )

@@ -1,0 +1,135 @@
+"""``python -m local_stack.demo``: start the stack, fill it, run the three migrations, show the accounting.
+
+With ``--develop`` the migrations are left to the person at the UI, and code is reloaded as it changes.
+"""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from rich.console import Console
+
+from local_stack.dagster_server import RunningDagster, running_dagster
+from local_stack.demo import accounting, migrations
+from local_stack.demo.reloading import reloading
+from local_stack.servers.process import ServerFailed
+from local_stack.sources import artworks, media, registry
+from local_stack.stack import PREFERRED_PORTS, PROJECT, Stack, running_stack
+from migration_kit.failures import MigrationError
+from migration_kit.redaction import redact
+
+LOOK_EVERY_SECONDS = 0.5
+STOPPED_BY_HAND = 130
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the person at the terminal asked for."""
+
+    stay: bool
+    develop: bool
+    scale: str
+    rows: int
+    seed: int
+
+
+@click.command()
+@click.option(
+    "--exit", "leave", is_flag=True, help="Stop everything at the end; exit 0 only if all is right."
+)
+@click.option("--develop", is_flag=True, help="Fill the stack and open the UI, but launch nothing.")
+@click.option("--scale", type=click.Choice(["small", "real"]), default="small", help="Size of the pictures.")
+@click.option("--artworks", "rows", type=click.IntRange(min=1), default=20_000, help="Rows of the artworks.")
+@click.option("--seed", type=int, default=7, help="Seed of the synthetic sources.")
+def main(*, leave: bool, develop: bool, scale: str, rows: int, seed: int) -> None:
+    """Run all three migrations on a local stack of real servers."""
+    at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    wishes = Wishes(develop or (at_a_terminal and not leave), develop, scale, rows, seed)
+    console = Console(highlight=False, width=None if at_a_terminal else 150)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    try:
+        right = _show(console, wishes)
+    except (ServerFailed, MigrationError, ValueError) as failed:
+        console.print(f"Failed: {redact(str(failed))}", style="bold red", markup=False)
+        right = False
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing is left running. The data stay for the next time.")
+        sys.exit(STOPPED_BY_HAND)
+    sys.exit(0 if right else 1)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    # The same way out as Ctrl-C: every context manager stops what it started.
+    raise KeyboardInterrupt(number)
+
+
+def _show(console: Console, wishes: Wishes) -> bool:
+    with ExitStack() as cleanup:
+        with _step(console, "Starting the servers"):
+            stack = cleanup.enter_context(running_stack(preferred_ports=PREFERRED_PORTS))
+        _fill(console, stack, wishes)
+        with _step(console, "Starting Dagster"):
+            dagster = cleanup.enter_context(
+                running_dagster(stack.data_dir, stack.environment, project=PROJECT)
+            )
+        console.print(f"Dagster's UI: {dagster.api.url}/asset-groups", style="bold")
+        right = True
+        if wishes.develop:
+            cleanup.enter_context(reloading(dagster.api.url, PROJECT, console))
+        else:
+            right = _migrate(console, dagster, Path(stack.environment["REPORTS_PATH"]))
+        if wishes.stay:
+            console.print(f"The UI stays open at {dagster.api.url}; Ctrl-C stops everything.", style="bold")
+            _stay(stack, dagster)
+        return right
+
+
+def _fill(console: Console, stack: Stack, wishes: Wishes) -> None:
+    environment = stack.environment
+    with _step(console, "Filling the media backup"):
+        media.fill(environment, seed=wishes.seed, scale=wishes.scale)
+    with _step(console, "Filling the staging registry"):
+        registry.fill(environment, seed=wishes.seed)
+    with _step(console, "Filling the artworks"):
+        artworks.fill(environment, seed=wishes.seed, rows=wishes.rows)
+
+
+def _migrate(console: Console, dagster: RunningDagster, reports: Path) -> bool:
+    backfills = migrations.launch(dagster.api)
+    console.print(
+        "Launched as backfills, one a migration. Each new level of partitions waits for Dagster's 30 s tick."
+    )
+    outcomes = migrations.follow(dagster.api, backfills, dagster.process, console)
+    summaries = accounting.summarise(outcomes, reports)
+    accounting.show(summaries, console)
+    console.print(f"Written to {accounting.write(summaries, reports)}")
+    return accounting.all_right(summaries)
+
+
+def _stay(stack: Stack, dagster: RunningDagster) -> None:
+    """Wait for Ctrl-C; a server that dies meanwhile is told, not hidden."""
+    while True:
+        if (failure := stack.dead_server()) is not None:
+            raise failure
+        if not dagster.process.alive:
+            raise dagster.process.failure()
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+@contextmanager
+def _step(console: Console, what: str) -> Iterator[None]:
+    started = time.monotonic()
+    with console.status(f"{what} ..."):
+        yield
+    console.print(f"{what}: {time.monotonic() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
