@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 MAXIMUM_DEPTH = 90
 """Levels of nesting that survive being staged inside another document (the server's limit is near 180)."""
@@ -59,7 +59,7 @@ def depth_of(value: object) -> int:
     return deepest
 
 
-def is_character_map(value: object) -> bool:
+def is_character_map(value: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether an object is a string that was spread into `{"0": "{", "1": "}"}` by mistake."""
     return (
         isinstance(value, Mapping)

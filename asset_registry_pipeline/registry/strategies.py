@@ -63,7 +63,7 @@ def existing_ai_metadata(body: Body) -> dict[str, Any] | None:
     """The metadata that staging has already, put together again where it was spread or stringified."""
     value = body.get("aiMetadata")
     if shapes.is_character_map(value):
-        return shapes.join_character_map(value)  # type: ignore[arg-type]
+        return shapes.join_character_map(value)
     if isinstance(value, str):
         return shapes.parse_json_object(value)
     return dict(value) if isinstance(value, Mapping) and value else None

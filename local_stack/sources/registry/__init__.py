@@ -1,0 +1,99 @@
+"""A synthetic asset registry with the real shape: staging in MongoDB, its taxonomy, and curators' decisions.
+
+`fill` makes the demonstration's source (idempotent); `make_hostile` adds bad input for tests, apart from the counts.
+For `make demo` and tests only: pipelines never import this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from local_stack.sources.registry import taxonomy
+from local_stack.sources.registry.composites import composites
+from local_stack.sources.registry.decisions import decisions_csv
+from local_stack.sources.registry.documents import Made, components, songs
+
+if TYPE_CHECKING:
+    from local_stack.sources.registry.hostile import Hostile
+
+__all__ = ["REAL", "SMALL", "Filled", "fill", "make_hostile"]
+
+REAL: Mapping[str, int] = MappingProxyType({"S": 88, "L": 156, "W": 76, "M": 58, "G": 34, "C": 1269})
+"""Documents per layer in the real staging database: 1,681."""
+SMALL: Mapping[str, int] = MappingProxyType({"S": 12, "L": 14, "W": 12, "M": 12, "G": 12, "C": 60})
+"""The smallest numbers in which every kind of dirt has room; for tests."""
+MARKER = "local_stack_fill"
+"""The collection that says what was made; it stands in staging, beside the assets."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What stands in staging after `fill`: documents per layer, decisions, and whether this call made it."""
+
+    documents: int
+    layers: Mapping[str, int]
+    decisions: int
+    made: bool
+
+
+def fill(
+    environment: Mapping[str, str],
+    *,
+    seed: int = 7,
+    layers: Mapping[str, int] = REAL,
+    dirt: bool = True,
+) -> Filled:
+    """Make the collections `assets` and `taxonomies` of staging and the CSV at REGISTRY_DECISIONS.
+
+    Development is never touched. A second call with the same arguments changes nothing.
+    With `REGISTRY_PROFILE=plan_000` a curator has decided every component, as that plan asks.
+
+    Raises:
+        ValueError: staging holds something else; it is never overwritten.
+    """
+    from pymongo import MongoClient
+
+    made = _make(seed, layers, dirt=dirt)
+    csv = decisions_csv(made, all_components=environment.get("REGISTRY_PROFILE") == "plan_000")
+    recipe = {"seed": seed, "layers": dict(layers), "dirt": dirt}
+    with MongoClient[dict[str, Any]](environment["REGISTRY_STAGING_URI"]) as client:
+        database = client[environment["REGISTRY_STAGING_DB"]]
+        marker = database[MARKER].find_one({"_id": "registry"})
+        if marker is not None and marker["recipe"] != recipe:
+            raise ValueError(
+                f"{database.name} was filled with {marker['recipe']}, not with {recipe}: use another"
+            )
+        fresh = marker is None
+        if fresh:
+            if database["assets"].estimated_document_count():
+                raise ValueError(f"{database.name} holds assets that are not ours: use another database")
+            tables = [{"_id": layer, "layer": layer, "version": taxonomy.VERSION, **entry}
+                      for layer, entry in taxonomy.table().items()]  # fmt: skip
+            database["taxonomies"].delete_many({})
+            database["taxonomies"].insert_many(tables)
+            database["assets"].insert_many([one.document for one in made])
+            # Last: a fill that was cut short has no marker, and the check above then says so.
+            database[MARKER].insert_one({"_id": "registry", "recipe": recipe})
+    path = Path(environment["REGISTRY_DECISIONS"])
+    if not path.exists() or path.read_text(encoding="utf-8") != csv:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(csv, encoding="utf-8")
+    return Filled(len(made), dict(layers), csv.count("\n") - 1, fresh)
+
+
+def _make(seed: int, layers: Mapping[str, int], *, dirt: bool) -> list[Made]:
+    parts = {layer: components(seed, layer, layers[layer], dirt=dirt) for layer in "SLWM"}
+    parts["G"] = songs(seed, layers["G"], dirt=dirt)
+    everything = [one for layer in "SLWMG" for one in parts[layer]]
+    return everything + composites(seed, layers["C"], parts, dirt=dirt)
+
+
+def make_hostile(environment: Mapping[str, str]) -> tuple[Hostile, ...]:
+    """Add bad input to the staging database of `environment`; what it is, in the order it was put there."""
+    from local_stack.sources.registry import hostile
+
+    return hostile.insert(environment)
