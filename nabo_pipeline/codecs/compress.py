@@ -14,7 +14,7 @@ from nabo_pipeline.codecs import pictures
 from nabo_pipeline.media import compression as rules
 from nabo_pipeline.media.compression import Compressed, Rejected, Settings, Task, saving
 from nabo_pipeline.media.privacy import is_multi_picture, minimal_exif, orientation_of, strip
-from nabo_pipeline.media.structure import BrokenFileError, Skeleton, png_chunks, read_skeleton
+from nabo_pipeline.media.structure import BrokenFileError, png_chunks, read_skeleton
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 _WEBP_MAX_SIDE = 16_383
 _LOSSLESS_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
 _SRGB_GAMMA = 45_455
+LOSSLESS = 101
+"""A WebP quality beyond the scale: without any loss."""
 
 
 def compress(task: Task) -> Compressed | Rejected:
     """What to upload for a picture, or why nothing may be uploaded. Never raises for what a file holds."""
-    skeleton = check_bounds(task.data, task.mime, task.settings)
-    if isinstance(skeleton, Rejected):
-        return skeleton
+    if (rejected := check_bounds(task.data, task.mime, task.settings)) is not None:
+        return rejected
     try:
         clean = strip(task.data, task.mime)
         image = pictures.decode(clean, task.mime)
@@ -41,7 +42,11 @@ def compress(task: Task) -> Compressed | Rejected:
     allowed = not task.bucket_types or task.mime in task.bucket_types
     if frames > 1:
         return _several_frames(kept, task, allowed=allowed)
-    best = _best(image, kept, task, allowed=allowed)
+    return _fitting(image, _best(image, kept, task, allowed=allowed), task, allowed=allowed)
+
+
+def _fitting(image: Image.Image, best: Compressed, task: Task, *, allowed: bool) -> Compressed | Rejected:
+    """The best result if the bucket takes it, else one that was made to fit, else why there is none."""
     if task.size_limit is not None and len(best.data) > task.size_limit:
         return _within_limit(image, task) or Rejected(State.EXCLUDED, rules.OVER_LIMIT)
     if not allowed and best.mime == task.mime:
@@ -49,8 +54,8 @@ def compress(task: Task) -> Compressed | Rejected:
     return best
 
 
-def check_bounds(data: bytes, mime: str, settings: Settings) -> Skeleton | Rejected:
-    """The skeleton of a file that may be decoded, or why it may not: before any codec has seen it."""
+def check_bounds(data: bytes, mime: str, settings: Settings) -> Rejected | None:
+    """Why a file may not be decoded, or None where it may: asked before any codec has seen it."""
     if not data:
         return Rejected(State.QUARANTINED, rules.EMPTY_FILE)
     if len(data) > settings.max_bytes:
@@ -59,13 +64,14 @@ def check_bounds(data: bytes, mime: str, settings: Settings) -> Skeleton | Rejec
         skeleton = read_skeleton(data, mime)
     except BrokenFileError as error:
         return Rejected(State.QUARANTINED, f"Broken file: {error}")
-    if skeleton.width < 1 or skeleton.height < 1:
-        return Rejected(State.QUARANTINED, "Broken file: it has no pixels")
-    if skeleton.pixels > settings.max_pixels:
-        return Rejected(State.QUARANTINED, f"More than {settings.max_pixels / 1e6:.0f} megapixels")
-    if (skeleton.frames or 1) > settings.max_frames:
-        return Rejected(State.QUARANTINED, f"More than {settings.max_frames} frames")
-    return skeleton
+    reason = None
+    if skeleton.pixels < 1:
+        reason = "Broken file: it has no pixels"
+    elif skeleton.pixels > settings.max_pixels:
+        reason = f"More than {settings.max_pixels / 1e6:.0f} megapixels"
+    elif skeleton.frames > settings.max_frames:
+        reason = f"More than {settings.max_frames} frames"
+    return Rejected(State.QUARANTINED, reason) if reason else None
 
 
 def _several_frames(kept: Compressed, task: Task, *, allowed: bool) -> Compressed | Rejected:
@@ -111,7 +117,7 @@ def _lossless(image: Image.Image, kept: Compressed, task: Task, *, must: bool) -
     types = task.bucket_types or frozenset(("image/webp", "image/png"))
     webp = "image/webp" in types and max(image.size) <= _WEBP_MAX_SIDE
     if webp and (must or task.settings.policy == "smallest faithful"):
-        data, mime = _encode_webp(image, quality=None), "image/webp"
+        data, mime = _encode_webp(image, LOSSLESS), "image/webp"
     elif "image/png" in types:
         data, mime = _encode_png(image), "image/png"
     else:
@@ -144,25 +150,26 @@ def _within_limit(image: Image.Image, task: Task) -> Compressed | None:
     types = task.bucket_types or frozenset(("image/webp", "image/jpeg"))
     if image.mode not in (_LOSSLESS_MODES | {"CMYK"}):
         return None
-    plain = image if image.mode in ("RGB", "RGBA", "L") else image.convert("RGBA" if _has_alpha(image) else "RGB")
+    plain = (
+        image if image.mode in ("RGB", "RGBA", "L") else image.convert("RGBA" if _has_alpha(image) else "RGB")
+    )
     mime = "image/jpeg" if task.mime == "image/jpeg" and "image/jpeg" in types else "image/webp"
     if mime not in types:
         return None
-    for base in (plain, _scaled(plain, task.max_side)):
-        if base is None or (mime == "image/webp" and max(base.size) > _WEBP_MAX_SIDE):
+    scaled = _scaled(plain, task.max_side)
+    steps = [(plain, quality) for quality in settings.limit_qualities]
+    if scaled is not None:
+        steps += [(scaled, quality) for quality in (LOSSLESS, *settings.limit_qualities)]
+    for base, quality in steps:
+        if mime == "image/webp" and max(base.size) > _WEBP_MAX_SIDE:
             continue
-        qualities: list[int | None] = [*settings.limit_qualities]
-        if base is not plain and mime == "image/webp":
-            qualities.insert(0, None)
-        for quality in qualities:
-            encode = _encode_jpeg if mime == "image/jpeg" else _encode_webp
-            base.info.update({key: image.info[key] for key in ("icc_profile", "exif") if key in image.info})
-            data = encode(base, quality)  # type: ignore[operator]
-            if len(data) > limit:
-                continue
-            alike = pictures.similarity(base, pictures.decode(data, mime))
-            if alike >= settings.similarity_floor[mime]:
-                return Compressed(data, mime, rules.REDUCED, round(alike, 4), *base.size, 1)
+        base.info.update({key: image.info[key] for key in ("icc_profile", "exif") if key in image.info})
+        data = _encode_jpeg(base, min(quality, 95)) if mime == "image/jpeg" else _encode_webp(base, quality)
+        if len(data) > limit:
+            continue
+        alike = pictures.similarity(base, pictures.decode(data, mime))
+        if alike >= settings.similarity_floor[mime]:
+            return Compressed(data, mime, rules.REDUCED, round(alike, 4), *base.size, 1)
     return None
 
 
@@ -200,16 +207,24 @@ def _encode_jpeg(image: Image.Image, quality: int) -> bytes:
     # 4:4:4 stays 4:4:4: coloured edges and lettering suffer first.
     subsampling = sampling if sampling in (0, 1, 2) else 2
     picture.save(
-        out, "JPEG", quality=quality, subsampling=subsampling, optimize=True, progressive=True, **_kept_metadata(image)
+        out,
+        "JPEG",
+        quality=quality,
+        subsampling=subsampling,
+        optimize=True,
+        progressive=True,
+        **_kept_metadata(image),
     )
     return out.getvalue()
 
 
-def _encode_webp(image: Image.Image, quality: int | None) -> bytes:
-    """WebP; without a quality lossless and exact (the colour under transparency stays)."""
+def _encode_webp(image: Image.Image, quality: int) -> bytes:
+    """WebP; with `LOSSLESS` lossless and exact (the colour under transparency stays)."""
     picture = image if image.mode in ("RGB", "RGBA") else image.convert("RGBA")
     how: dict[str, Any] = (
-        {"lossless": True, "exact": True, "method": 2, "quality": 50} if quality is None else {"quality": quality}
+        {"lossless": True, "exact": True, "method": 2, "quality": 50}
+        if quality == LOSSLESS
+        else {"quality": quality}
     )
     out = io.BytesIO()
     picture.save(out, "WEBP", **how, **_kept_metadata(image))

@@ -1,6 +1,7 @@
 """Processes of their own for decoders: a crash, a hang or a memory blow-up costs the one file that caused it.
 
-What is called in them is the caller's. With DASK_SCHEDULER_ADDRESS set the kit's executor sends the work to the cluster.
+What is called in them is the caller's. With DASK_SCHEDULER_ADDRESS set the kit's executor
+sends the work to the cluster.
 """
 
 from __future__ import annotations

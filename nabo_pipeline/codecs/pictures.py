@@ -67,7 +67,7 @@ def similarity(one: Image.Image, other: Image.Image) -> float:
     if min(one.size) < _WINDOW:
         return 1.0 if same_pixels(one, other) else 0.0
     luma = [_luma(image) for image in (one, other)]
-    return max(0.0, float(structural_similarity(*luma, data_range=255)))
+    return max(0.0, float(structural_similarity(*luma, data_range=255)))  # type: ignore[no-untyped-call]
 
 
 def _luma(image: Image.Image) -> np.ndarray:
@@ -75,6 +75,6 @@ def _luma(image: Image.Image) -> np.ndarray:
     longest = max(gray.size)
     if longest > LUMA_SIDE:
         scale = LUMA_SIDE / longest
-        size = tuple(max(_WINDOW, round(side * scale)) for side in gray.size)
+        size = max(_WINDOW, round(gray.width * scale)), max(_WINDOW, round(gray.height * scale))
         gray = gray.resize(size, Image.Resampling.BOX)
     return np.asarray(gray)

@@ -49,7 +49,9 @@ class Settings:
     leave_jpeg_at_or_below: int = 86
     min_saving_lossless: float = 2.0
     min_saving_lossy: float = 10.0
-    similarity_floor: Mapping[str, float] = field(default_factory=lambda: {"image/jpeg": 0.95, "image/webp": 0.95})
+    similarity_floor: Mapping[str, float] = field(
+        default_factory=lambda: {"image/jpeg": 0.95, "image/webp": 0.95}
+    )
     limit_qualities: tuple[int, ...] = (90, 85, 80)
     """Quality steps for a picture over its bucket's limit."""
     max_bytes: int = 25 * MIB

@@ -48,6 +48,7 @@ class FileType:
 
     @property
     def supported(self) -> bool:
+        """Whether the migration reads this type."""
         return self.mime in EXTENSIONS or self.mime == EMPTY
 
 

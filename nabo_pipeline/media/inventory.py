@@ -18,6 +18,8 @@ class StoredObject:
     key: str
     size: int
     version: str
+    special: str = ""
+    """The type of what is no file at all (a link in a folder): known without reading, never followed."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class InventoryItem:
 
     @property
     def can_migrate(self) -> bool:
+        """Whether path and type allow it; the mappings are asked by the plan."""
         return self.reason is None
 
     def to_report(self) -> dict[str, object]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,8 +50,10 @@ class Mappings:
 
     @property
     def fingerprint(self) -> str:
+        """Changes when any mapping changes."""
         chat_images = sorted(
-            [*key, image.chat_id, image.message_id, image.sender_id] for key, image in (self.chat_images or {}).items()
+            [*key, image.chat_id, image.message_id, image.sender_id]
+            for key, image in (self.chat_images or {}).items()
         )
         services = {old: [new.supabase_id, new.stylist_id] for old, new in self.services.items()}
         return fingerprint([dict(self.users), services, sorted(self.chats), chat_images])
@@ -65,7 +67,8 @@ def parse_users(text: str) -> dict[str, str]:
         if not isinstance(new, str) or not new or new == old:
             raise _malformed(USERS_FILE, f"the entry of {old!r} is {new!r}")
     _expect_count(USERS_FILE, "total_mappings", document, len(mapping))
-    return _not_empty(mapping, USERS_FILE)
+    _not_empty(mapping, USERS_FILE)
+    return dict(mapping)
 
 
 def parse_services(text: str) -> dict[str, MigratedService]:
@@ -77,12 +80,15 @@ def parse_services(text: str) -> dict[str, MigratedService]:
             raise _malformed(SERVICES_FILE, f"a result is {row!r}")
         if not row["success"]:
             continue
-        old, new, stylist = (_text(row, name, SERVICES_FILE) for name in ("original_id", "supabase_id", "stylist_id"))
+        old, new, stylist = (
+            _text(row, name, SERVICES_FILE) for name in ("original_id", "supabase_id", "stylist_id")
+        )
         if old in services:
             raise _malformed(SERVICES_FILE, f"service {old} stands there twice")
         services[old] = MigratedService(new, stylist)
     _expect_count(SERVICES_FILE, "successful_creations", document, len(services))
-    return _not_empty(services, SERVICES_FILE)
+    _not_empty(services, SERVICES_FILE)
+    return services
 
 
 def parse_chats(created: str, extracted: str) -> tuple[frozenset[str], dict[tuple[str, str], ChatImage]]:
@@ -91,7 +97,9 @@ def parse_chats(created: str, extracted: str) -> tuple[frozenset[str], dict[tupl
     An image message whose chat or message was not migrated is left out: its file then has no mapping.
     """
     document = _document(created, CHATS_FILE)
-    chats = frozenset(_text(row, "id", CHATS_FILE) for row in _field(document, "created_chats", list, CHATS_FILE))
+    chats = frozenset(
+        _text(row, "id", CHATS_FILE) for row in _field(document, "created_chats", list, CHATS_FILE)
+    )
     messages = {
         _text(row, "id", CHATS_FILE): (_text(row, "chat_id", CHATS_FILE), _text(row, "sender_id", CHATS_FILE))
         for row in _field(document, "created_messages", list, CHATS_FILE)
@@ -104,8 +112,11 @@ def parse_chats(created: str, extracted: str) -> tuple[frozenset[str], dict[tupl
         if identity in messages and messages[identity][0] in chats:
             chat, sender = messages[identity]
             # The message may hold a whole address; the file is called as its last part.
-            images[_text(row, "chat_id", CHAT_IMAGES_FILE), name.rsplit("/", 1)[-1]] = ChatImage(chat, identity, sender)
-    return chats, _not_empty(images, CHAT_IMAGES_FILE)
+            images[_text(row, "chat_id", CHAT_IMAGES_FILE), name.rsplit("/", 1)[-1]] = ChatImage(
+                chat, identity, sender
+            )
+    _not_empty(images, CHAT_IMAGES_FILE)
+    return chats, images
 
 
 def assemble(read: Callable[[str], str | None]) -> Mappings:
@@ -113,7 +124,9 @@ def assemble(read: Callable[[str], str | None]) -> Mappings:
     texts = {name: read(name) for name in (USERS_FILE, SERVICES_FILE, CHATS_FILE, CHAT_IMAGES_FILE)}
     for name in (USERS_FILE, SERVICES_FILE):
         if texts[name] is None:
-            raise PermanentError("the mapping file is missing", item=name, remedy="Put it into NABO_MAPPINGS_PATH.")
+            raise PermanentError(
+                "the mapping file is missing", item=name, remedy="Put it into NABO_MAPPINGS_PATH."
+            )
     users = parse_users(texts[USERS_FILE] or "")
     services = parse_services(texts[SERVICES_FILE] or "")
     owners = Counter(users.values())
@@ -169,13 +182,16 @@ def _expect_count(name: str, key: str, document: dict[str, Any], found: int) -> 
         raise _malformed(name, f"its metadata says {key} = {expected!r}, but it holds {found}")
 
 
-def _not_empty(found: Any, name: str) -> Any:
+def _not_empty(found: Collection[Any], name: str) -> None:
     if not found:
-        raise PermanentError("the mapping file holds 0 mappings", item=name, remedy="Export the mappings again.")
-    return found
+        raise PermanentError(
+            "the mapping file holds 0 mappings", item=name, remedy="Export the mappings again."
+        )
 
 
 def _malformed(name: str, why: str) -> PermanentError:
     return PermanentError(
-        f"the mapping file is malformed: {why}", item=name, remedy="Export the mappings again; nothing was changed."
+        f"the mapping file is malformed: {why}",
+        item=name,
+        remedy="Export the mappings again; nothing was changed.",
     )

@@ -1,11 +1,13 @@
 """Where a file of the backup belongs, by its path: category and ids. Nothing is looked up here.
 
-    Profile-Pics/{buyer|stylist|salon}/{userId}     Service-Images/{serviceId}/{imageId}     Chat-Images/{chatId}/{file}.{ext}
+`Profile-Pics/{buyer|stylist|salon}/{userId}`, `Service-Images/{serviceId}/{imageId}`,
+`Chat-Images/{chatId}/{file}.{ext}`
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 CATEGORIES = ("profile", "service", "chat", "other")
@@ -53,16 +55,14 @@ def place(key: str) -> Place:
     if len(parts) != 3:
         return invalid
     _, parent, name = parts
-    if category == "profile":
-        if parent not in ("buyer", "stylist", "salon") or not is_id(name):
-            return invalid
-        return Place(category, parent, name, SALON if parent == "salon" else None)
-    if category == "service":
-        return Place(category, parent, name) if is_id(parent) and is_id(name) else invalid
-    stem, dot, extension = name.rpartition(".")
-    if not is_id(parent) or not dot or not stem.strip(". ") or not extension.isalnum():
+    if not _VALID[category](parent, name):
         return invalid
-    return Place(category, parent, name)
+    return Place(category, parent, name, SALON if parent == "salon" else None)
+
+
+def _is_chat_file(parent: str, name: str) -> bool:
+    stem, dot, extension = name.rpartition(".")
+    return is_id(parent) and bool(dot) and bool(stem.strip(". ")) and extension.isalnum()
 
 
 def is_id(text: str) -> bool:
@@ -75,3 +75,10 @@ def is_storage_key(path: str) -> bool:
     parts = path.split("/")
     plain = all(part not in ("", ".", "..") and len(part.encode()) <= _LONGEST_NAME for part in parts)
     return plain and _STORAGE_KEY.fullmatch(path) is not None
+
+
+_VALID: dict[str, Callable[[str, str], bool]] = {
+    "profile": lambda kind, name: kind in ("buyer", "stylist", "salon") and is_id(name),
+    "service": lambda service, name: is_id(service) and is_id(name),
+    "chat": _is_chat_file,
+}

@@ -83,6 +83,7 @@ class PlanItem:
 
     @property
     def migrates(self) -> bool:
+        """Whether the file is to be migrated."""
         return self.action == MIGRATE
 
 
@@ -112,10 +113,17 @@ def _ends(found: InventoryItem, state: State, reason: str) -> PlanItem:
     return PlanItem(found.key, str(state), reason, found.size, found.version, found.mime)
 
 
-def _goes(found: InventoryItem, stem: str, **links: str | None) -> PlanItem:
+def _goes(
+    found: InventoryItem,
+    stem: str,
+    owner: str,
+    *,
+    service: str | None = None,
+    chat_message: str | None = None,
+) -> PlanItem:
     return PlanItem(
-        found.key, MIGRATE, None, found.size, found.version, found.mime,
-        BUCKETS[found.category], stem, MEDIA_TYPES[found.category], **links,
+        found.key, MIGRATE, None, found.size, found.version, found.mime, BUCKETS[found.category], stem,
+        MEDIA_TYPES[found.category], owner, service, chat_message,
     )  # fmt: skip
 
 
@@ -131,7 +139,7 @@ def _profile(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> P
         return _ends(found, State.QUARANTINED, OTHER_ORIGINAL)
     if new in target.foreign_avatars:
         return _ends(found, State.EXCLUDED, HAS_AVATAR)
-    return _goes(found, f"{new}/{found.name}", owner=new)
+    return _goes(found, f"{new}/{found.name}", new)
 
 
 def _service(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> PlanItem:
@@ -145,7 +153,7 @@ def _service(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> P
     if service.stylist_id not in target.profiles:
         return _ends(found, State.QUARANTINED, NO_PROFILE)
     stem = f"{service.supabase_id}/{found.name}"
-    return _goes(found, stem, owner=service.stylist_id, service=service.supabase_id)
+    return _goes(found, stem, service.stylist_id, service=service.supabase_id)
 
 
 def _chat(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> PlanItem:
@@ -159,7 +167,7 @@ def _chat(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> Plan
     if image.sender_id not in target.profiles:
         return _ends(found, State.QUARANTINED, NO_PROFILE)
     stem = f"{image.chat_id}/{image.message_id}/{found.name.rpartition('.')[0]}"
-    return _goes(found, stem, owner=image.sender_id, chat_message=image.message_id)
+    return _goes(found, stem, image.sender_id, chat_message=image.message_id)
 
 
 _MAKERS = {"profile": _profile, "service": _service, "chat": _chat}
@@ -209,6 +217,7 @@ def summarize(items: Iterable[PlanItem]) -> dict[str, object]:
         "bytes_to_migrate": sum(item.size for item in migrates),
         "coverage_percent": round(100 * len(migrates) / len(items), 1) if items else 0.0,
         "not_migrated": [
-            {"state": state, "reason": reason, "files": files} for (state, reason), files in sorted(reasons.items())
+            {"state": state, "reason": reason, "files": files}
+            for (state, reason), files in sorted(reasons.items())
         ],
     }

@@ -133,8 +133,9 @@ def _strip_webp(data: bytes) -> bytes:
             continue
         if kind == b"VP8X":
             flags = chunk[8] & ~(_EXIF_FLAG | _XMP_FLAG) | (_EXIF_FLAG if orientation != 1 else 0)
-            chunk = chunk[:8] + bytes([flags]) + chunk[9:]
-        kept.append(chunk)
+            kept.append(chunk[:8] + bytes([flags]) + chunk[9:])
+        else:
+            kept.append(chunk)
     if orientation != 1:
         exif = minimal_exif(orientation)
         kept.append(b"EXIF" + struct.pack("<I", len(exif)) + exif)

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from nabo_pipeline.media.records import MediaRow, media_id
 
@@ -68,6 +69,7 @@ class OwnerCheck:
 
 def check_pictures(
     bucket: str,
+    *,
     expected: Iterable[Expected],
     objects: Mapping[str, ObjectFacts],
     found_paths: Iterable[str],
@@ -90,12 +92,15 @@ def check_pictures(
         known_rows.add(one.row.id if one.row else "")
         checks.append(_check(one, objects.get(one.path), by_path[one.path], parents))
     claimed = {row.file_path for row in rows if row.id != media_id(bucket, row.file_path)}
-    for path in sorted(set(found_paths) - known_paths - claimed):
-        checks.append(_orphan(f"object {path}", object_found=True, row_found=path in by_path))
-    for row in rows:
-        if row.id == media_id(bucket, row.file_path) and row.id not in known_rows:
-            checks.append(_orphan(f"row {row.id} ({row.file_path})", object_found=False, row_found=True))
-    return checks
+    checks += [
+        _orphan(f"object {path}", object_found=True, row_found=path in by_path)
+        for path in sorted(set(found_paths) - known_paths - claimed)
+    ]
+    return checks + [
+        _orphan(f"row {row.id} ({row.file_path})", object_found=False, row_found=True)
+        for row in rows
+        if row.id == media_id(bucket, row.file_path) and row.id not in known_rows
+    ]
 
 
 def _check(
@@ -132,7 +137,7 @@ def check_services(
     checks = []
     for service in sorted(services):
         times = [created[row] for row in ours.get(service, ()) if row in created]
-        increases = all(earlier < later for earlier, later in zip(times, times[1:], strict=False))
+        increases = all(earlier < later for earlier, later in pairwise(times))
         checks.append(ServiceCheck(service, previews[service], increases))
     return checks
 

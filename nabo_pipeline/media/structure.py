@@ -17,11 +17,11 @@ class BrokenFileError(ValueError):
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Width and height in pixels (of the canvas), and how many frames the file shows (None: not counted)."""
+    """Width and height in pixels (of the canvas), and how many frames or pages it has."""
 
     width: int
     height: int
-    frames: int | None = 1
+    frames: int = 1
 
     @property
     def pixels(self) -> int:

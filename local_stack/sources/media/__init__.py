@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local_stack.sources.media.shape import REAL, SMALL, Dataset, Shape, build
 
@@ -36,7 +36,9 @@ class Filled:
     made: bool
 
 
-def fill(environment: Mapping[str, str], *, seed: int = 7, scale: str = "small", shape: Shape = REAL) -> Filled:
+def fill(
+    environment: Mapping[str, str], *, seed: int = 7, scale: str = "small", shape: Shape = REAL
+) -> Filled:
     """Makes the backup (S3_BACKUP_PATH), the mapping files (NABO_MAPPINGS_PATH) and the target they refer to.
 
     The target (NABO_DATABASE_URL, SUPABASE_URL) gets schema, users, services and buckets where they are missing; what a
@@ -66,7 +68,7 @@ def fill(environment: Mapping[str, str], *, seed: int = 7, scale: str = "small",
     return Filled(files, size, shape.migratable, exclusions, len(dataset.users), len(dataset.services), made)
 
 
-def make_hostile(environment: Mapping[str, str], *, seed: int = 7) -> "Hostile":
+def make_hostile(environment: Mapping[str, str], *, seed: int = 7) -> Hostile:
     """Adds bad input (spec: zero bytes, truncations, bombs, odd names, wrong mappings, ...) to source and target.
 
     Returns what was added with the outcome each file must end in. Call it on a source of its own: it changes the
@@ -84,7 +86,7 @@ def _contents(dataset: Dataset, seed: int, scale: str) -> Iterator[tuple[str, by
         yield file.key, content(file, seed=seed, scale=scale)
 
 
-def _read_marker(mappings: Path) -> dict[str, object]:
+def _read_marker(mappings: Path) -> dict[str, Any]:
     path = mappings / MARKER
     return dict(json.loads(path.read_text())) if path.exists() else {}
 

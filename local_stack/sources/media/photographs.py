@@ -50,7 +50,8 @@ def picture(rng: random.Random, sides: tuple[int, int]) -> Image.Image:
     crop = photograph.crop((left, top, left + width, top + height))
     long_side = rng.randint(*sides)
     scale = long_side / max(crop.size)
-    crop = crop.resize((max(1, round(crop.width * scale)), max(1, round(crop.height * scale))), Image.Resampling.LANCZOS)
+    size = max(1, round(crop.width * scale)), max(1, round(crop.height * scale))
+    crop = crop.resize(size, Image.Resampling.LANCZOS)
     if rng.random() < 0.5:
         crop = ImageOps.mirror(crop)
     return ImageEnhance.Brightness(crop).enhance(rng.uniform(0.85, 1.1))
@@ -77,7 +78,9 @@ def encode(image: Image.Image, format_: str, rng: random.Random, *, quick: bool 
         image.save(out, "PNG", compress_level=1 if quick else 6)
     elif format_ == "jpeg":
         exif = phone_exif(rng.choice((1, 1, 1, 3, 6, 8)), gps=rng.random() < 0.5)
-        image.save(out, "JPEG", quality=rng.choice((80, 90, 93, 95)), subsampling=rng.choice((0, 2)), exif=exif)
+        image.save(
+            out, "JPEG", quality=rng.choice((80, 90, 93, 95)), subsampling=rng.choice((0, 2)), exif=exif
+        )
     elif format_ == "webp":
         image.save(out, "WEBP", quality=82, method=0)
     elif format_ == "gif":
@@ -103,7 +106,13 @@ def comment(data: bytes, format_: str, text: str) -> bytes:
         return data[:2] + b"\xff\xfe" + struct.pack(">H", len(note) + 2) + note + data[2:]
     if format_ == "png":
         body = b"tEXtComment\x00" + note
-        return data[:33] + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
+        return (
+            data[:33]
+            + struct.pack(">I", len(body) - 4)
+            + body
+            + struct.pack(">I", zlib.crc32(body))
+            + data[33:]
+        )
     if format_ == "gif":
         return data[:-1] + b"\x21\xfe" + bytes([len(note)]) + note + b"\x00" + data[-1:]
     if format_ == "webp":

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from local_stack.sources.media.shape import Dataset
+
+if TYPE_CHECKING:
+    from storage3.types import CreateOrUpdateBucketOptions
 
 UPLOAD_THREADS = 8
 BUCKETS: Mapping[str, Mapping[str, Any]] = {
@@ -143,4 +146,4 @@ def make_buckets(environment: Mapping[str, str]) -> None:
     there = {bucket.id for bucket in storage.list_buckets()}
     for name, options in BUCKETS.items():
         if name not in there:
-            storage.create_bucket(name, options={**options})  # type: ignore[typeddict-item]
+            storage.create_bucket(name, options=cast("CreateOrUpdateBucketOptions", dict(options)))

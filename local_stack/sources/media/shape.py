@@ -1,7 +1,7 @@
 """Which files, people and services the synthetic backup holds: counts, ids and places, all from a seed.
 
-Here: numbers and names only (nothing is drawn, uploaded or written). Pictures are in `photographs`, servers in `servers`.
-The numbers of `REAL` are those of the system being migrated.
+Here: numbers and names only (nothing is drawn, uploaded or written). Pictures are in `photographs`,
+servers in `servers`. The numbers of `REAL` are those of the system being migrated.
 """
 
 from __future__ import annotations
@@ -131,10 +131,14 @@ def build(shape: Shape, seed: int) -> Dataset:
         files.append(File(key, "profile", _pick(rng, PROFILE_FORMATS), mapped, index))
     for index in range(shape.salons):
         key = f"Profile-Pics/salon/{new_id()}"
-        files.append(File(key, "profile", _pick(rng, PROFILE_FORMATS), False, index))
+        files.append(File(key, "profile", _pick(rng, PROFILE_FORMATS), mapped=False, variant=index))
 
     old_users = [user for index, (_, user) in enumerate(owners) if index in mapped_owners]
-    roles = ["customer" if side == "buyer" else "stylist" for i, (side, _) in enumerate(owners) if i in mapped_owners]
+    roles = [
+        "customer" if side == "buyer" else "stylist"
+        for i, (side, _) in enumerate(owners)
+        if i in mapped_owners
+    ]
     while len(old_users) < shape.user_mappings:
         old_users.append(new_id())
         roles.append("stylist" if rng.random() < 0.1 else "customer")
@@ -150,11 +154,13 @@ def build(shape: Shape, seed: int) -> Dataset:
     chats = [new_id() for _ in range(shape.chats)]
     for index in range(shape.chat_images):
         chat = chats[index] if index < len(chats) else rng.choice(chats)
-        files.append(File(f"Chat-Images/{chat}/{new_id()}.jpg", "chat", "jpeg", False, index))
-    files += [File(f"stray-{index}.bin", "other", "stray", False, index) for index in range(shape.strays)]
-    return Dataset(
-        tuple(sorted(files, key=lambda file: file.key)), users, services, _user_mapping(users), _services_created(rng, services)
-    )
+        files.append(File(f"Chat-Images/{chat}/{new_id()}.jpg", "chat", "jpeg", mapped=False, variant=index))
+    files += [
+        File(f"stray-{index}.bin", "other", "stray", mapped=False, variant=index)
+        for index in range(shape.strays)
+    ]
+    in_order = tuple(sorted(files, key=lambda file: file.key))
+    return Dataset(in_order, users, services, _user_mapping(users), _services_created(rng, services))
 
 
 def _service_files(
@@ -181,7 +187,15 @@ def _user_mapping(users: tuple[tuple[str, str, str], ...]) -> dict[str, Any]:
 
 
 def _services_created(rng: random.Random, services: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    titles = ("Balayage", "Brudestyling", "Dameklipp", "Fargebehandling", "Herreklipp", "Negldesign", "Vipper")
+    titles = (
+        "Balayage",
+        "Brudestyling",
+        "Dameklipp",
+        "Fargebehandling",
+        "Herreklipp",
+        "Negldesign",
+        "Vipper",
+    )
     results = [
         {
             "original_id": service, "supabase_id": service, "title": rng.choice(titles),

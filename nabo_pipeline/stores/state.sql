@@ -1,0 +1,46 @@
+-- What the media migration knows beside the ledger: the newest inventory and plan of each category.
+
+create schema if not exists nabo_migration;
+
+create table if not exists nabo_migration.inventory (
+    key text primary key,
+    category text not null,
+    size bigint not null,
+    version text not null,
+    mime text not null,
+    parent text not null,
+    name text not null,
+    reason text
+);
+create index if not exists inventory_category on nabo_migration.inventory (category);
+
+create table if not exists nabo_migration.listings (
+    category text primary key,
+    fingerprint text not null,
+    files bigint not null,
+    bytes bigint not null,
+    whole_fingerprint text not null,
+    whole_files bigint not null,
+    whole_bytes bigint not null,
+    chats_migrated boolean not null,
+    scanned_at timestamptz not null default now()
+);
+
+create table if not exists nabo_migration.plan_items (
+    item text primary key,
+    category text not null,
+    action text not null,
+    reason text,
+    size bigint not null,
+    version text not null,
+    mime text not null,
+    bucket text not null,
+    stem text not null,
+    media_type text not null,
+    owner text,
+    service text,
+    chat_message text,
+    alternate_of text,
+    over_limit boolean not null
+);
+create index if not exists plan_items_category on nabo_migration.plan_items (category);

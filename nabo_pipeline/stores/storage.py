@@ -1,0 +1,158 @@
+"""Supabase Storage through its own client: rules, upload, reading back, listing; and what its errors mean.
+
+Which object goes where is decided elsewhere. Nothing here overwrites an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from migration_kit.failures import MigrationError, PermanentError, TransientError, retrying
+from nabo_pipeline.media.plans import BucketRules
+
+if TYPE_CHECKING:
+    from storage3 import SyncStorageClient
+
+T = TypeVar("T")
+CACHE_CONTROL = "3600"
+"""Seconds; what the app sets on its own uploads."""
+LIST_PAGE = 1000
+CONNECTIONS = 32
+
+
+class DuplicateError(PermanentError):
+    """An object stands at this path already. `own_try` says that an earlier try of ours may have put it there."""
+
+    own_try = False
+
+
+class MissingError(PermanentError):
+    """There is no such object."""
+
+
+class Storage:
+    """A project's Storage; safe to use from many threads."""
+
+    def __init__(self, url: str, service_role_key: str) -> None:
+        self._storage = _client(url, service_role_key)
+
+    def rules(self, bucket: str) -> BucketRules:
+        """The bucket's own limit and types. Raises PermanentError if there is no such bucket."""
+        found = self._call(bucket, lambda: self._storage.get_bucket(bucket))
+        return BucketRules(bucket, found.file_size_limit, frozenset(found.allowed_mime_types or ()))
+
+    def upload(self, bucket: str, path: str, data: bytes, mime: str) -> None:
+        """Writes a new object. Raises DuplicateError if one is there, PermanentError if Storage refuses it."""
+
+        tries = 0
+
+        def once() -> object:
+            nonlocal tries
+            tries += 1
+            # The client changes the options that it is given: a fresh dict for every try.
+            options: Any = {"content-type": mime, "cache-control": CACHE_CONTROL, "upsert": "false"}
+            return self._storage.from_(bucket).upload(path, data, options)
+
+        try:
+            self._call(f"{bucket}/{path}", once)
+        except DuplicateError as error:
+            error.own_try = tries > 1
+            raise
+
+    def download(self, bucket: str, path: str) -> bytes:
+        """The object's bytes. Raises MissingError."""
+        return self._call(f"{bucket}/{path}", lambda: self._storage.from_(bucket).download(path))
+
+    def size(self, bucket: str, path: str) -> int | None:
+        """Bytes of the object as Storage says, None if there is none."""
+        try:
+            found = self._call(f"{bucket}/{path}", lambda: self._storage.from_(bucket).info(path))
+        except MissingError:
+            return None
+        return int(found["size"])
+
+    def content_types(self, bucket: str, folder: str) -> dict[str, str]:
+        """Path -> content type of every object below a folder, at any depth."""
+        return dict(self._walk(bucket, folder))
+
+    def remove(self, bucket: str, path: str) -> None:
+        """Takes one object away."""
+        self._call(f"{bucket}/{path}", lambda: self._storage.from_(bucket).remove([path]))
+
+    def _walk(self, bucket: str, folder: str) -> Iterator[tuple[str, str]]:
+        offset = 0
+        while True:
+            page = self._page(bucket, folder, offset)
+            for found in page:
+                path = f"{folder}/{found['name']}"
+                if found.get("id") is None:  # Storage lists folders as entries without an id.
+                    yield from self._walk(bucket, path)
+                else:
+                    yield path, str((found.get("metadata") or {}).get("mimetype", ""))
+            if len(page) < LIST_PAGE:
+                return
+            offset += LIST_PAGE
+
+    def _page(self, bucket: str, folder: str, offset: int) -> list[dict[str, Any]]:
+        options: Any = {"limit": LIST_PAGE, "offset": offset, "sortBy": {"column": "name", "order": "asc"}}
+        return self._call(f"{bucket}/{folder}", lambda: self._storage.from_(bucket).list(folder, options))
+
+    def _call(self, item: str, ask: Callable[[], T]) -> T:
+        def once() -> T:
+            try:
+                return ask()
+            except Exception as error:
+                raise translated(error, item) from error
+
+        return retrying()(once)
+
+
+def _client(url: str, service_role_key: str) -> SyncStorageClient:
+    import httpx
+    from supabase import ClientOptions, create_client
+    from supabase_auth import SyncMemoryStorage
+
+    # HTTP/1.1: one connection a thread. Many threads on one HTTP/2 connection share its fate.
+    client = httpx.Client(
+        timeout=httpx.Timeout(60, connect=10),
+        limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+        follow_redirects=True,
+    )
+    options = ClientOptions(storage=SyncMemoryStorage(), httpx_client=client)
+    try:
+        return create_client(url, service_role_key, options=options).storage
+    except Exception as error:
+        raise PermanentError(
+            f"the Supabase client refuses its settings: {error}",
+            item="SUPABASE_URL",
+            remedy="Correct SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY.",
+        ) from error
+
+
+_RETRIED = frozenset(("408", "423", "429", "500", "502", "503", "504", "544"))
+"""True statuses that another try may heal; 544 is Storage's own time-out of its database."""
+
+
+_KINDS: dict[str, type[PermanentError]] = {"409": DuplicateError, "404": MissingError}
+
+
+def translated(error: Exception, item: str) -> MigrationError:
+    """What an error of the client means. The true status stands in the body, not in the answer's own status."""
+    import httpx
+    from storage3.exceptions import StorageApiError
+
+    if isinstance(error, MigrationError):
+        return error
+    if isinstance(error, httpx.TransportError):
+        return TransientError(f"Storage could not be reached: {type(error).__name__}", item=item)
+    if not isinstance(error, StorageApiError):
+        return PermanentError(f"the Storage client failed: {type(error).__name__}: {error}", item=item)
+    status = str(error.status)
+    told = f"Storage answered {status} {error.code}: {error.message}"
+    if status in _RETRIED:
+        return TransientError(told, item=item)
+    if status == "404" and "bucket" in error.message.lower():
+        return PermanentError(told, item=item, remedy="Create the bucket as the app's own migrations do.")
+    remedy = "Check SUPABASE_SERVICE_ROLE_KEY." if status in ("401", "403") else None
+    return _KINDS.get(status, PermanentError)(told, item=item, remedy=remedy)
