@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from migration_kit.failures import PermanentError
 
 _PLACEHOLDER = re.compile(r"^<.*>$|\$\{|^(changeme|xxx+)$", re.IGNORECASE)
-_LITERAL_CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@:'\"${]+:[^\s@'\"${]+@", re.IGNORECASE)
+_LITERAL_CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@:'\"${]+:[^\s/@'\"${]+@", re.IGNORECASE)
 _PRODUCTION = re.compile(r"prod", re.IGNORECASE)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, never bound
 _DEFAULT_PORTS = {"mongodb": 27017, "postgresql": 5432, "postgres": 5432}

@@ -78,7 +78,7 @@ _PUBLICATIONS = "SELECT partition, candidate FROM {schema}.publications WHERE st
 
 
 class PostgresLedger:
-    """A ``Ledger`` in the named schema; one connection, in autocommit, closed by ``close``."""
+    """A ``Ledger`` in the named schema, over one connection that ``close`` closes: one for each thread."""
 
     def __init__(self, conninfo: str, schema: str) -> None:
         self._schema = schema

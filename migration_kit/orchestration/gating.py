@@ -51,12 +51,12 @@ def validate_then_publish(
         dagster.Failure: a suite failed; names the suites, the rules and the first rows that broke them.
     """
     key = _key(asset_key)
-    ledger.begin_verdict(stage, partition, candidate, context.run_id)
+    ledger.begin_verdict(stage, partition, candidate, context.run.run_id)
     reports = validate()
     checks = [_check_result(key, partition, report) for report in reports]
     failed = [report for report in reports if not report.passed]
     if failed or not reports:
-        ledger.record_verdict(Verdict.now(stage, partition, candidate, VerdictStatus.FAILED, context.run_id))
+        ledger.record_verdict(Verdict.now(stage, partition, candidate, VerdictStatus.FAILED, context.run.run_id))
         yield from checks
         told = (
             "\n".join(map(_told, failed)) or f"{stage} of {partition}: no suite was run, so nothing is proved"
@@ -68,7 +68,7 @@ def validate_then_publish(
             allow_retries=False,
         )
     metadata = publish()
-    ledger.publish(Verdict.now(stage, partition, candidate, VerdictStatus.PASSED, context.run_id))
+    ledger.publish(Verdict.now(stage, partition, candidate, VerdictStatus.PASSED, context.run.run_id))
     yield dg.MaterializeResult(
         asset_key=key, metadata={**metadata}, check_results=checks, data_version=dg.DataVersion(candidate)
     )
