@@ -54,6 +54,16 @@ def _fitting(image: Image.Image, best: Compressed, task: Task, *, allowed: bool)
     return best
 
 
+def decodes(file: tuple[bytes, str]) -> bool:
+    """Whether a file (bytes, type) decodes to its last frame."""
+    data, mime = file
+    try:
+        read_skeleton(data, mime)
+        return pictures.decode_all(data, mime) > 0
+    except (pictures.UndecodableError, BrokenFileError, KeyError):
+        return False
+
+
 def check_bounds(data: bytes, mime: str, settings: Settings) -> Rejected | None:
     """Why a file may not be decoded, or None where it may: asked before any codec has seen it."""
     if not data:

@@ -26,6 +26,7 @@ OVER_LIMIT = "Over bucket limit after compression"
 ANIMATED = "Animation cannot be kept in this bucket"
 PAGES = "Several pages cannot be kept in this bucket"
 CRASHED = "Decoder crashed on this file"
+TOO_BIG = "Decoding needs more memory than the limit"
 TOO_SLOW = "Decoding took longer than the time limit"
 
 MAX_SIDE: Mapping[str, int] = {"avatars": 1024, "service-media": 2048}

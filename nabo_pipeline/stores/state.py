@@ -76,9 +76,7 @@ class StateStore:
         """
         with transient_errors("inventory"), self._connection.transaction():
             rows = (astuple(item) for item in items)
-            changed = _replace(
-                self._connection, "inventory", "key", _INVENTORY_COLUMNS, rows, listing.category
-            )
+            changed = _replace(self._connection, "inventory", _INVENTORY_COLUMNS, rows, listing.category)
             changed += _upsert_listing(self._connection, listing)
         return changed
 

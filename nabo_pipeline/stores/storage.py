@@ -44,7 +44,6 @@ class Storage:
 
     def upload(self, bucket: str, path: str, data: bytes, mime: str) -> None:
         """Writes a new object. Raises DuplicateError if one is there, PermanentError if Storage refuses it."""
-
         tries = 0
 
         def once() -> object:
