@@ -1,7 +1,7 @@
-"""Checks of servers that somebody else runs: each variable that replaces a part must lead to a server that answers.
+"""Checks of servers that somebody else runs: a variable that replaces a part must lead to one that answers.
 
-Here belongs asking, within seconds, and saying in one line which variable is wrong. Nothing is written by asking, and
-no line shows a password or a key.
+Here belongs asking, within seconds, and saying in one line which variable is wrong. Nothing is written by
+asking, and no line shows a password or a key.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,8 +1,8 @@
-"""The local stack: its servers started side by side, its data folder, and the environment that describes it.
+"""The local stack: its servers, its data folder, and the environment that describes it.
 
-Here belongs the life of the stack. One server's command line belongs in `local_stack.servers`, which variable stands
-for which server in `local_stack.variables`, checks of servers that somebody else runs in `local_stack.given`, what
-the servers are filled with in `local_stack.sources`.
+Here belongs the life of the stack. One server's command line belongs in `local_stack.servers`, which
+variable stands for which server in `local_stack.variables`, checks of servers that somebody else runs in
+`local_stack.given`, what the servers are filled with in `local_stack.sources`.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class Servers:
 
     def __init__(
         self, data_dir: Path, *, durable: bool = True, preferred_ports: Mapping[str, int] | None = None
-    ):
+    ) -> None:
         """`durable=False` lets PostgreSQL leave out fsync; without preferred ports any free ones are taken."""
         self.data_dir = data_dir
         self._durable = durable
@@ -122,9 +122,9 @@ def running_stack(
 ) -> Iterator[Stack]:
     """Run the stack while the block runs; its data stay for the next time.
 
-    `environment` (default: this program's own) replaces parts: a server whose variables are all given is not started,
-    and a given variable is never changed. Raises ServerFailed with one line: the server and the tail of its log, or
-    the variable whose server cannot be used.
+    `environment` (default: this program's own) replaces parts: a server whose variables are all given is
+    not started, and a given variable is never changed. Raises ServerFailed with one line: the server and the
+    tail of its log, or the variable whose server cannot be used.
     """
     from local_stack.given import check_given_servers
 

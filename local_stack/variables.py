@@ -36,8 +36,8 @@ def given_variables(environment: Mapping[str, str]) -> dict[str, str]:
 def parts_to_start(given: Mapping[str, str]) -> list[str]:
     """The servers that the given variables do not replace.
 
-    PostgreSQL and MongoDB are needed as long as one of their databases is not given. The S3 store is replaced by a
-    backup path or an endpoint, Storage by its url.
+    PostgreSQL and MongoDB are needed as long as one of their databases is not given. The S3 store is
+    replaced by a backup path or an endpoint, Storage by its url.
     """
     replaced = {
         "postgres": all(name in given for name in DATABASES),

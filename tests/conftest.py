@@ -1,6 +1,7 @@
 """Fixtures every test may use: real servers, started when first asked for, and fresh places in them.
 
-A run that asks for none of them starts no server. What only one package's tests need belongs beside those tests.
+A run that asks for none of them starts no server. What only one package's tests need belongs beside those
+tests.
 """
 
 import shutil
@@ -118,12 +119,12 @@ def s3(servers: Servers) -> Iterator[S3Place]:
 @pytest.fixture
 def storage(servers: Servers) -> Iterator[StorageProject]:
     """A fresh project of the Supabase Storage stand-in, without buckets; removed after the test."""
-    import httpx
+    from local_stack.storage_api.control import StorageControl
 
     server = servers["storage"]
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    yield StorageProject(f"{server.url}/projects/{name}", server.credentials["service_role_key"])
-    httpx.delete(f"{server.url}/control/projects/{name}").raise_for_status()
+    place = StorageProject(f"{server.url}/projects/test-{uuid.uuid4().hex[:12]}", **server.credentials)
+    yield place
+    StorageControl(place.url, place.service_role_key).remove_project()
 
 
 @pytest.fixture

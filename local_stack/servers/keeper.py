@@ -1,14 +1,18 @@
 """The small process that stands between this program and a server, so that no server outlives the program.
 
-Run as a script (`python -I -S keeper.py OPTIONS -- COMMAND...`), standard library only. It starts the command and
-stops it when its own standard input closes or its parent is gone: both happen however the parent dies, by SIGKILL
-too. The kernel stops the command if the keeper itself is killed (PR_SET_PDEATHSIG). A parent cannot set that signal
-on the server directly: it fires when the *thread* that started the child ends, and servers are started from a pool.
+Run as a script (`python -I -S keeper.py OPTIONS -- COMMAND...`), standard library only. It starts the
+command and stops it when its own standard input closes or its parent is gone: both happen however the
+parent dies, by SIGKILL too. The kernel stops the command if the keeper itself is killed (PR_SET_PDEATHSIG).
+A parent cannot set that signal on the server directly: it fires when the *thread* that started the child
+ends, and servers are started from a pool.
 
-It holds a lock on the server's folder as long as the server runs, so that two programs cannot run a server on the same
-data, and a new start waits for the end of the one before.
-On standard output it reports one line, `pid N` or `error TEXT`; the command's own output goes to the log file.
+It holds a lock on the server's folder as long as the server runs, so that two programs cannot run a server
+on the same data, and a new start waits for the end of the one before. On standard output it reports one
+line, `pid N` or `error TEXT`; the command's own output goes to the log file.
 """
+
+# Without pathlib, as one of these waits beside every server: it would be its largest import.
+# ruff: noqa: PTH
 
 import argparse
 import ctypes
@@ -45,11 +49,12 @@ def _lock(path: str) -> int:
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise OSError(f"another program runs a server on {os.path.dirname(path)}") from None
             time.sleep(0.1)
+        else:
+            return lock
 
 
 def _die_with_the_keeper(stop_signal: int) -> Callable[[], None]:
@@ -78,7 +83,7 @@ def _start(arguments: argparse.Namespace) -> "subprocess.Popen[bytes]":
             user=arguments.uid,
             group=arguments.gid,
             extra_groups=None if arguments.uid is None else [],
-            preexec_fn=_die_with_the_keeper(arguments.stop_signal),
+            preexec_fn=_die_with_the_keeper(arguments.stop_signal),  # noqa: PLW1509 - there are no threads
         )
 
 

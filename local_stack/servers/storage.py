@@ -1,4 +1,4 @@
-"""The Supabase Storage stand-in (`local_stack.storage_api`) in a process of its own, on the loopback address.
+"""The Supabase Storage stand-in (`local_stack.storage_api`) in a process of its own, on loopback.
 
 Here belongs the process; what the stand-in answers belongs in `local_stack.storage_api`.
 """
