@@ -1,0 +1,67 @@
+-- The clean schema beside the old one. Run in one transaction, under a lock_timeout, after LOCK TABLE of all the
+-- tables it touches. Re-entrant: what is there already is left alone.
+
+-- Users: existing ones are registered, those made from now on are anonymous until they register.
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'public.users'::regclass
+                   AND attname = 'is_anonymous' AND NOT attisdropped) THEN
+        ALTER TABLE public.users ADD COLUMN is_anonymous boolean NOT NULL DEFAULT false;
+        ALTER TABLE public.users ALTER COLUMN is_anonymous SET DEFAULT true;
+    END IF;
+END $$;
+
+CREATE TABLE IF NOT EXISTS public.artworks_v2 (
+    id                      uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    -- Never CASCADE: deleting a user must not delete an order that was paid.
+    user_id                 uuid REFERENCES public.users (id) ON DELETE SET NULL,
+    customer_name           text NOT NULL,
+    customer_email          text NOT NULL,
+    pet_name                text,
+    pet_mom_image_url       text,
+    pet_image_url           text,
+    generated_image_url     text,
+    upscaled_image_url      text,
+    generation_status       text NOT NULL DEFAULT 'pending'
+        CHECK (generation_status IN ('pending', 'processing', 'completed', 'failed')),
+    upscale_status          text NOT NULL DEFAULT 'not_started'
+        CHECK (upscale_status IN ('not_started', 'pending', 'processing', 'completed', 'failed')),
+    generation_started_at   timestamptz,
+    generation_completed_at timestamptz,
+    upscale_started_at      timestamptz,
+    upscale_completed_at    timestamptz,
+    access_token            text NOT NULL UNIQUE CHECK (access_token <> ''),
+    token_expires_at        timestamptz NOT NULL,
+    mockup_urls             jsonb,
+    mockup_generated_at     timestamptz,
+    fal_request_id          text,
+    generation_params       jsonb,
+    -- What the old row had and this table has no column for; NULL in rows that were never in the old table.
+    legacy                  jsonb,
+    created_at              timestamptz DEFAULT now(),
+    updated_at              timestamptz DEFAULT now(),
+    -- A picture that an old row never had stays NULL; a new row has both.
+    CONSTRAINT artworks_v2_new_rows_have_pictures
+        CHECK (legacy IS NOT NULL OR (pet_mom_image_url IS NOT NULL AND pet_image_url IS NOT NULL))
+);
+ALTER TABLE public.artworks_v2 ENABLE ROW LEVEL SECURITY;
+CREATE INDEX IF NOT EXISTS artworks_v2_user_id ON public.artworks_v2 (user_id);
+CREATE INDEX IF NOT EXISTS artworks_v2_customer_email ON public.artworks_v2 (customer_email);
+CREATE INDEX IF NOT EXISTS artworks_v2_generation_status ON public.artworks_v2 (generation_status);
+CREATE INDEX IF NOT EXISTS artworks_v2_upscale_status ON public.artworks_v2 (upscale_status);
+
+-- The first e-mail of an upload carries the token of its twin: it goes on opening the artwork.
+CREATE TABLE IF NOT EXISTS public.artwork_token_aliases (
+    token      text PRIMARY KEY CHECK (token <> ''),
+    artwork_id uuid NOT NULL REFERENCES public.artworks_v2 (id),
+    expires_at timestamptz NOT NULL
+);
+ALTER TABLE public.artwork_token_aliases ENABLE ROW LEVEL SECURITY;
+CREATE INDEX IF NOT EXISTS artwork_token_aliases_artwork_id ON public.artwork_token_aliases (artwork_id);
+
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_index WHERE indrelid = 'public.orders'::regclass AND indisvalid AND indpred IS NULL
+                   AND indkey[0] = (SELECT attnum FROM pg_attribute
+                                    WHERE attrelid = 'public.orders'::regclass AND attname = 'artwork_id')) THEN
+        CREATE INDEX orders_artwork_id ON public.orders (artwork_id);
+    END IF;
+END $$;

@@ -1,0 +1,63 @@
+-- What the migration knows, beside the ledger's own tables, in the schema artwork_migration.
+-- Re-entrant: made where it is missing, left alone where it is there.
+
+CREATE SCHEMA IF NOT EXISTS artwork_migration;
+
+-- A row of the old table in whatever dialect: columns that a dialect lacks are NULL.
+DO $$ BEGIN
+    IF to_regtype('artwork_migration.source_row') IS NULL THEN
+        CREATE TYPE artwork_migration.source_row AS (@source_columns@);
+    END IF;
+END $$;
+
+-- The plan: what is to become of each row of the old table. Forward triggers keep it current from the expansion on.
+CREATE TABLE IF NOT EXISTS artwork_migration.plan (
+    artwork_id  uuid PRIMARY KEY,
+    partition   text NOT NULL,
+    state       text NOT NULL CHECK (state IN ('migrated', 'merged', 'quarantined')),
+    reason      text CHECK ((reason IS NOT NULL) = (state = 'quarantined')),
+    merged_into uuid CHECK ((merged_into IS NOT NULL) = (state = 'merged')),
+    source_hash text NOT NULL
+);
+CREATE INDEX IF NOT EXISTS plan_partition ON artwork_migration.plan (partition, artwork_id);
+CREATE INDEX IF NOT EXISTS plan_merged_into ON artwork_migration.plan (merged_into) WHERE merged_into IS NOT NULL;
+
+-- How far the backfill of a slice is. Moves in the same transaction as the rows.
+CREATE TABLE IF NOT EXISTS artwork_migration.cursors (
+    partition text PRIMARY KEY,
+    last_id   uuid,
+    finished  boolean NOT NULL DEFAULT false,
+    run_id    text NOT NULL,
+    moved_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- Tokens made for rows without one: made once, kept for ever after.
+CREATE TABLE IF NOT EXISTS artwork_migration.issued_tokens (
+    artwork_id   uuid PRIMARY KEY,
+    access_token text NOT NULL,
+    issued_at    timestamptz NOT NULL DEFAULT now()
+);
+
+-- Rows that the clean table does not get, whole: nothing is deleted.
+CREATE TABLE IF NOT EXISTS artwork_migration.set_aside (
+    artwork_id uuid PRIMARY KEY,
+    state      text NOT NULL CHECK (state IN ('merged', 'quarantined')),
+    reason     text,
+    source     artwork_migration.source_row NOT NULL
+);
+
+-- Users that were one person under several spellings of an address, as they were.
+CREATE TABLE IF NOT EXISTS artwork_migration.merged_users (
+    id          uuid PRIMARY KEY,
+    merged_into uuid NOT NULL,
+    source      jsonb NOT NULL,
+    merged_at   timestamptz NOT NULL DEFAULT now()
+);
+
+-- What was installed, by a fingerprint of its text: an unchanged installation is not made again.
+CREATE TABLE IF NOT EXISTS artwork_migration.installation (
+    part         text PRIMARY KEY,
+    fingerprint  text NOT NULL,
+    run_id       text NOT NULL,
+    installed_at timestamptz NOT NULL DEFAULT now()
+);

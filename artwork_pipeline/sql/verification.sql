@@ -1,0 +1,81 @@
+-- The comparison of both sides, to the last row and column. Reads only; run it in one snapshot.
+
+-- A value as it may be shown: states and times as they are, people's data as length and hash.
+CREATE OR REPLACE FUNCTION artwork_migration.told(column_name text, value jsonb) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN value IS NULL OR value = 'null' THEN 'NULL'
+                WHEN value = '""' THEN 'empty text'
+                WHEN column_name ~ '(_status|_step|_at|_id)$' OR column_name = 'id' THEN value #>> '{}'
+                ELSE format('%s of %s characters, sha256 %s', jsonb_typeof(value), length(value #>> '{}'),
+                            left(encode(sha256(convert_to(value #>> '{}', 'UTF8')), 'hex'), 12)) END
+$$;
+
+-- Every difference in a slice: which row, which column, what should be there and what is.
+CREATE OR REPLACE FUNCTION artwork_migration.differences(wanted text)
+RETURNS TABLE (problem text, artwork_id uuid, column_name text, expected text, found text)
+LANGUAGE sql STABLE AS $$
+    WITH source AS (
+        SELECT a.id, artwork_migration.as_source(a) AS s, public.normalised_email(a.customer_email) AS email
+        FROM public.artworks a WHERE artwork_migration.slice_of(a.created_at) = wanted OFFSET 0
+    ), sides AS (
+        SELECT source.id, source.s, p.state AS planned, p.merged_into, o.state, o.partition, o.source_hash,
+               v AS v, v.id IS NOT NULL AS is_clean, k.source AS kept, k.artwork_id IS NOT NULL AS is_set_aside,
+               artwork_migration.row_hash(source.s) AS hash,
+               CASE WHEN v.id IS NOT NULL THEN artwork_migration.clean(
+                   source.s, COALESCE(recorded.id, by_email.id), t.access_token, t.issued_at) END AS should_be,
+               CASE WHEN v.id IS NOT NULL THEN artwork_migration.restore(v) END AS restored,
+               COALESCE((source.s).token_expires_at,
+                        COALESCE((source.s).created_at, t.issued_at) + interval '720 hours') AS expiry
+        FROM source
+        LEFT JOIN artwork_migration.plan p ON p.artwork_id = source.id
+        LEFT JOIN artwork_migration.outcomes o ON o.item = source.id::text
+        LEFT JOIN public.artworks_v2 v ON v.id = source.id
+        LEFT JOIN artwork_migration.set_aside k ON k.artwork_id = source.id
+        LEFT JOIN artwork_migration.issued_tokens t ON t.artwork_id = source.id
+        LEFT JOIN public.users recorded ON recorded.id = (o.detail ->> 'user_id')::uuid
+        LEFT JOIN public.users by_email ON public.normalised_email(by_email.email) = source.email
+        OFFSET 0
+    )
+    SELECT 'unaccounted', id, NULL, COALESCE(planned, 'an outcome'), COALESCE(state, 'no outcome')
+    FROM sides WHERE (state, partition, source_hash) IS DISTINCT FROM (planned, wanted, hash)
+    UNION ALL
+    SELECT 'unaccounted', o.item::uuid, NULL, 'no outcome', o.state || ', without a row in the old table'
+    FROM artwork_migration.outcomes o
+    WHERE o.partition = wanted AND NOT EXISTS (SELECT FROM public.artworks a WHERE a.id::text = o.item)
+    UNION ALL
+    SELECT 'missing', id, NULL, 'a row', 'no row' FROM sides WHERE state = 'migrated' AND NOT is_clean
+    UNION ALL
+    SELECT 'extra', id, NULL, 'no row', 'a row' FROM sides WHERE state IS DISTINCT FROM 'migrated' AND is_clean
+    UNION ALL
+    SELECT 'extra', v.id, NULL, 'no row', 'a row' FROM public.artworks_v2 v
+    WHERE artwork_migration.slice_of(v.created_at) = wanted AND NOT EXISTS (SELECT FROM public.artworks a WHERE a.id = v.id)
+    UNION ALL
+    SELECT 'changed', id, each.key, artwork_migration.told(each.key, each.value),
+           artwork_migration.told(each.key, to_jsonb(v) -> each.key)
+    FROM sides CROSS JOIN LATERAL jsonb_each(to_jsonb(should_be)) AS each
+    WHERE is_clean AND artwork_migration.row_hash(should_be) <> artwork_migration.row_hash(v)
+      AND (each.value::text) <> (to_jsonb(v) -> each.key)::text
+    UNION ALL
+    SELECT 'not restorable', id, each.key, artwork_migration.told(each.key, each.value),
+           artwork_migration.told(each.key, to_jsonb(restored) -> each.key)
+    FROM sides CROSS JOIN LATERAL jsonb_each(to_jsonb(s)) AS each
+    WHERE is_clean AND artwork_migration.row_hash(restored) <> hash
+      AND (each.value::text) <> (to_jsonb(restored) -> each.key)::text
+    UNION ALL
+    SELECT 'not kept', id, NULL, 'the whole row, set aside', CASE WHEN is_set_aside THEN 'another row' ELSE 'nothing' END
+    FROM sides WHERE state IN ('merged', 'quarantined') AND artwork_migration.row_hash(kept) IS DISTINCT FROM hash
+    UNION ALL
+    SELECT 'lost alias', id, 'access_token', 'opens ' || merged_into || ' until ' || expiry,
+           COALESCE('opens ' || l.artwork_id || ' until ' || l.expires_at, 'opens nothing')
+    FROM sides LEFT JOIN public.artwork_token_aliases l ON l.token = (s).access_token
+    WHERE state = 'merged' AND (s).access_token <> '' AND (l.artwork_id, l.expires_at) IS DISTINCT FROM (merged_into, expiry)
+    UNION ALL
+    SELECT 'extra alias', sides.id, 'access_token', 'no alias', 'a token that no twin of this row had'
+    FROM sides JOIN public.artwork_token_aliases l ON l.artwork_id = sides.id
+    WHERE NOT EXISTS (SELECT FROM public.artworks a JOIN artwork_migration.plan p ON p.artwork_id = a.id
+                      WHERE a.access_token = l.token AND p.merged_into = sides.id)
+    UNION ALL
+    SELECT 'dangling', sides.id, r.via, 'a clean row', 'no row'
+    FROM artwork_migration.referenced() r JOIN sides ON sides.id = r.artwork_id WHERE NOT is_clean
+    ORDER BY 1, 2, 3
+$$;

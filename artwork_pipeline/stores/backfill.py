@@ -1,0 +1,121 @@
+"""The backfill of a slice: batches in the order of ids, each with its cursor and its outcomes in one transaction.
+
+A batch is one call of `artwork_migration.backfill_batch` (`sql/apply.sql`). Killed anywhere, the next run goes on
+behind the last batch that was committed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from artwork_pipeline.stores.sessions import scalar, session
+from migration_kit.failures import PermanentError, retrying
+from migration_kit.postgres import transient_errors
+
+DEFAULT_BATCH = 10_000
+LOCK_TIMEOUT = "5s"
+ATTEMPTS = 8
+CHANGED_UNSEEN = "AM001"
+
+_UNPLANNED = """
+    SELECT count(*) FROM public.artworks a
+    WHERE artwork_migration.slice_of(a.created_at) = %s
+      AND NOT EXISTS (SELECT FROM artwork_migration.plan p WHERE p.artwork_id = a.id AND p.partition = %s)
+"""
+_WITHOUT_USER = """
+    SELECT count(*) FROM artwork_migration.plan p JOIN public.artworks a ON a.id = p.artwork_id
+    WHERE p.partition = %s AND p.state = 'migrated' AND a.user_id IS NULL
+      AND public.normalised_email(a.customer_email) <> ''
+      AND NOT EXISTS (SELECT FROM artwork_migration.outcomes o WHERE o.item = a.id::text AND o.state = 'migrated')
+      AND NOT EXISTS (SELECT FROM public.users u
+                      WHERE public.normalised_email(u.email) = public.normalised_email(a.customer_email))
+"""
+# A finished slice begins anew; one that another runner is in the middle of, or died in, is gone on with.
+_BEGIN = """
+    INSERT INTO artwork_migration.cursors AS kept (partition, run_id) VALUES (%s, %s)
+    ON CONFLICT (partition) DO UPDATE SET last_id = NULL, finished = false, run_id = excluded.run_id, moved_at = now()
+    WHERE kept.finished
+"""
+_BATCH = "SELECT read_rows, clean_rows, outcomes FROM artwork_migration.backfill_batch(%s, %s, %s, %s)"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one batch did: rows read, rows of the clean table written, outcomes written (counts)."""
+
+    read_rows: int
+    clean_rows: int
+    outcomes: int
+
+
+def create_users(connection: psycopg.Connection[Any]) -> int:
+    """Make the users of all customers with an artwork, in a transaction of its own; how many were made."""
+    with transient_errors("the users"):
+        return int(scalar(connection, "SELECT artwork_migration.create_users()"))
+
+
+def require_ready(connection: psycopg.Connection[Any], partition: str) -> None:
+    """Refuse to fill a slice whose plan, schema or users are not there.
+
+    Raises:
+        PermanentError: says what is missing and what to materialise.
+    """
+    if scalar(connection, "SELECT to_regclass('public.artworks_v2')") is None:
+        raise PermanentError(
+            "the clean schema is not there", item=partition, remedy="Materialise artwork/expanded_schema first"
+        )
+    unplanned = scalar(connection, _UNPLANNED, [partition, partition])
+    if unplanned:
+        raise PermanentError(
+            f"{unplanned} rows came since the plan was made, and no trigger saw them",
+            item=partition,
+            remedy="Materialise artwork/classification and artwork/expanded_schema again",
+        )
+    alone = scalar(connection, _WITHOUT_USER, [partition])
+    if alone:
+        raise PermanentError(
+            f"{alone} rows have no user yet", item=partition, remedy="Materialise artwork/users first"
+        )
+
+
+def backfill(
+    conninfo: str, partition: str, *, batch_size: int, run_id: str, batch_id: str
+) -> Iterator[Batch]:
+    """Fill the slice, batch by batch; each batch that is handed out is committed.
+
+    Locks and lost connections are tried again with back-off, bounded.
+
+    Raises:
+        PermanentError: the slice is not ready, or rows changed without a trigger seeing it.
+        TransientError: the database could not be had.
+    """
+    with session(conninfo) as connection:
+        require_ready(connection, partition)
+        connection.execute(_BEGIN, [partition, run_id])
+    while True:
+        batch = retrying(attempts=ATTEMPTS)(_one_batch, conninfo, (partition, batch_size, run_id, batch_id))
+        yield batch
+        if batch.read_rows < batch_size:
+            return
+
+
+def _one_batch(conninfo: str, arguments: tuple[str, int, str, str]) -> Batch:
+    # A connection for each batch: one that broke is not tried again, and its cost is nothing beside the batch's.
+    try:
+        with session(conninfo) as connection, transient_errors(f"backfill of {arguments[0]}"), connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            row = connection.execute(_BATCH, arguments).fetchone()
+    except psycopg.Error as refused:
+        if refused.sqlstate != CHANGED_UNSEEN:
+            raise
+        raise PermanentError(
+            str(refused.diag.message_primary),
+            item=arguments[0],
+            remedy="Find out what switched the triggers off, then materialise artwork/classification and "
+            "artwork/expanded_schema again; they take the changed rows up",
+        ) from None
+    if row is None:
+        raise PermanentError("the database gave no answer to a batch", item=arguments[0])
+    return Batch(*row)

@@ -1,0 +1,137 @@
+"""The expansion: the clean schema beside the old one, in one short transaction that waits for nobody for long.
+
+From its commit on, what people write to the old table reaches the clean one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from artwork_pipeline.artworks.columns import CLEAN_COLUMNS
+from artwork_pipeline.stores import catalog, installation, rendering
+from artwork_pipeline.stores.installation import Source
+from artwork_pipeline.stores.sessions import scalar
+from migration_kit.failures import PermanentError, TransientError, retrying
+from migration_kit.fingerprints import fingerprint
+from migration_kit.postgres import transient_errors
+
+LOCK_TIMEOUT = "300ms"
+ATTEMPTS = 30
+
+_TRIGGERS = """
+    SELECT tgrelid::regclass::text, tgname FROM pg_trigger
+    WHERE tgname LIKE 'artwork\\_migration\\_%%' AND tgenabled IN ('O', 'A')
+      AND tgrelid = ANY (%s::regclass[]) AND NOT tgisinternal
+"""
+_GUARDED = """
+    SELECT count(*) FROM pg_class WHERE relrowsecurity
+    AND oid IN (to_regclass('public.artworks_v2'), to_regclass('public.artwork_token_aliases'))
+"""
+_UNIQUE = """
+    SELECT count(*) FROM pg_index
+    WHERE indexrelid = to_regclass('public.users_normalised_email') AND indisvalid AND indisunique
+"""
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """What the expansion did: whether anything was missing, users merged, attempts and the transaction's seconds."""
+
+    expanded: bool
+    merged_users: int
+    attempts: int
+
+
+def expand(
+    connection: psycopg.Connection[Any], source: Source, run_id: str, *, log: Callable[[str], None]
+) -> Expansion:
+    """Expand the schema, or find it expanded; a lock that is not granted in time is asked for again, bounded.
+
+    Raises:
+        TransientError: the locks were not to be had; who holds them is named.
+        PermanentError: there is another ``artworks_v2``, or two users' rows cannot be made one.
+    """
+    to_users = catalog.references_to_users(connection)
+    text = rendering.expansion(source.references, to_users)
+    _refuse_other_table(connection)
+    if installation.installed(connection, "expansion") == fingerprint(text) and _is_whole(connection, source):
+        return Expansion(expanded=False, merged_users=0, attempts=0)
+    tables = _tables(source, to_users)
+    attempts = 0
+
+    def attempt() -> int:
+        nonlocal attempts
+        attempts += 1
+        try:
+            with transient_errors("the expansion"), connection.transaction():
+                return _expand_once(connection, text, tables, run_id)
+        except TransientError as passing:
+            log(f"attempt {attempts}: {passing}; held by {_holders(connection, tables)}")
+            raise
+
+    try:
+        merged = int(retrying(attempts=ATTEMPTS, first_delay=0.1, max_delay=2.0)(attempt))
+    except psycopg.errors.UniqueViolation as clash:
+        raise PermanentError(
+            f"two spellings of one address cannot become one user: {clash.diag.message_detail or clash}",
+            item=f"{clash.diag.schema_name}.{clash.diag.table_name}",
+            remedy="Nothing was changed; remove one of the two rows that would be the same, then start again",
+        ) from clash
+    return Expansion(expanded=True, merged_users=merged, attempts=attempts)
+
+
+def _expand_once(connection: psycopg.Connection[Any], text: str, tables: list[sql.Identifier], run_id: str) -> int:
+    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext('artwork_migration'))")
+    # All at once and in one order: two who ask one by one can each hold what the other wants.
+    connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.SQL(", ").join(tables)))
+    before = int(scalar(connection, "SELECT count(*) FROM artwork_migration.merged_users"))
+    connection.execute(text)
+    installation.remember(connection, "expansion", fingerprint(text), run_id)
+    return int(scalar(connection, "SELECT count(*) FROM artwork_migration.merged_users")) - before
+
+
+def _tables(source: Source, to_users: tuple[catalog.Reference, ...]) -> list[sql.Identifier]:
+    named = {(one.schema, one.table) for one in (*source.references, *to_users)}
+    named |= {("public", "artworks"), ("public", "users"), ("public", "orders")}
+    return [sql.Identifier(*name) for name in sorted(named)]
+
+
+def _refuse_other_table(connection: psycopg.Connection[Any]) -> None:
+    found = dict(catalog.columns(connection, "public.artworks_v2"))
+    if found and found != dict(CLEAN_COLUMNS):
+        differing = sorted({*found.items()} ^ {*CLEAN_COLUMNS.items()})
+        raise PermanentError(
+            f"there is another table of this name; its columns differ in {', '.join(sorted({name for name, _ in differing}))}",
+            item="public.artworks_v2",
+            remedy="Nothing was written; rename or drop that table if nobody needs it, then start again",
+        )
+
+
+def _is_whole(connection: psycopg.Connection[Any], source: Source) -> bool:
+    """Whether everything that the expansion made is still there and switched on."""
+    wanted = {
+        ("artworks", "artwork_migration_forward"),
+        ("artworks", "artwork_migration_no_truncate"),
+        *((_shown(connection, one), rendering.reference_trigger(one)) for one in source.references),
+    }
+    tables = ["public.artworks", *(rendering.table_name(one).as_string() for one in source.references)]
+    present = {(table, name) for table, name in connection.execute(_TRIGGERS, [tables])}
+    return wanted <= present and scalar(connection, _GUARDED) == 2 and scalar(connection, _UNIQUE) == 1
+
+
+def _shown(connection: psycopg.Connection[Any], reference: catalog.Reference) -> str:
+    return str(scalar(connection, "SELECT %s::regclass::text", [rendering.table_name(reference).as_string()]))
+
+
+def _holders(connection: psycopg.Connection[Any], tables: list[sql.Identifier]) -> str:
+    """Who holds locks on the tables, for the person who must decide whom to ask."""
+    rows = connection.execute(
+        "SELECT DISTINCT a.pid, a.usename, a.application_name, a.state FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.relation = ANY (%s::regclass[]) AND l.granted AND a.pid <> pg_backend_pid() ORDER BY 1 LIMIT 5",
+        [[table.as_string() for table in tables]],
+    ).fetchall()
+    return "; ".join(f"pid {pid} ({user}, {name or 'no name'}, {state})" for pid, user, name, state in rows) or "nobody now"

@@ -1,0 +1,65 @@
+"""The migration's own schema: tables beside the ledger's, and the functions that read and judge rows.
+
+Nothing here touches the old table or the clean one; that is `expansion`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from artwork_pipeline.artworks.dialects import Dialect, recognise
+from artwork_pipeline.stores import catalog, rendering
+from artwork_pipeline.stores.catalog import Reference
+from artwork_pipeline.stores.sessions import scalar
+from migration_kit.fingerprints import fingerprint
+
+_INSTALLED = "SELECT fingerprint FROM artwork_migration.installation WHERE part = %s"
+_REMEMBER = """
+    INSERT INTO artwork_migration.installation (part, fingerprint, run_id) VALUES (%s, %s, %s)
+    ON CONFLICT (part) DO UPDATE SET fingerprint = excluded.fingerprint, run_id = excluded.run_id, installed_at = now()
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The old table as it was recognised: its dialect and what points at it."""
+
+    dialect: Dialect
+    references: tuple[Reference, ...]
+
+
+def recognise_source(connection: psycopg.Connection[Any]) -> Source:
+    """Recognise the old table, or stop.
+
+    Raises:
+        PermanentError: not the artworks' database, or a dialect that nobody knows; says what differs.
+    """
+    catalog.require_artworks_database(connection)
+    dialect = recognise(catalog.columns(connection, "public.artworks"))
+    return Source(dialect, catalog.references_to_artworks(connection))
+
+
+def install_base(connection: psycopg.Connection[Any], source: Source, run_id: str) -> bool:
+    """Install what planning needs, inside the caller's transaction; whether anything had to be installed."""
+    # Two runs at once would replace each other's functions in the middle.
+    connection.execute("SELECT pg_advisory_xact_lock(hashtext('artwork_migration'))")
+    text = rendering.base(source.dialect, source.references, catalog.lower_collation(connection))
+    if installed(connection, "base") == fingerprint(text):
+        return False
+    connection.execute(text)
+    remember(connection, "base", fingerprint(text), run_id)
+    return True
+
+
+def installed(connection: psycopg.Connection[Any], part: str) -> str | None:
+    """The fingerprint of an installed part, if it was installed."""
+    if scalar(connection, "SELECT to_regclass('artwork_migration.installation')") is None:
+        return None
+    found = scalar(connection, _INSTALLED, [part])
+    return str(found) if found else None
+
+
+def remember(connection: psycopg.Connection[Any], part: str, print_: str, run_id: str) -> None:
+    """Keep the fingerprint of a part with its installation, in the same transaction."""
+    connection.execute(_REMEMBER, [part, print_, run_id])

@@ -1,0 +1,158 @@
+"""The statements in `sql/` with their @tokens@ put in: rules, columns, months, and what the catalog said.
+
+Only names read from the catalog and constants of the domain are put in; data never is.
+"""
+
+from collections.abc import Iterable
+from importlib.resources import files
+
+from psycopg import sql
+
+from artwork_pipeline.artworks import months
+from artwork_pipeline.artworks.columns import CLEAN_COLUMNS, SOURCE_COLUMNS
+from artwork_pipeline.artworks.dialects import Dialect
+from artwork_pipeline.artworks.rules import (
+    LOCAL_URL,
+    NO_CUSTOMER_EMAIL,
+    NO_CUSTOMER_NAME,
+    TEST_RULES,
+    Condition,
+)
+from artwork_pipeline.artworks.twins import APART
+from artwork_pipeline.stores.catalog import Reference
+
+_FOLDER = files("artwork_pipeline").joinpath("sql")
+
+
+def script(name: str, **tokens: str) -> str:
+    """The text of ``sql/<name>.sql`` with each ``@token@`` replaced.
+
+    Raises:
+        KeyError: a token of the script was not given.
+    """
+    text = _FOLDER.joinpath(f"{name}.sql").read_text(encoding="utf-8")
+    parts = text.split("@")
+    return "".join(part if position % 2 == 0 else tokens[part] for position, part in enumerate(parts))
+
+
+def base(dialect: Dialect, references: Iterable[Reference], lower_collation: str) -> str:
+    """Everything that reading and planning needs: tables of the migration's own, and functions."""
+    return "\n".join(
+        (
+            script("schema", source_columns=", ".join(f"{name} {kind}" for name, kind in SOURCE_COLUMNS.items())),
+            script(
+                "normalisation",
+                lower_collation=_identifier(lower_collation),
+                end=f"timestamptz {_literal(months.END.isoformat())}",
+                first_month=f"timestamptz {_literal(months.FIRST_MONTH.isoformat())}",
+                earlier=_literal(months.EARLIER),
+                later_or_undated=_literal(months.LATER_OR_UNDATED),
+            ),
+            script(f"source_{dialect.lower()}"),
+            script(
+                "classification",
+                quarantine_reason=_quarantine_reason(),
+                referenced=_referenced(references),
+                no_customer_name=_literal(NO_CUSTOMER_NAME),
+                apart=f"interval '{APART.total_seconds()} seconds'",
+            ),
+        )
+    )
+
+
+def refresh_plan() -> str:
+    """The statements that make or refresh the plan."""
+    return script(
+        "refresh_plan", no_customer_name=_literal(NO_CUSTOMER_NAME), no_customer_email=_literal(NO_CUSTOMER_EMAIL)
+    )
+
+
+def expansion(to_artworks: Iterable[Reference], to_users: Iterable[Reference]) -> str:
+    """The clean schema, the merged users, the mapping and the forward triggers, in this order."""
+    repoint = "\n".join(
+        f"UPDATE {_table(one)} t SET {_identifier(one.column)} = s.keeper FROM spelled_alike s "
+        f"WHERE t.{_identifier(one.column)} = s.id;"
+        for one in to_users
+    )
+    triggers = "\n".join(
+        f"CREATE OR REPLACE TRIGGER {_identifier(reference_trigger(one))} "
+        f"AFTER INSERT OR UPDATE OF {_identifier(one.column)} ON {_table(one)} FOR EACH ROW "
+        f"WHEN (NEW.{_identifier(one.column)} IS NOT NULL) "
+        f"EXECUTE FUNCTION artwork_migration.forward_reference({_literal(one.column)});"
+        for one in to_artworks
+    )
+    clean = [_identifier(name) for name in CLEAN_COLUMNS]
+    return "\n".join(
+        (
+            script("expand"),
+            script("merge_users", repoint_users=repoint),
+            script("mapping"),
+            script("users"),
+            script("apply", clean_columns=", ".join(clean), excluded_columns=", ".join(f"excluded.{name}" for name in clean)),
+            script("triggers", reference_triggers=triggers),
+            script("verification"),
+        )
+    )
+
+
+def reference_trigger(reference: Reference) -> str:
+    """The name of the trigger that watches a pointing column."""
+    return f"artwork_migration_{reference.column}"[:63]
+
+
+def table_name(reference: Reference) -> sql.Identifier:
+    """The reference's table, quoted."""
+    return sql.Identifier(reference.schema, reference.table)
+
+
+def _quarantine_reason() -> str:
+    cases = [
+        f"WHEN s.customer_name IS NULL THEN {_literal(NO_CUSTOMER_NAME)}",
+        f"WHEN COALESCE(public.normalised_email(s.customer_email), '') = '' THEN {_literal(NO_CUSTOMER_EMAIL)}",
+        *(
+            f"WHEN {' AND '.join(map(_condition, rule.all_of))} THEN {_literal(rule.name)}" for rule in TEST_RULES
+        ),
+    ]
+    return "CASE {} END".format("\n    ".join(cases))
+
+
+def _condition(condition: Condition) -> str:
+    return f"({' OR '.join(_fits(condition, _field(name)) for name in condition.fields)})"
+
+
+def _fits(condition: Condition, value: str) -> str:
+    if condition.kind == "email_domain":
+        ending = f"@{condition.value}"
+        return f"right(public.normalised_email({value}), {len(ending)}) = {_literal(ending)}"
+    # The collation C folds ASCII alone: the same on every server.
+    folded = f'lower({value} COLLATE "C")'
+    if condition.kind == "equals":
+        return f"{folded} = {_literal(condition.value)}"
+    if condition.kind == "prefix":
+        return f"starts_with({folded}, {_literal(condition.value)})"
+    return f"{folded} ~ {_literal(LOCAL_URL)}"
+
+
+def _field(name: str) -> str:
+    column, _, key = name.partition(".")
+    return f"artwork_migration.json_text(s.{column}, {_literal(key)})" if key else f"s.{column}"
+
+
+def _referenced(references: Iterable[Reference]) -> str:
+    selects = [
+        f"SELECT {_identifier(one.column)}, {_literal(str(one))}::text FROM {_table(one)} WHERE {_identifier(one.column)} IS NOT NULL"
+        for one in references
+    ]
+    return " UNION ALL ".join(selects) or "SELECT NULL::uuid, NULL::text WHERE false"
+
+
+def _table(reference: Reference) -> str:
+    return table_name(reference).as_string()
+
+
+def _identifier(name: str) -> str:
+    return sql.Identifier(name).as_string()
+
+
+def _literal(text: str) -> str:
+    return sql.Literal(text).as_string()

@@ -1,0 +1,95 @@
+"""The comparison of both sides of a slice, and what it is worth as a report with every row and column named.
+
+The comparison itself stands in `sql/verification.sql`; the rules on the clean rows are a suite of their own.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from artwork_pipeline.stores.sessions import scalar
+from migration_kit.accounting import Accounting
+from migration_kit.fingerprints import combine
+from migration_kit.postgres import transient_errors
+from migration_kit.suites import RuleResult, SuiteReport
+
+MOST_EXAMPLES = 10
+
+_SOURCE_ROWS = "SELECT count(*) FROM public.artworks a WHERE artwork_migration.slice_of(a.created_at) = %s"
+_DIFFERENCES = """
+    SELECT problem, artwork_id::text, column_name, expected, found FROM artwork_migration.differences(%s)
+"""
+_HASHES = """
+    SELECT concat_ws(':', item, state, reason, source_hash, target_hash) FROM artwork_migration.outcomes
+    WHERE partition = %s ORDER BY item
+"""
+_COUNTS = "SELECT state, reason, count(*) FROM artwork_migration.outcomes WHERE partition = %s GROUP BY state, reason"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it should be; values of people are told by length and hash."""
+
+    problem: str
+    artwork_id: str
+    column: str | None
+    expected: str
+    found: str
+
+    @property
+    def rule(self) -> str:
+        """What the difference breaks, with the column where one is concerned."""
+        return f"{self.problem}: {self.column}" if self.column else self.problem
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides of a slice in one snapshot: its rows (count), what became of them, every difference."""
+
+    partition: str
+    rows: int
+    accounting: Accounting
+    candidate: str
+    differences: tuple[Difference, ...]
+
+
+def compare(connection: psycopg.Connection[Any], partition: str) -> Comparison:
+    """Compare the slice in one snapshot, so that people who write meanwhile make no difference."""
+    with transient_errors(f"verification of {partition}"), connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        rows = int(scalar(connection, _SOURCE_ROWS, [partition]))
+        counts = connection.execute(_COUNTS, [partition]).fetchall()
+        differences = tuple(Difference(*row) for row in connection.execute(_DIFFERENCES, [partition]))
+        with connection.cursor("hashes") as cursor:
+            candidate = combine(row[0] for row in cursor.execute(_HASHES, [partition]))
+    return Comparison(partition, rows, Accounting.from_counts(rows, counts), candidate, differences)
+
+
+def content_report(comparison: Comparison, suite: str, rules: Iterable[str]) -> SuiteReport:
+    """The comparison as a suite's report: a line for each rule, and for each column that differs."""
+    found = Counter(difference.rule for difference in comparison.differences)
+    examples: dict[str, list[str]] = {}
+    for difference in comparison.differences:
+        told = examples.setdefault(difference.rule, [])
+        if len(told) < MOST_EXAMPLES:
+            told.append(f"{difference.artwork_id} should be {difference.expected}, is {difference.found}")
+    balanced = comparison.accounting.balanced
+    conserved = RuleResult(
+        rule="every row of the source has one outcome",
+        column="",
+        severity="critical",
+        passed=balanced,
+        unexpected=abs(comparison.accounting.remainder),
+    )
+    broken = [
+        RuleResult(
+            rule=name, column=name.partition(": ")[2], severity="critical", passed=False, unexpected=rows, examples=tuple(examples[name])
+        )
+        for name, rows in sorted(found.items())
+    ]
+    seen = {difference.problem for difference in comparison.differences}
+    held = [RuleResult(rule=name, column="", severity="critical", passed=True) for name in rules if name not in seen]
+    return SuiteReport(suite=suite, rows=comparison.rows, results=(conserved, *broken, *held))
