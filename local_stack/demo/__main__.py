@@ -37,6 +37,7 @@ class Wishes:
     scale: str
     rows: int
     seed: int
+    data_dir: Path | None
 
 
 @click.command()
@@ -47,10 +48,11 @@ class Wishes:
 @click.option("--scale", type=click.Choice(["small", "real"]), default="small", help="Size of the pictures.")
 @click.option("--artworks", "rows", type=click.IntRange(min=1), default=20_000, help="Rows of the artworks.")
 @click.option("--seed", type=int, default=7, help="Seed of the synthetic sources.")
-def main(*, leave: bool, develop: bool, scale: str, rows: int, seed: int) -> None:
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the servers keep their data.")
+def main(*, leave: bool, develop: bool, scale: str, rows: int, seed: int, data_dir: Path | None) -> None:
     """Run all three migrations on a local stack of real servers."""
     at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    wishes = Wishes(develop or (at_a_terminal and not leave), develop, scale, rows, seed)
+    wishes = Wishes(develop or (at_a_terminal and not leave), develop, scale, rows, seed, data_dir)
     console = Console(highlight=False, width=None if at_a_terminal else 150)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
@@ -73,7 +75,7 @@ def _end(number: int, _frame: object) -> NoReturn:
 def _show(console: Console, wishes: Wishes) -> bool:
     with ExitStack() as cleanup:
         with _step(console, "Starting the servers"):
-            stack = cleanup.enter_context(running_stack(preferred_ports=PREFERRED_PORTS))
+            stack = cleanup.enter_context(running_stack(wishes.data_dir, preferred_ports=PREFERRED_PORTS))
         _fill(console, stack, wishes)
         with _step(console, "Starting Dagster"):
             dagster = cleanup.enter_context(

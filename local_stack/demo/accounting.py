@@ -20,7 +20,7 @@ REASONS = ("excluded", "quarantined", "held")
 
 
 def summarise(outcomes: Sequence[Outcome], reports: Path) -> dict[str, dict[str, Any]]:
-    """The summary of each pipeline, by its name; one without a report of this batch is neither balanced nor verified."""
+    """The summary of each pipeline, by its name; without a report of this batch: not verified."""
     return {
         outcome.pipeline: _summary(outcome, reports / outcome.pipeline / SUMMARY_NAME) for outcome in outcomes
     }

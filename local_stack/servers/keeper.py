@@ -11,9 +11,6 @@ on the same data, and a new start waits for the end of the one before. On standa
 line, `pid N` or `error TEXT`; the command's own output goes to the log file.
 """
 
-# Without pathlib, as one of these waits beside every server: it would be its largest import.
-# ruff: noqa: PTH
-
 import argparse
 import ctypes
 import fcntl
@@ -24,34 +21,35 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _CHECK_PARENT_EVERY_SECONDS = 1.0
-_WAIT_FOR_LOCK_SECONDS = 15.0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("--log", required=True)
+    parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--stop-signal", type=int, required=True)
     parser.add_argument("--grace-seconds", type=float, required=True)
+    parser.add_argument("--wait-seconds", type=float, required=True)
     parser.add_argument("--uid", type=int)
     parser.add_argument("--gid", type=int)
     parser.add_argument("command", nargs="+")
     return parser.parse_args()
 
 
-def _lock(path: str) -> int:
-    """Take the lock file; raises OSError if somebody else still holds it after a while."""
+def _lock(path: Path, wait_seconds: float) -> int:
+    """Take the lock file; raises OSError if somebody else still holds it after that time."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + _WAIT_FOR_LOCK_SECONDS
+    deadline = time.monotonic() + wait_seconds
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise OSError(f"another program runs a server on {os.path.dirname(path)}") from None
+                raise OSError(f"another program runs a server on {path.parent}") from None
             time.sleep(0.1)
         else:
             return lock
@@ -63,6 +61,8 @@ def _die_with_the_keeper(stop_signal: int) -> Callable[[], None]:
     keeper = os.getpid()
 
     def prepare() -> None:
+        # The keeper ignores Ctrl-C; a child that inherits that cannot be interrupted (Dagster maps SIGTERM to it).
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         libc.prctl(_PR_SET_PDEATHSIG, stop_signal, 0, 0, 0)
         if os.getppid() != keeper:  # the keeper died before the line above could take effect
             os._exit(1)
@@ -71,9 +71,9 @@ def _die_with_the_keeper(stop_signal: int) -> Callable[[], None]:
 
 
 def _start(arguments: argparse.Namespace) -> "subprocess.Popen[bytes]":
-    if os.path.exists(arguments.log):
-        os.replace(arguments.log, arguments.log + ".previous")
-    with open(arguments.log, "wb") as log:
+    if arguments.log.exists():
+        arguments.log.replace(arguments.log.with_name(arguments.log.name + ".previous"))
+    with arguments.log.open("wb") as log:
         return subprocess.Popen(
             arguments.command,
             stdin=subprocess.DEVNULL,
@@ -98,14 +98,24 @@ def _wait_for_the_end(child: "subprocess.Popen[bytes]", parent: int, wakeups: in
 
 
 def _stop(child: "subprocess.Popen[bytes]", stop_signal: int, grace_seconds: float) -> None:
-    if child.poll() is not None:
-        return
-    child.send_signal(stop_signal)
-    try:
-        child.wait(grace_seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+    if child.poll() is None:
+        child.send_signal(stop_signal)
+        try:
+            child.wait(grace_seconds)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    _kill_session(child.pid)
+
+
+def _kill_session(session: int) -> None:
+    """Kill what the server started and left behind; whatever did not make a session of its own is still in its."""
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and os.getsid(int(name)) == session:
+                os.kill(int(name), signal.SIGKILL)
+        except ProcessLookupError:  # it ended between two looks
+            continue
 
 
 def main() -> int:
@@ -119,7 +129,7 @@ def main() -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
     try:
-        _lock(arguments.log + ".lock")
+        _lock(arguments.log.with_name(arguments.log.name + ".lock"), arguments.wait_seconds)
         child = _start(arguments)
     except (OSError, subprocess.SubprocessError) as problem:
         print(f"error {problem}", flush=True)

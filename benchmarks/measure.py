@@ -1,0 +1,69 @@
+"""How long a command takes, and how large its processes become.
+
+What is measured, and under which name, belongs to the benchmarks.
+"""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+SAMPLE_EVERY_SECONDS = 0.2
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A command's exit code, its wall-clock seconds, its largest process (MiB resident) and that one's name."""
+
+    code: int
+    seconds: float
+    peak_process_mib: float
+    peak_process: str
+    output: str
+
+
+def measured(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Measured:
+    """Run the command and watch all its descendants until it ends.
+
+    Memory is sampled five times a second: a spike that is shorter can be missed.
+    """
+    started = time.monotonic()
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as output,
+        subprocess.Popen(
+            command,
+            env=None if environment is None else dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        peak, name = 0, ""
+        while process.poll() is None:
+            size, largest = _largest(process.pid)
+            if size > peak:
+                peak, name = size, largest
+            time.sleep(SAMPLE_EVERY_SECONDS)
+        output.seek(0)
+        said = output.read()
+    return Measured(process.returncode, time.monotonic() - started, peak / MIB, name, said)
+
+
+def _largest(pid: int) -> tuple[int, str]:
+    """Resident bytes and command line of the largest process below this one, itself included."""
+    try:
+        root = psutil.Process(pid)
+        return max(_size(process) for process in [root, *root.children(recursive=True)])
+    except psutil.NoSuchProcess:
+        return 0, ""
+
+
+def _size(process: psutil.Process) -> tuple[int, str]:
+    try:
+        return process.memory_info().rss, " ".join(process.cmdline())[:120]
+    except psutil.NoSuchProcess:  # it ended between two looks
+        return 0, ""
