@@ -64,12 +64,12 @@ def mapping_report(plans: Mapping[str, Sequence[PlanItem]], at: datetime) -> dic
         for item in plans.get(category, ())
         if item.reason != SALON and place(item.item).reason is None
     ]
-    mapped = sum(item.migrates for item in candidates)
+    found = sum(item.migrates for item in candidates)
     return {
         "validatedAt": at.isoformat(),
         "candidates": len(candidates),
-        "mapped": mapped,
-        "coveragePercent": round(100 * mapped / len(candidates), 1) if candidates else 0.0,
+        "mapped": found,
+        "coveragePercent": round(100 * found / len(candidates), 1) if candidates else 0.0,
         "categories": results,
         "items": [
             {"path": item.item, "action": item.action, "reason": item.reason, "target": item.stem or None}
@@ -83,7 +83,7 @@ def mapping_report(plans: Mapping[str, Sequence[PlanItem]], at: datetime) -> dic
 def uploads_report(
     category: str, entries: Iterable[Entry], planned: Mapping[str, PlanItem], at: datetime
 ) -> dict[str, Any]:
-    """`profile-images-migrated.json` or `service-images-migrated.json`. `planned`: the files that were to be migrated."""
+    """`profile-images-migrated.json` or `service-images-migrated.json`. `planned`: the files to be migrated."""
     entries = [entry for entry in entries if entry.item in planned]
     uploads = [_upload(category, entry, planned[entry.item]) for entry in entries]
     done = [upload for upload in uploads if upload["success"]]
@@ -138,9 +138,8 @@ def records_report(entries: Iterable[Entry], at: datetime) -> dict[str, Any]:
     """`media-records-created.json`: the rows of `public.media`."""
     records = [
         {
-            "id": entry.detail["row"]["id"], "file_path": entry.detail["path"], "media_type": entry.detail["media_type"],
+            **entry.detail["row"], "file_path": entry.detail["path"], "media_type": entry.detail["media_type"],
             "owner_id": entry.detail["owner"], "service_id": entry.detail["service"],
-            "is_preview_image": entry.detail["row"]["is_preview_image"], "created_at": entry.detail["row"]["created_at"],
         }
         for entry in entries
         if "row" in entry.detail
@@ -154,7 +153,7 @@ def records_report(entries: Iterable[Entry], at: datetime) -> dict[str, Any]:
     }
 
 
-def validation_report(accounts: Mapping[str, Accounting], verified: bool, at: datetime) -> dict[str, Any]:  # noqa: FBT001
+def validation_report(accounts: Mapping[str, Accounting], at: datetime, *, verified: bool) -> dict[str, Any]:
     """`media-migration-validation.json`: the accounting of each category and the gate's answer."""
     return {
         "validated_at": at.isoformat(),
@@ -166,8 +165,9 @@ def validation_report(accounts: Mapping[str, Accounting], verified: bool, at: da
 def summary_report(
     accounts: Mapping[str, Accounting],
     entries: Sequence[Entry],
-    verified: bool,
     at: datetime,
+    *,
+    verified: bool,
 ) -> dict[str, Any]:
     """`media-migration-summary.json`: the statistics of everything that was ever migrated, in files and bytes."""
     total = sum(accounts.values(), Accounting(source=0))

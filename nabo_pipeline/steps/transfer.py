@@ -10,10 +10,11 @@ import hashlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from migration_kit.accounting import State
-from migration_kit.failures import PermanentError
+from migration_kit.failures import PermanentError, TransientError
 from migration_kit.ledger import Entry
 from migration_kit.workers import bounded_map, item_executor
 from nabo_pipeline.codecs.compress import compress
@@ -26,6 +27,9 @@ from nabo_pipeline.stores.backup import Backup
 from nabo_pipeline.stores.storage import DuplicateError, Storage
 
 DONE = (State.MIGRATED, State.ALREADY_PRESENT)
+
+MOST_FAILURES = 10
+"""Files that may fail by passing failures before no new ones are begun."""
 
 CONFLICT = "Another object stands at the target path"
 CHANGED = "Source changed since the plan was made"
@@ -62,6 +66,7 @@ def carry_all(
 ) -> Iterator[Entry]:
     """The outcome of every file that is to be migrated, as they come; alternates after the files they stand in for.
 
+    A file that a passing failure kept back does not stop its neighbours; the first such failure is raised after them.
     `known`: entries of earlier runs by item. `foreign_avatars`: owners whose avatar others have set meanwhile.
     """
     avatars = {
@@ -82,14 +87,25 @@ def carry_all(
                     yield carrier.outcome(item, State.EXCLUDED, HAS_AVATAR)
                 else:
                     free.append(item)
+            failures: list[TransientError] = []
             results = bounded_map(
-                executor, lambda item: carry(carrier, item, known.get(item.item)), free, window=2 * threads
+                executor,
+                lambda item: carry(carrier, item, known.get(item.item)),
+                # A store that is down fails file after file: no new ones are begun then.
+                takewhile(lambda _: len(failures) < MOST_FAILURES, free),  # noqa: B023 - drawn in this very loop
+                window=2 * threads,
             )
             for item, future in results:
-                entry = future.result()
+                try:
+                    entry = future.result()
+                except TransientError as error:
+                    failures.append(error)
+                    continue
                 if entry.state in DONE and item.media_type == "avatar":
                     avatars[item.owner or ""] = item.item
                 yield entry
+            if failures:
+                raise failures[0]
 
 
 def carry(carrier: Carrier, item: PlanItem, known: Entry | None) -> Entry:
@@ -97,7 +113,10 @@ def carry(carrier: Carrier, item: PlanItem, known: Entry | None) -> Entry:
     if known is not None and _stands(carrier, item, known):
         return known
     started = time.monotonic()
-    data = carrier.backup.read(item.item, at_most=carrier.settings.max_bytes)
+    try:
+        data = carrier.backup.read(item.item, at_most=carrier.settings.max_bytes)
+    except PermanentError as error:
+        return carrier.outcome(item, State.QUARANTINED, f"Source cannot be read: {error.reason}")
     if len(data) != item.size and item.size <= carrier.settings.max_bytes:
         return carrier.outcome(item, State.QUARANTINED, CHANGED)
     source_hash = hashlib.sha256(data).hexdigest()

@@ -30,6 +30,17 @@ from nabo_pipeline.stores.target import Target
 
 
 @dataclass(frozen=True)
+class Reader:
+    """What verification works with; Storage and workers are safe to use from many threads."""
+
+    target: Target
+    storage: Storage
+    workers: IsolatedWorkers
+    threads: int
+    log: Callable[[str], None]
+
+
+@dataclass(frozen=True)
 class Findings:
     """Every picture, service and owner of a category under its questions."""
 
@@ -39,24 +50,14 @@ class Findings:
     bytes_read: int
 
 
-def verify(
-    bucket: str,
-    media_type: str,
-    entries: Sequence[Entry],
-    target: Target,
-    storage: Storage,
-    workers: IsolatedWorkers,
-    *,
-    threads: int,
-    log: Callable[[str], None],
-) -> Findings:
+def verify(reader: Reader, bucket: str, media_type: str, entries: Sequence[Entry]) -> Findings:
     """Checks everything, not a sample. `entries`: the ledger's migrated pictures of one category."""
     expected = [_expected(entry) for entry in entries]
     folders = sorted({one.path.split("/", 1)[0] for one in expected})
-    types = _content_types(storage, bucket, folders, threads=threads)
-    facts, bytes_read = _read_all(expected, types, storage, workers, threads=threads, log=log)
-    rows = _rows(media_type, expected, target)
-    parents = target.parents(rows)
+    types = _content_types(reader, bucket, folders)
+    facts, bytes_read = _read_all(reader, expected, types)
+    rows = _rows(media_type, expected, reader.target)
+    parents = reader.target.parents(rows)
     pictures = check_pictures(
         bucket,
         expected=expected,
@@ -90,12 +91,15 @@ def _expected(entry: Entry) -> Expected:
     return Expected(entry.item, detail["bucket"], detail["path"], entry.target_hash or "", row)
 
 
-def _content_types(storage: Storage, bucket: str, folders: Sequence[str], *, threads: int) -> dict[str, str]:
+def _content_types(reader: Reader, bucket: str, folders: Sequence[str]) -> dict[str, str]:
     """Path -> content type of every object in the folders that this migration writes to."""
     found: dict[str, str] = {}
-    with item_executor("thread", threads) as executor:
+    with item_executor("thread", reader.threads) as executor:
         listings = bounded_map(
-            executor, lambda folder: storage.content_types(bucket, folder), folders, window=4 * threads
+            executor,
+            lambda folder: reader.storage.content_types(bucket, folder),
+            folders,
+            window=4 * reader.threads,
         )
         for _, future in listings:
             found |= future.result()
@@ -103,22 +107,16 @@ def _content_types(storage: Storage, bucket: str, folders: Sequence[str], *, thr
 
 
 def _read_all(
-    expected: Sequence[Expected],
-    types: dict[str, str],
-    storage: Storage,
-    workers: IsolatedWorkers,
-    *,
-    threads: int,
-    log: Callable[[str], None],
+    reader: Reader, expected: Sequence[Expected], types: dict[str, str]
 ) -> tuple[dict[str, ObjectFacts], int]:
     def read(one: Expected) -> tuple[ObjectFacts, int] | None:
         try:
-            data = storage.download(one.bucket, one.path)
+            data = reader.storage.download(one.bucket, one.path)
         except MissingError:
             return None
         mime = sniff(data).mime
         try:
-            sound = workers.run(decodes, (data, mime))
+            sound = reader.workers.run(decodes, (data, mime))
         except (WorkerDiedError, MemoryError):
             sound = False
         fits = types.get(one.path) == mime
@@ -126,9 +124,9 @@ def _read_all(
 
     facts: dict[str, ObjectFacts] = {}
     size = 0
-    with item_executor("thread", threads) as executor:
-        reads = bounded_map(executor, read, expected, window=2 * threads)
-        for one, future in track(reads, total=len(expected), log=log, what="reading objects back"):
+    with item_executor("thread", reader.threads) as executor:
+        reads = bounded_map(executor, read, expected, window=2 * reader.threads)
+        for one, future in track(reads, total=len(expected), log=reader.log, what="reading objects back"):
             answer = future.result()
             if answer is not None:
                 facts[one.path], size = answer[0], size + answer[1]

@@ -1,0 +1,236 @@
+"""Stage apply: pictures to Storage, then their rows. The only stage that writes media."""
+
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from migration_kit.failures import PermanentError
+from migration_kit.orchestration import (
+    NETWORK_RETRY,
+    accounting_metadata,
+    batch_id,
+    failing,
+    require_gate,
+)
+from migration_kit.progress import track
+from nabo_pipeline.assets.common import OWNERS, PREFIX, STORAGE_POOL, TAGS, account, problems
+from nabo_pipeline.assets.plan import STAGE as PLAN_STAGE
+from nabo_pipeline.partitions import media_category
+from nabo_pipeline.resources import (
+    BackupResource,
+    DatabaseResource,
+    MappingsResource,
+    StorageResource,
+    TransferSettings,
+)
+
+if TYPE_CHECKING:
+    from migration_kit.ledger import Entry, Ledger, Plan
+    from nabo_pipeline.media.plans import PlanItem
+    from nabo_pipeline.stores.backup import Backup
+
+RECORD_EVERY = 50
+"""Outcomes kept back before they are written: what a crash costs to be looked at again."""
+
+
+@dg.asset(
+    key_prefix=PREFIX,
+    deps=[dg.AssetKey([PREFIX, "migration_plan"])],
+    partitions_def=media_category,
+    group_name="apply",
+    owners=OWNERS,
+    tags=TAGS,
+    kinds={"supabase"},
+    code_version="1",
+    pool=STORAGE_POOL,
+    retry_policy=NETWORK_RETRY,
+)
+def images(  # noqa: PLR0917 - Dagster hands resources over by name
+    context: dg.AssetExecutionContext,
+    backup: BackupResource,
+    mappings: MappingsResource,
+    storage: StorageResource,
+    database: DatabaseResource,
+    transfer: TransferSettings,
+) -> dg.MaterializeResult[None]:
+    """The pictures of a category in their bucket: compressed where that helps, read back, hashed, in the ledger.
+
+    Refuses a plan whose source has changed. Any run resumes: what the ledger calls verified and what still stands is
+    not sent again; an object that stands there with other bytes is never overwritten.
+    """
+    from nabo_pipeline.steps.planning import require_same_source
+
+    category, started = context.partition_key, time.monotonic()
+    with failing(context), ExitStack() as stack:
+        ledger = stack.enter_context(database.ledger())
+        items = stack.enter_context(database.state()).plan_items(category)
+        plan = _accepted_plan(context, ledger, category)
+        source = backup.open()
+        require_same_source(category, plan.source_fingerprint, source, mappings.read())
+        known = {entry.item: entry for entry in ledger.entries(partition=category)}
+        outcomes = _outcomes(
+            context, items, known, source, storage=storage, database=database, transfer=transfer
+        )
+        written = _record(ledger, outcomes)
+        accounting = account(ledger, category, plan.items, batch_id(context))
+        entries = list(ledger.entries(partition=category))
+        told = problems("images", category, entries)
+    seconds = time.monotonic() - started
+    return dg.MaterializeResult(
+        metadata={
+            **accounting_metadata(accounting, seconds=seconds),
+            **_transfer_metadata(entries),
+            **told,
+            "outcomes_written": written,
+        }
+    )
+
+
+def _accepted_plan(context: dg.AssetExecutionContext, ledger: "Ledger", category: str) -> "Plan":
+    """The newest plan, which must be the one that passed its gate."""
+    gate = require_gate(context, ledger, PLAN_STAGE, [category])
+    plan = ledger.plan(category)
+    if plan is None or plan.fingerprint != gate.accepted[category]:
+        raise PermanentError(
+            "the stored plan is not the one that was validated",
+            item=category,
+            remedy=f"Materialise nabo/migration_plan for {category} again.",
+        )
+    return plan
+
+
+def _outcomes(
+    context: dg.AssetExecutionContext,
+    items: "list[PlanItem]",
+    known: "dict[str, Entry]",
+    source: "Backup",
+    *,
+    storage: StorageResource,
+    database: DatabaseResource,
+    transfer: TransferSettings,
+) -> "Iterable[Entry]":
+    """Every file's outcome: those that the plan already decided, then the pictures as they are carried over."""
+    from migration_kit.accounting import State
+    from migration_kit.ledger import Entry
+    from nabo_pipeline.media.plans import BUCKETS
+    from nabo_pipeline.steps.transfer import DONE, Carrier, carry_all
+
+    category, run, batch = context.partition_key, context.run_id, batch_id(context)
+    for item in items:
+        before = known.get(item.item)
+        # What has been migrated stays so in the ledger, even if a later plan leaves it out: its object is ours.
+        if not item.migrates and (before is None or before.state not in DONE):
+            yield Entry(item.item, category, State(item.action), item.reason, run_id=run, batch_id=batch)
+    goes = [item for item in items if item.migrates]
+    if not goes:
+        return
+    with database.target() as target, transfer.isolated() as workers:
+        store = storage.open()
+        avatars = target.foreign_avatars(
+            {item.owner for item in goes if item.owner and item.media_type == "avatar"}
+        )
+        rules = store.rules(BUCKETS[category])
+        carrier = Carrier(source, store, workers, rules, transfer.rules(), category, run, batch)
+        outcomes = carry_all(carrier, goes, known, avatars, threads=transfer.threads)
+        yield from track(
+            outcomes, total=len(goes), log=context.log.info, what=f"carrying {category} pictures"
+        )
+
+
+def _record(ledger: "Ledger", outcomes: "Iterable[Entry]") -> int:
+    """Writes outcomes as they come; also those that came before a failure."""
+    from migration_kit.accounting import State
+
+    waiting: list[Entry] = []
+    written = 0
+    try:
+        for entry in outcomes:
+            if entry.state is State.ALREADY_PRESENT:
+                # Another run at the same time may have put it there: then it says so, and its word stands.
+                theirs = ledger.entry(entry.item)
+                if (
+                    theirs is not None
+                    and theirs.state is State.MIGRATED
+                    and theirs.target_hash == entry.target_hash
+                ):
+                    continue
+            waiting.append(entry)
+            if len(waiting) >= RECORD_EVERY:
+                written += ledger.record(waiting)
+                waiting = []
+    finally:
+        written += ledger.record(waiting)
+    return written
+
+
+def _transfer_metadata(entries: "list[Entry]") -> dict[str, Any]:
+    from nabo_pipeline.steps.transfer import DONE
+
+    done = [entry for entry in entries if entry.state in DONE]
+    before, after = (sum(int(entry.detail[name]) for entry in done) for name in ("source_bytes", "bytes"))
+    verdicts: dict[str, int] = {}
+    for entry in done:
+        verdicts[entry.detail["verdict"]] = verdicts.get(entry.detail["verdict"], 0) + 1
+    lines = "\n".join(f"- {verdict}: {files}" for verdict, files in sorted(verdicts.items()))
+    return {
+        "bytes": before,
+        "bytes_in_storage": after,
+        "saved_percent": round(100 * (before - after) / before, 1) if before else 0.0,
+        "compression": dg.MetadataValue.md(lines or "nothing to compress"),
+    }
+
+
+@dg.asset(
+    key_prefix=PREFIX,
+    deps=[dg.AssetKey([PREFIX, "images"])],
+    partitions_def=media_category,
+    group_name="apply",
+    owners=OWNERS,
+    tags=TAGS,
+    kinds={"postgres"},
+    code_version="1",
+    pool=STORAGE_POOL,
+    retry_policy=NETWORK_RETRY,
+)
+def media_records(
+    context: dg.AssetExecutionContext, storage: StorageResource, database: DatabaseResource
+) -> dg.MaterializeResult[None]:
+    """The rows of `public.media` for the uploaded pictures: each batch in one transaction with its ledger entries.
+
+    Ids are derived from bucket and path, so a second run writes nothing; a row that somebody changed stays changed.
+    """
+    from nabo_pipeline.steps.recording import Recorder, record_rows
+    from nabo_pipeline.steps.transfer import DONE
+
+    category, started = context.partition_key, time.monotonic()
+    with failing(context), database.ledger() as ledger, database.target() as target:
+        plan = ledger.plan(category)
+        if plan is None:
+            raise PermanentError(
+                "there is no plan", item=category, remedy="Materialise nabo/migration_plan first."
+            )
+        recorder = Recorder(
+            target,
+            storage.open(),
+            ledger,
+            datetime.fromisoformat(str(plan.summary["records_start"])),
+            context.run_id,
+            batch_id(context),
+        )
+        rows = record_rows(recorder, list(ledger.entries(partition=category, states=DONE)))
+        accounting = account(ledger, category, plan.items, batch_id(context))
+        entries = list(ledger.entries(partition=category))
+        told = problems("media-records", category, entries)
+    seconds = time.monotonic() - started
+    return dg.MaterializeResult(
+        metadata={
+            **accounting_metadata(accounting, seconds=seconds),
+            **told,
+            "rows_written": rows,
+            "rows": sum("row" in entry.detail for entry in entries),
+        }
+    )

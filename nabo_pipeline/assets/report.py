@@ -1,0 +1,155 @@
+"""Stage report: the statistics of the whole migration, for programs (JSON) and for people."""
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from migration_kit.accounting import Accounting
+from migration_kit.failures import PermanentError
+from migration_kit.orchestration import (
+    NETWORK_RETRY,
+    accounting_metadata,
+    batch_id,
+    failing,
+    require_gate,
+)
+from migration_kit.reports import PipelineSummary, reports_path, write_json, write_summary
+from nabo_pipeline.assets.common import OWNERS, PREFIX, TAGS, account
+from nabo_pipeline.assets.verify import KEY as VALIDATION
+from nabo_pipeline.assets.verify import STAGE as VERIFY_STAGE
+from nabo_pipeline.media.paths import CATEGORIES
+from nabo_pipeline.partitions import EVERY_CATEGORY
+from nabo_pipeline.resources import BackupResource, DatabaseResource, StorageResource, TransferSettings
+
+if TYPE_CHECKING:
+    from migration_kit.ledger import Entry, Ledger
+    from nabo_pipeline.stores.state import StateStore
+
+
+@dg.asset(
+    key_prefix=PREFIX,
+    deps=[dg.AssetDep(VALIDATION, partition_mapping=EVERY_CATEGORY)],
+    group_name="report",
+    owners=OWNERS,
+    tags=TAGS,
+    kinds={"json"},
+    code_version="1",
+    retry_policy=NETWORK_RETRY,
+)
+def migration_report(
+    context: dg.AssetExecutionContext,
+    backup: BackupResource,
+    storage: StorageResource,
+    database: DatabaseResource,
+    transfer: TransferSettings,
+) -> dg.MaterializeResult[None]:
+    """The whole backup accounted for, verified, and summed up; pictures before and after.
+
+    Asks the ledger whether every category's newest validation passed, at the start and again before it publishes.
+    """
+    batch = batch_id(context)
+    with failing(context), database.ledger() as ledger, database.state() as state:
+        require_gate(context, ledger, VERIFY_STAGE, CATEGORIES)
+        _prove_whole(state)
+        this_batch = {name: account(ledger, name, _planned(ledger, name), batch) for name in CATEGORIES}
+        cumulative = {name: account(ledger, name, _planned(ledger, name)) for name in CATEGORIES}
+        entries = [entry for name in CATEGORIES for entry in ledger.entries(partition=name)]
+        sheet = _sheet(entries, backup, storage, transfer)
+        gate = require_gate(context, ledger, VERIFY_STAGE, CATEGORIES)
+        _write_reports(state, entries, cumulative, verified=gate.open)
+        total = sum(this_batch.values(), Accounting(source=0))
+        seconds = datetime.now(UTC).timestamp() - _began(context, batch)
+        path = write_summary(PREFIX, PipelineSummary(PREFIX, batch, total, gate.open, seconds))
+    return dg.MaterializeResult(
+        metadata={
+            **accounting_metadata(total, seconds=seconds),
+            "verified": gate.open,
+            "accepted": dg.MetadataValue.json(dict(gate.accepted)),
+            "reports": dg.MetadataValue.path(str(path.parent)),
+            "before_and_after": dg.MetadataValue.md(sheet),
+        }
+    )
+
+
+def _planned(ledger: "Ledger", category: str) -> int:
+    plan = ledger.plan(category)
+    if plan is None:
+        raise PermanentError(
+            "there is no plan", item=category, remedy="Materialise nabo/migration_plan for it."
+        )
+    return plan.items
+
+
+def _prove_whole(state: "StateStore") -> None:
+    """The inventories of all categories are of one and the same backup, and add up to it in files and bytes."""
+    from nabo_pipeline.media.inventory import prove_totals
+
+    listings = state.listings()
+    wholes = {(listing.whole_fingerprint, listing.whole) for listing in listings.values()}
+    if len(wholes) != 1:
+        raise PermanentError(
+            "the backup changed between the inventories of its categories",
+            item="media inventory",
+            remedy="Run nabo/media_inventory for all categories again, and what follows from it.",
+        )
+    ((_, whole),) = wholes
+    prove_totals({name: listing.totals for name, listing in listings.items()}, whole)
+
+
+def _sheet(
+    entries: "list[Entry]", backup: BackupResource, storage: StorageResource, transfer: TransferSettings
+) -> str:
+    from nabo_pipeline.steps.showing import before_and_after
+    from nabo_pipeline.steps.transfer import DONE
+
+    done = [entry for entry in entries if entry.state in DONE]
+    with transfer.isolated() as workers:
+        picture = before_and_after(done, backup.open(), storage.open(), workers)
+    if picture is None:
+        return "no picture to show"
+    return f"![before and after](data:image/jpeg;base64,{base64.b64encode(picture).decode()})"
+
+
+def _write_reports(
+    state: "StateStore", entries: "list[Entry]", accounts: Mapping[str, Accounting], *, verified: bool
+) -> None:
+    from nabo_pipeline.media import reports
+    from nabo_pipeline.steps.transfer import DONE
+
+    now, folder = datetime.now(UTC), reports_path(PREFIX)
+    plans = {name: state.plan_items(name) for name in CATEGORIES}
+    scanned = max(
+        (listing.scanned_at for listing in state.listings().values() if listing.scanned_at), default=now
+    )
+    planned = {item.item: item for items in plans.values() for item in items if item.migrates}
+    of: dict[str, list[Entry]] = {
+        name: [one for one in entries if one.partition == name] for name in CATEGORIES
+    }
+    documents: dict[str, Any] = {
+        "media-inventory.json": reports.inventory_report(
+            {n: state.inventory(n) for n in CATEGORIES}, scanned
+        ),
+        "mapping-validation-results.json": reports.mapping_report(plans, now),
+        "profile-images-migrated.json": reports.uploads_report("profile", of["profile"], planned, now),
+        "service-images-migrated.json": reports.uploads_report("service", of["service"], planned, now),
+        "media-records-created.json": reports.records_report(
+            [one for one in entries if one.state in DONE], now
+        ),
+        "media-migration-validation.json": reports.validation_report(accounts, now, verified=verified),
+        "media-migration-summary.json": reports.summary_report(accounts, entries, now, verified=verified),
+    }
+    for name, document in documents.items():
+        write_json(folder / name, document)
+
+
+def _began(context: dg.AssetExecutionContext, batch: str) -> float:
+    """When this batch began (seconds since the epoch): the backfill, or else this run."""
+    backfill = context.instance.get_backfill(batch)
+    if backfill is not None:
+        return float(backfill.backfill_timestamp)
+    record = context.instance.get_run_record_by_id(context.run_id)
+    began = record.create_timestamp if record else datetime.now(UTC)
+    return float(began.timestamp())

@@ -1,0 +1,14 @@
+"""Jobs for people who start a part by hand; backfills over all assets are launched on the assets themselves."""
+
+import dagster as dg
+
+from nabo_pipeline.partitions import media_category
+
+migrate_category = dg.define_asset_job(
+    "nabo_migrate_category",
+    selection=dg.AssetSelection.groups("inventory", "plan", "apply", "verify"),
+    partitions_def=media_category,
+    description="One category of media from inventory to validation; the report is an asset of its own.",
+)
+
+JOBS = [migrate_category]
