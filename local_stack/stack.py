@@ -47,7 +47,7 @@ class Servers:
         missing = [name for name in names if name not in self._running]
         if not missing:
             return
-        data_dir_for(self.data_dir)
+        make_data_dir(self.data_dir)
         starters = self._starters(local_credentials(self.data_dir))
         try:
             with ThreadPoolExecutor(len(missing)) as pool:
@@ -150,10 +150,10 @@ def default_data_dir() -> Path:
     return Path("/var/tmp") / f"migration-stack-{checkout}"
 
 
-def data_dir_for(data_dir: Path) -> Path:
+def make_data_dir(data_dir: Path) -> Path:
     """Make the data folder, open for PostgreSQL's user to pass through."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    data_dir.chmod(0o755)
+    data_dir.chmod(0o711)
     return data_dir
 
 

@@ -110,10 +110,10 @@ def _stop(child: "subprocess.Popen[bytes]", stop_signal: int, grace_seconds: flo
 
 def _kill_session(session: int) -> None:
     """Kill what the server started and left behind; whatever did not make a session of its own is still in its."""
-    for name in os.listdir("/proc"):
+    for entry in Path("/proc").iterdir():
         try:
-            if name.isdigit() and os.getsid(int(name)) == session:
-                os.kill(int(name), signal.SIGKILL)
+            if entry.name.isdigit() and os.getsid(int(entry.name)) == session:
+                os.kill(int(entry.name), signal.SIGKILL)
         except ProcessLookupError:  # it ended between two looks
             continue
 

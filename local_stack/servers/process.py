@@ -95,11 +95,14 @@ def launch(
     user: SystemUser | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
     grace_seconds: float = 10.0,
+    wait_seconds: float = 15.0,
 ) -> Process:
     """Start a command under a keeper; raises ServerFailed if it cannot be started at all.
 
     `environment` is added to this program's own. The command runs in `cwd` and writes to `log_path`; the
-    log of the start before is kept beside it as `.previous`.
+    log of the start before is kept beside it as `.previous`. A command that has not ended `grace_seconds`
+    after its stop signal is killed. As long as a command with this log runs already, for at most
+    `wait_seconds`, the start waits.
     """
     identity = [] if user is None else ["--uid", str(user.uid), "--gid", str(user.gid)]
     keeper = subprocess.Popen(
@@ -107,6 +110,7 @@ def launch(
             *(sys.executable, "-I", "-S", str(_KEEPER)),
             *("--parent", str(os.getpid()), "--log", str(log_path)),
             *("--stop-signal", str(int(stop_signal)), "--grace-seconds", str(grace_seconds)),
+            *("--wait-seconds", str(wait_seconds)),
             *identity,
             *("--", *map(str, command)),
         ],

