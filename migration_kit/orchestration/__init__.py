@@ -6,12 +6,13 @@ What is decided about data does not belong here: these functions carry verdicts 
 from migration_kit.orchestration.errors import failing
 from migration_kit.orchestration.gating import gate_check_specs, require_gate, validate_then_publish
 from migration_kit.orchestration.metadata import accounting_metadata, problems_metadata
-from migration_kit.orchestration.runs import NETWORK_RETRY, batch_id, environment_variable
+from migration_kit.orchestration.runs import NETWORK_RETRY, batch_id, batch_seconds, environment_variable
 
 __all__ = [
     "NETWORK_RETRY",
     "accounting_metadata",
     "batch_id",
+    "batch_seconds",
     "environment_variable",
     "failing",
     "gate_check_specs",

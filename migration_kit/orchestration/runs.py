@@ -1,6 +1,7 @@
 """What a run says of itself (its batch), what it takes from the environment, how its network work is retried."""
 
 import os
+import time
 
 import dagster as dg
 
@@ -23,3 +24,13 @@ def environment_variable(name: str) -> str:
     ``migration_kit.environment.required``, which says in one line what to set.
     """
     return dg.EnvVar(name) if os.environ.get(name) else ""
+
+
+def batch_seconds(context: dg.AssetExecutionContext) -> float:
+    """Wall-clock seconds since the batch began: its backfill, or its first run."""
+    batch = batch_id(context)
+    backfill = context.instance.get_backfill(batch)
+    if backfill is not None:
+        return max(0.0, time.time() - backfill.backfill_timestamp)
+    record = context.instance.get_run_record_by_id(batch)
+    return max(0.0, time.time() - record.create_timestamp.timestamp()) if record else 0.0
