@@ -1,7 +1,8 @@
 """What can only be found by looking at several documents: duplicates and equal sets; nothing about one alone."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from asset_registry_pipeline.registry import composites
 from asset_registry_pipeline.registry.addresses import AddressError, parse_hfn
@@ -10,12 +11,17 @@ from asset_registry_pipeline.registry.findings import Finding
 from asset_registry_pipeline.registry.taxonomy import Taxonomy, UnknownCodeError
 
 
-def across(sources: Sequence[SourceDocument], taxonomy: Taxonomy) -> tuple[Finding, ...]:
-    """Duplicate names, duplicate addresses and, among composites, equal component sets."""
+def across(
+    sources: Sequence[SourceDocument], taxonomy: Taxonomy, known: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Finding, ...]:
+    """Duplicate names, duplicate addresses and, among composites, equal component sets.
+
+    `known` gives the address for a name or an `_id`, so that sets are compared whatever form they are in.
+    """
     return (
         *_duplicates(sources, "name", "duplicate_name"),
         *_duplicates(sources, "nna_address", "duplicate_address"),
-        *_equal_sets([source for source in sources if source.layer == "C"], taxonomy),
+        *_equal_sets([source for source in sources if source.layer == "C"], taxonomy, known),
     )
 
 
@@ -31,10 +37,12 @@ def _duplicates(sources: Iterable[SourceDocument], field: str, kind: str) -> Ite
             yield Finding(source.item, source.layer, kind, field, f"{value[:80]}, {len(group)} documents")
 
 
-def _equal_sets(sources: Iterable[SourceDocument], taxonomy: Taxonomy) -> Iterable[Finding]:
+def _equal_sets(
+    sources: Iterable[SourceDocument], taxonomy: Taxonomy, known: Mapping[str, str]
+) -> Iterable[Finding]:
     groups: dict[tuple[str, ...], list[SourceDocument]] = defaultdict(list)
     for source in sources:
-        if keys := component_set(source, taxonomy):
+        if keys := component_set(source, taxonomy, known):
             groups[keys].append(source)
     for group in groups.values():
         for source in group if len(group) > 1 else ():
@@ -42,7 +50,9 @@ def _equal_sets(sources: Iterable[SourceDocument], taxonomy: Taxonomy) -> Iterab
             yield Finding(source.item, source.layer, "equal_component_sets", "components", others[:200])
 
 
-def component_set(source: SourceDocument, taxonomy: Taxonomy) -> tuple[str, ...]:
+def component_set(
+    source: SourceDocument, taxonomy: Taxonomy, known: Mapping[str, str] = MappingProxyType({})
+) -> tuple[str, ...]:
     """A composite's references in one spelling and sorted; empty when they cannot be read."""
     if source.body is None:
         return ()
@@ -53,7 +63,9 @@ def component_set(source: SourceDocument, taxonomy: Taxonomy) -> tuple[str, ...]
         return ()
     if not references and isinstance(name, str):
         references = composites.read_name(name)[1]
-    return tuple(sorted(_address(reference.key, taxonomy) for reference in references))
+    return tuple(
+        sorted(known.get(reference.key) or _address(reference.key, taxonomy) for reference in references)
+    )
 
 
 def _address(key: str, taxonomy: Taxonomy) -> str:

@@ -27,6 +27,8 @@ FIELD_TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )  # fmt: skip
 """The names of the types a field may have, besides being absent or null."""
+MAXIMUM_SIZE = 16 * 1024 * 1024 - 64 * 1024
+"""Bytes that a document may have and still be staged inside another one; the server's limit is 16 MiB."""
 REQUIRED_FIELDS = ("layer", "name", "nna_address")
 
 _TYPE_NAMES = {"Int64": "int", "DatetimeMS": "datetime"}
@@ -37,8 +39,8 @@ _EMAIL = re.compile(r"([^@\s])[^@\s]*@([^@\s]+)")
 class SourceDocument:
     """One staging document as it was read.
 
-    `item` is its ledger key, `source_hash` the SHA-256 of its BSON bytes, `body` None when it cannot be decoded
-    (then `unreadable` says why).
+    `item` is its ledger key, `identifier` its `_id` as the store knows it, `source_hash` the SHA-256 of its
+    BSON bytes, `body` None when it cannot be decoded (then `unreadable` says why).
     """
 
     item: str
@@ -47,6 +49,7 @@ class SourceDocument:
     size: int
     body: Mapping[str, Any] | None
     unreadable: str | None = None
+    identifier: Any = None
 
     @property
     def label(self) -> str:

@@ -10,6 +10,7 @@ from asset_registry_pipeline.registry.addresses import AddressError, is_hfn, par
 from asset_registry_pipeline.registry.documents import (
     FIELD_TYPES,
     JSON_FIELDS,
+    MAXIMUM_SIZE,
     PHASE_2B_FIELDS,
     REQUIRED_FIELDS,
     STAGING_FIELDS,
@@ -73,9 +74,11 @@ KINDS: Mapping[str, tuple[Effect, str]] = {
     "equal_component_sets": (Effect.REPORT, "another composite has the same components"),
     "duplicate_name": (Effect.QUARANTINE, "another document has the same name"),
     "duplicate_address": (Effect.QUARANTINE, "another document has the same address"),
+    "legacy_database_name": (Effect.REPORT, "a database has a name of old"),
+    "counts_off_the_expectation": (Effect.REPORT, "a layer has other numbers than the profile expects"),
     "outside_the_layers": (Effect.QUARANTINE, "the document names no layer of this migration"),
 }
-"""Every kind of finding about documents: what it leads to, and its words."""
+"""Every kind of finding about documents and their surroundings: what it leads to, and its words."""
 
 
 @dataclass(frozen=True, order=True)
@@ -119,6 +122,8 @@ def inspect(source: SourceDocument, taxonomy: Taxonomy) -> tuple[Finding, ...]:
     if source.body is None:
         return (Finding(source.item, source.layer, "unreadable_document", "", source.unreadable or ""),)
     body = source.body
+    if source.size > MAXIMUM_SIZE:
+        return (Finding(source.item, source.layer, "oversized_document", "", f"{source.size:,} bytes"),)
     depth = shapes.depth_of(body)
     if depth > shapes.MAXIMUM_DEPTH:
         return (Finding(source.item, source.layer, "nested_too_deep", "", f"{depth} levels or more"),)

@@ -1,0 +1,168 @@
+"""The stage `apply`: what is staged is validated, then published; a layer that fails publishes nothing.
+
+Whatever composites need is asked of the ledger in their own body, at the start and again just before publishing:
+a backfill, a button and a sensor are held by it alike.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from asset_registry_pipeline.assets import POOL, stage
+from asset_registry_pipeline.assets.plan import APPLY
+from asset_registry_pipeline.partitions import component_layers, composite_layers, song_layers
+from asset_registry_pipeline.registry.layers import (
+    BARRIER_LAYERS,
+    COMPONENT_LAYERS,
+    COMPOSITE_LAYERS,
+    SONG_LAYERS,
+)
+from asset_registry_pipeline.resources import RegistryResource
+from asset_registry_pipeline.suites import apply as suites
+from migration_kit.orchestration import (
+    NETWORK_RETRY,
+    accounting_metadata,
+    batch_id,
+    failing,
+    gate_check_specs,
+    problems_metadata,
+    require_gate,
+    validate_then_publish,
+)
+from migration_kit.reports import reports_path, write_json
+
+if TYPE_CHECKING:
+    from asset_registry_pipeline.steps.apply import Staged
+    from asset_registry_pipeline.stores.connections import Registry
+    from migration_kit.suites import SuiteReport
+
+_Results = Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]
+_COMPONENTS = dg.AssetKey(["registry", "components"])
+_SONGS = dg.AssetKey(["registry", "songs"])
+_COMPOSITES = dg.AssetKey(["registry", "composites"])
+
+
+def _specs(key: dg.AssetKey, layers: tuple[str, ...]) -> list[dg.AssetCheckSpec]:
+    return gate_check_specs(key, (suites.dispositions(), suites.documents(layers)))
+
+
+@dg.asset(
+    **stage("apply"),
+    partitions_def=component_layers,
+    retry_policy=NETWORK_RETRY,
+    pool=POOL,
+    deps=[["registry", "component_candidates"]],
+    check_specs=_specs(_COMPONENTS, COMPONENT_LAYERS),
+)
+def components(context: dg.AssetExecutionContext, registry: RegistryResource) -> _Results:
+    """Stars, looks, worlds or moves in development, with the Phase 2B fields."""
+    yield from _apply(context, registry, _COMPONENTS, COMPONENT_LAYERS)
+
+
+@dg.asset(
+    **stage("apply"),
+    partitions_def=song_layers,
+    retry_policy=NETWORK_RETRY,
+    pool=POOL,
+    deps=[["registry", "song_candidates"]],
+    check_specs=_specs(_SONGS, SONG_LAYERS),
+)
+def songs(context: dg.AssetExecutionContext, registry: RegistryResource) -> _Results:
+    """Songs in development, with their curators' words and metadata made anew from them."""
+    yield from _apply(context, registry, _SONGS, SONG_LAYERS)
+
+
+@dg.asset(
+    **stage("apply"),
+    partitions_def=composite_layers,
+    retry_policy=NETWORK_RETRY,
+    pool=POOL,
+    deps=[["registry", "composite_candidates"]],
+    check_specs=_specs(_COMPOSITES, COMPOSITE_LAYERS),
+)
+def composites(context: dg.AssetExecutionContext, registry: RegistryResource) -> _Results:
+    """Composites in development, their references resolved and their components' metadata aggregated."""
+    yield from _apply(context, registry, _COMPOSITES, COMPOSITE_LAYERS)
+
+
+def _apply(
+    context: dg.AssetExecutionContext, resource: RegistryResource, key: dg.AssetKey, layers: tuple[str, ...]
+) -> _Results:
+    from asset_registry_pipeline.steps import apply
+
+    layer = context.partition_key
+    with failing(context), resource.open() as opened:
+        opened.ledger.install()
+        opened.workspace.begin_batch(batch_id(context))
+        accepted = _barrier(context, opened, layer)
+        staged = apply.load_staged(opened, layer, accepted)
+        yield from validate_then_publish(
+            context,
+            ledger=opened.ledger,
+            stage=APPLY,
+            partition=layer,
+            candidate=staged.plan.fingerprint,
+            asset_key=key,
+            validate=lambda: _validate(opened, staged, layers),
+            publish=lambda: _publish(context, opened, staged),
+        )
+
+
+def _barrier(context: dg.AssetExecutionContext, opened: "Registry", layer: str) -> Mapping[str, str] | None:
+    """What composites are built upon, when all of it has passed; None for the layers that need no others."""
+    if layer in BARRIER_LAYERS:
+        return None
+    return require_gate(context, opened.ledger, APPLY, BARRIER_LAYERS).accepted
+
+
+def _validate(opened: "Registry", staged: "Staged", layers: tuple[str, ...]) -> list["SuiteReport"]:
+    from asset_registry_pipeline.steps import frames
+    from migration_kit.suites import validate_frame
+
+    documents = suites.documents(layers)
+    waiting = any(candidate.disposition == "held" for candidate in staged.candidates)
+    if waiting and not any(candidate.raw is not None for candidate in staged.candidates):
+        # All that is wanting is a curator: nothing to publish is then no failure.
+        documents = replace(documents, min_rows=0)
+    return [
+        validate_frame(
+            frames.dispositions_frame(staged.candidates), suites.dispositions(opened.profile.quarantine_limit)
+        ),
+        validate_frame(frames.candidates_frame(staged, opened.profile), documents),
+    ]
+
+
+def _publish(context: dg.AssetExecutionContext, opened: "Registry", staged: "Staged") -> Mapping[str, Any]:
+    from asset_registry_pipeline.steps import apply
+
+    began, layer = monotonic(), staged.plan.partition
+    # Asked again: validating took a while, and a component layer may have been closed meanwhile.
+    if _barrier(context, opened, layer) is not None:
+        apply.load_staged(opened, layer, _barrier(context, opened, layer))
+    published = apply.publish(
+        opened, staged, run_id=context.run_id, batch=batch_id(context), log=context.log.info
+    )
+    path = write_json(
+        reports_path("registry") / f"problems-{layer}.json",
+        [
+            {"item": entry.item, "state": entry.state, "reason": entry.reason, "detail": dict(entry.detail)}
+            for entry in published.problems
+        ],
+    )
+    return {
+        **accounting_metadata(published.accounting, seconds=monotonic() - began),
+        "documents_written": published.written,
+        "bytes": sum(len(candidate.raw or b"") for candidate in staged.candidates),
+        "plan": staged.plan.fingerprint,
+        "album_art_pending": _album_art_pending(opened, staged),
+        **problems_metadata(published.problems, path),
+    }
+
+
+def _album_art_pending(opened: "Registry", staged: "Staged") -> int:
+    """Songs that are ready and for which the profile has album art still to be looked up."""
+    songs = staged.plan.partition in SONG_LAYERS and opened.profile.album_art["songs"] == "pending"
+    return sum(candidate.raw is not None for candidate in staged.candidates) if songs else 0

@@ -1,0 +1,83 @@
+"""The stage `inventory`: what staging holds, layer by layer. Nothing of the assets is written by looking."""
+
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+import dagster as dg
+
+from asset_registry_pipeline.assets import stage
+from asset_registry_pipeline.partitions import layers
+from asset_registry_pipeline.registry.findings import KINDS
+from asset_registry_pipeline.resources import RegistryResource
+from migration_kit.orchestration import NETWORK_RETRY, batch_id, failing
+from migration_kit.reports import markdown_table
+
+COUNTS_CHECK = "counts_against_the_expectation"
+_KEY = dg.AssetKey(["registry", "staging_inventory"])
+
+
+@dg.asset(
+    **stage("inventory"),
+    partitions_def=layers,
+    retry_policy=NETWORK_RETRY,
+    check_specs=[
+        dg.AssetCheckSpec(
+            COUNTS_CHECK,
+            asset=_KEY,
+            description="Staging is live: a number off the profile's expectation is told, and stops nothing.",
+        )
+    ],
+)
+def staging_inventory(
+    context: dg.AssetExecutionContext, registry: RegistryResource
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """A layer of staging: its documents with their hashes, types per field, and everything found in them."""
+    from asset_registry_pipeline.steps import inventory
+
+    began = monotonic()
+    with failing(context), registry.open() as opened:
+        for warning in opened.warnings:
+            context.log.warning(warning)
+        seen = inventory.take(opened, context.partition_key, run_id=context.run_id, batch=batch_id(context))
+    seconds = monotonic() - began
+    found = [
+        {"finding": kind, "leads to": KINDS[kind][0], "documents": count, "meaning": KINDS[kind][1]}
+        for kind, count in seen.kinds.items()
+    ]
+    types = [
+        {"field": field, "types": ", ".join(f"{name} {count}" for name, count in counts.items())}
+        for field, counts in seen.census.items()
+    ]
+    yield dg.MaterializeResult(
+        asset_key=_KEY,
+        data_version=dg.DataVersion(seen.fingerprint),
+        metadata={
+            "items_in": seen.documents,
+            "bytes": seen.bytes,
+            "expected": seen.expected,
+            "findings": len(seen.findings),
+            "outside_the_layers": seen.unfiled,
+            "rows_written": seen.written,
+            "seconds": round(seconds, 2),
+            "items_per_second": round(seen.documents / max(seconds, 1e-6), 1),
+            "taxonomy": seen.taxonomy,
+            "fingerprint": seen.fingerprint,
+            "what_was_found": dg.MetadataValue.md(
+                markdown_table(found, ("finding", "leads to", "documents", "meaning"))
+            ),
+            "types_per_field": dg.MetadataValue.md(markdown_table(types, ("field", "types"))),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=COUNTS_CHECK,
+                passed=seen.within_tolerance,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "partition": context.partition_key,
+                    "documents": seen.documents,
+                    "expected": seen.expected,
+                },
+            )
+        ],
+    )

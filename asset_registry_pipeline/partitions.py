@@ -1,0 +1,36 @@
+"""Partitions and the mappings between them; the layers' meaning is in `registry.layers`.
+
+A composite is built from all the other layers, so every one of them maps to the one partition of the composites. Every
+boundary has its mapping spelled out: an implied one would be by equal keys, and silently empty where none are equal.
+"""
+
+import dagster as dg
+
+from asset_registry_pipeline.registry.layers import (
+    COMPONENT_LAYERS,
+    COMPOSITE_LAYERS,
+    MIGRATED_LAYERS,
+    SONG_LAYERS,
+)
+
+layers = dg.StaticPartitionsDefinition(list(MIGRATED_LAYERS))
+component_layers = dg.StaticPartitionsDefinition(list(COMPONENT_LAYERS))
+song_layers = dg.StaticPartitionsDefinition(list(SONG_LAYERS))
+composite_layers = dg.StaticPartitionsDefinition(list(COMPOSITE_LAYERS))
+
+
+def _same(keys: tuple[str, ...]) -> dg.StaticPartitionMapping:
+    return dg.StaticPartitionMapping({key: key for key in keys})
+
+
+same_component = _same(COMPONENT_LAYERS)
+"""A component layer and the same layer among all layers, in either direction."""
+same_song = _same(SONG_LAYERS)
+"""The song layer and the same layer among all layers, in either direction."""
+same_composite = _same(COMPOSITE_LAYERS)
+"""The composite layer and the same layer among all layers, in either direction."""
+components_into_composites = dg.StaticPartitionMapping(
+    {layer: list(COMPOSITE_LAYERS) for layer in COMPONENT_LAYERS}
+)
+songs_into_composites = dg.StaticPartitionMapping({layer: list(COMPOSITE_LAYERS) for layer in SONG_LAYERS})
+"""What composites are built from, and the composites: two mappings, for a mapping knows its upstream's keys."""

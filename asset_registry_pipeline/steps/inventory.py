@@ -1,0 +1,131 @@
+"""The inventory: what staging holds of one layer, what is wrong with it, and how it compares to the expectation."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from asset_registry_pipeline.registry.documents import SourceDocument, type_name
+from asset_registry_pipeline.registry.findings import Finding
+from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
+from asset_registry_pipeline.steps.sources import documents_fingerprint, read_layer
+from asset_registry_pipeline.stores.connections import Registry
+from migration_kit.accounting import State
+from migration_kit.ledger import Entry
+
+ENVIRONMENT = "environment"
+"""The layer under which findings about the surroundings are kept."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What one layer holds: numbers, types per field (`census`), findings, and the hash of its documents."""
+
+    layer: str
+    documents: int
+    bytes: int
+    expected: int
+    within_tolerance: bool
+    fingerprint: str
+    taxonomy: str
+    census: Mapping[str, Mapping[str, int]]
+    findings: tuple[Finding, ...]
+    unfiled: int
+    written: int
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many findings of each kind, most first."""
+        return dict(Counter(finding.kind for finding in self.findings).most_common())
+
+
+def take(registry: Registry, layer: str, *, run_id: str, batch: str) -> Inventory:
+    """Look at a layer of staging and keep what was seen in the migration's own collections.
+
+    Raises:
+        PermanentError: the layer is empty.
+    """
+    registry.ledger.install()
+    registry.workspace.install()
+    registry.workspace.begin_batch(batch)
+    source = read_layer(registry, layer)
+    expected = registry.profile.expected[layer]
+    found = [finding for each in source.findings.values() for finding in each]
+    within = abs(len(source.documents) - expected) <= registry.profile.tolerance * expected
+    written = registry.workspace.save_snapshot(layer, source.documents)
+    written += registry.workspace.save_findings(layer, found)
+    around = [] if within else [_counts_off(layer, len(source.documents), expected)]
+    around += [
+        Finding(f"database-{number}", ENVIRONMENT, "legacy_database_name", "", text)
+        for number, text in enumerate(registry.warnings)
+    ]
+    registry.workspace.save_findings(f"{ENVIRONMENT}-{layer}", around)
+    unfiled = _record_unfiled(registry, run_id=run_id, batch=batch)
+    fingerprint = documents_fingerprint(source.documents)
+    registry.workspace.save_inventory(
+        layer,
+        {
+            "fingerprint": fingerprint,
+            "documents": len(source.documents),
+            "expected": expected,
+            "taxonomy": registry.taxonomy.pinned,
+            "profile": registry.profile.name,
+        },
+    )
+    return Inventory(
+        layer=layer,
+        documents=len(source.documents),
+        bytes=sum(document.size for document in source.documents),
+        expected=expected,
+        within_tolerance=within,
+        fingerprint=fingerprint,
+        taxonomy=registry.taxonomy.pinned,
+        census=census(source.documents),
+        findings=(*found, *around),
+        unfiled=unfiled,
+        written=written,
+    )
+
+
+def census(documents: Iterable[SourceDocument]) -> dict[str, dict[str, int]]:
+    """How many documents have which type in each field; documents that cannot be read count by themselves."""
+    counts: dict[str, Counter[str]] = {}
+    for document in documents:
+        if document.body is None:
+            counts.setdefault("(unreadable)", Counter())["document"] += 1
+            continue
+        for field, value in document.body.items():
+            counts.setdefault(field, Counter())[type_name(value)] += 1
+    return {field: dict(types.most_common()) for field, types in counts.items()}
+
+
+def _counts_off(layer: str, documents: int, expected: int) -> Finding:
+    detail = f"{documents} documents, {expected} expected"
+    return Finding(f"layer-{layer}", ENVIRONMENT, "counts_off_the_expectation", "", detail)
+
+
+def _record_unfiled(registry: Registry, *, run_id: str, batch: str) -> int:
+    """Account for documents that name no layer of this migration; every layer's run does it, with one result."""
+    documents = tuple(registry.staging.read(UNFILED))
+    found = [_outside(document) for document in documents]
+    registry.workspace.save_snapshot(UNFILED, documents)
+    registry.workspace.save_findings(UNFILED, found)
+    registry.ledger.record(
+        Entry(
+            item=finding.item,
+            partition=UNFILED,
+            state=State.QUARANTINED,
+            reason=finding.reason,
+            source_hash=document.source_hash,
+            detail={"why": finding.detail, "label": document.label[:200]},
+            run_id=run_id,
+            batch_id=batch,
+        )
+        for document, finding in zip(documents, found, strict=True)
+    )
+    return len(documents)
+
+
+def _outside(document: SourceDocument) -> Finding:
+    layer = (document.body or {}).get("layer")
+    detail = f"its layer is {str(layer)[:40]!r}, one of {', '.join(MIGRATED_LAYERS)} expected"
+    return Finding(document.item, UNFILED, "outside_the_layers", "layer", document.unreadable or detail)

@@ -1,0 +1,90 @@
+"""BSON bytes to documents and back, losing nothing silently; no queries.
+
+A document that would not come back byte for byte (deprecated types, a key twice) counts as unreadable: it could not be
+copied faithfully.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import BSONError
+from bson.objectid import ObjectId
+from bson.raw_bson import RawBSONDocument
+
+from asset_registry_pipeline.registry.documents import MAXIMUM_SIZE, SourceDocument
+from migration_kit.failures import PermanentError
+
+OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
+RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_LENIENT: CodecOptions[dict[str, Any]] = OPTIONS.with_options(unicode_decode_error_handler="replace")
+
+
+_LONGEST_KEY = 200
+
+
+def item_key(identifier: object) -> str:
+    """The ledger's key of an `_id`: the hex of an ObjectId; other types carry their name, as `int:5`."""
+    if isinstance(identifier, ObjectId):
+        return str(identifier)
+    shown = repr(identifier)
+    if len(shown) > _LONGEST_KEY:
+        shown = hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{type(identifier).__name__}:{shown}"
+
+
+def read_source(raw: bytes, layer: str) -> SourceDocument:
+    """A staging document from its bytes. Never raises: what cannot be read says so."""
+    digest = content_hash(raw)
+    try:
+        body = decode(raw)
+        faithful = bson.encode(body, codec_options=OPTIONS) == raw
+    except (BSONError, ValueError, OverflowError, RecursionError) as error:
+        return SourceDocument(_lenient_item(raw, digest), layer, digest, len(raw), None, str(error)[:300])
+    item = item_key(body.get("_id"))
+    if not faithful:
+        why = "it holds a deprecated BSON type or a key twice, so it cannot be copied byte for byte"
+        return SourceDocument(item, layer, digest, len(raw), None, why, body.get("_id"))
+    return SourceDocument(item, layer, digest, len(raw), body, identifier=body.get("_id"))
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """A document from its bytes.
+
+    Raises:
+        bson.errors.BSONError, ValueError: the bytes are no BSON or no UTF-8.
+    """
+    return bson.decode(raw, codec_options=OPTIONS)
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """The bytes of a document.
+
+    Raises:
+        PermanentError: BSON cannot hold it, or it is too large to be staged.
+    """
+    remedy = "Correct the document in staging"
+    try:
+        raw = bson.encode(document, codec_options=OPTIONS)
+    except (BSONError, ValueError, OverflowError, RecursionError) as error:
+        raise PermanentError(f"it cannot be stored: {str(error)[:200]!r}", remedy=remedy) from error
+    if len(raw) > MAXIMUM_SIZE:
+        raise PermanentError(f"it has {len(raw):,} bytes, {MAXIMUM_SIZE:,} at most", remedy=remedy)
+    return raw
+
+
+def content_hash(raw: bytes) -> str:
+    """SHA-256 (64 hex digits) of a document's bytes: equal hashes mean equal content, field order included."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _lenient_item(raw: bytes, digest: str) -> str:
+    try:
+        return item_key(bson.decode(raw, codec_options=_LENIENT)["_id"])
+    except (BSONError, ValueError, OverflowError, RecursionError, KeyError):
+        return f"unreadable:{digest}"

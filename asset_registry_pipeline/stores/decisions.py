@@ -1,0 +1,58 @@
+"""Curators' decisions as stored: `migration_decisions`, written by compare-and-set only, with their history."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from asset_registry_pipeline.registry.decisions import Decision, Verdict
+from asset_registry_pipeline.stores import codec
+from migration_kit.mongo import transient_errors
+
+_FIELDS = ("layer", "name", "nna_address", "source_hash", "words", "reason", "decided_by", "decided_at")
+
+
+class DecisionStore:
+    """Decisions by layer, name and address; an earlier one is never lost, it moves into the history."""
+
+    def __init__(self, database: Database[Any]) -> None:
+        self._decisions = database.get_collection("migration_decisions", codec_options=codec.OPTIONS)
+
+    def of_layer(self, layer: str) -> dict[str, Decision]:
+        """The standing decisions of a layer, by their key."""
+        with transient_errors("development"):
+            return {row["_id"]: _as_decision(row) for row in self._decisions.find({"layer": layer})}
+
+    def add(self, decision: Decision) -> bool:
+        """Store a decision where there is none; False when there is one already."""
+        now = datetime.now(UTC)
+        row = {"_id": decision.key, **_as_row(decision), "revision": 1, "history": [], "stored_at": now}
+        try:
+            with transient_errors("development"):
+                self._decisions.insert_one(row)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    def replace(self, standing: Decision, decision: Decision) -> bool:
+        """Put a decision in the place of the one that was read; False when another one stands there now."""
+        before = _as_row(standing)
+        with transient_errors("development"):
+            result = self._decisions.update_one(
+                {"_id": standing.key, **before},
+                {
+                    "$set": _as_row(decision) | {"stored_at": datetime.now(UTC)},
+                    "$push": {"history": before},
+                    "$inc": {"revision": 1},
+                },
+            )
+        return result.modified_count == 1
+
+
+def _as_row(decision: Decision) -> dict[str, Any]:
+    return {field: getattr(decision, field) for field in _FIELDS} | {"decision": str(decision.verdict)}
+
+
+def _as_decision(row: dict[str, Any]) -> Decision:
+    return Decision(**{field: row[field] for field in _FIELDS}, verdict=Verdict(row["decision"]))

@@ -1,0 +1,98 @@
+"""Staging, read only: the queries of a migration over a wrapper that has no way to write."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pymongo.database import Database
+
+from asset_registry_pipeline.registry.documents import SourceDocument
+from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
+from asset_registry_pipeline.stores import codec
+from migration_kit.failures import PermanentError
+from migration_kit.mongo import transient_errors
+
+ASSETS, TAXONOMIES = "assets", "taxonomies"
+
+
+class ReadOnlyCollection:
+    """A collection that can be read and counted and nothing else."""
+
+    __slots__ = ("__collection",)
+
+    def __init__(self, database: Database[Any], name: str) -> None:
+        self.__collection = database.get_collection(name, codec_options=codec.RAW)
+
+    def find_raw(self, wanted: Mapping[str, Any], fields: Mapping[str, Any] | None = None) -> Iterator[bytes]:
+        """The bytes of the documents that match, in the order of their `_id`, streamed."""
+        with transient_errors("staging"), self.__collection.find(wanted, fields).sort("_id", 1) as cursor:
+            for document in cursor:
+                yield document.raw
+
+    def count(self, wanted: Mapping[str, Any]) -> int:
+        """How many documents match."""
+        with transient_errors("staging"):
+            return self.__collection.count_documents(wanted)
+
+
+class Staging:
+    """The registry that is migrated from."""
+
+    def __init__(self, database: Database[Any]) -> None:
+        self._assets = ReadOnlyCollection(database, ASSETS)
+        self._taxonomies = ReadOnlyCollection(database, TAXONOMIES)
+
+    def read(self, layer: str) -> Iterator[SourceDocument]:
+        """The documents of a layer, or with `UNFILED` those that name no layer of this migration, streamed."""
+        for raw in self._assets.find_raw(_of_layer(layer)):
+            yield codec.read_source(raw, layer)
+
+    def count(self, layer: str) -> int:
+        """How many documents a layer has."""
+        return self._assets.count(_of_layer(layer))
+
+    def addresses(self) -> dict[str, str]:
+        """Every name and `_id` of staging and the address it stands for, to compare component sets."""
+        found: dict[str, str] = {}
+        for raw in self._assets.find_raw({"layer": {"$in": [*"GSLMWBP"]}}, {"name": 1, "nna_address": 1}):
+            source = codec.read_source(raw, "")
+            address = source.body.get("nna_address") if source.body is not None else None
+            if source.body is not None and isinstance(address, str):
+                found[source.item] = address
+                if isinstance(source.body.get("name"), str):
+                    found[source.body["name"]] = address
+        return found
+
+    def taxonomy(self) -> tuple[dict[str, Any], str]:
+        """The taxonomy table of the registry's own collection, and its version.
+
+        Raises:
+            PermanentError: the collection has several versions, or a layer twice.
+        """
+        table: dict[str, Any] = {}
+        versions = set()
+        for raw in self._taxonomies.find_raw({}):
+            entry = codec.decode(raw)
+            layers = entry.get("layers", {entry.get("layer"): entry})
+            for layer, content in layers.items():
+                if layer in table:
+                    raise _ambiguous(f"layer {layer} stands in it twice")
+                table[layer] = {"name": content.get("name"), "categories": content.get("categories")}
+            versions.add(str(entry.get("version", "unversioned")))
+        if len(versions) > 1:
+            raise _ambiguous(f"it holds the versions {', '.join(sorted(versions))}")
+        return table, next(iter(versions), "unversioned")
+
+
+def _of_layer(layer: str) -> dict[str, Any]:
+    # $expr, because {layer: "S"} would also match a document whose layer is the list ["S"].
+    if layer == UNFILED:
+        return {"$expr": {"$not": {"$in": ["$layer", list(MIGRATED_LAYERS)]}}}
+    return {"layer": layer, "$expr": {"$eq": ["$layer", layer]}}
+
+
+def _ambiguous(reason: str) -> PermanentError:
+    return PermanentError(
+        reason,
+        item=f"collection {TAXONOMIES}",
+        remedy="Set REGISTRY_TAXONOMY to the JSON file of one version",
+    )
