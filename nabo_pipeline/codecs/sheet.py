@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw, ImageOps
 
 from nabo_pipeline.codecs.pictures import UndecodableError, decode
 
-TILE = 120
+TILE = 104
 TEXT = 16
 COLUMNS = 3
-QUALITY = 70
+QUALITY = 60
 """Nine pairs take some 50 KB: the sheet is stored in Dagster's event log."""
 
 
@@ -35,7 +35,7 @@ def contact_sheet(pairs: tuple[Pair, ...]) -> bytes:
     draw = ImageDraw.Draw(sheet)
     for number, pair in enumerate(pairs):
         left, top = number % COLUMNS * width, number // COLUMNS * height
-        draw.text((left + 2, top + 2), f"{pair.caption} (left before, right after)"[:42], fill="black")
+        draw.text((left + 2, top + 2), f"{pair.caption}: before, after", fill="black")
         for place, (data, mime) in enumerate(
             ((pair.before, pair.before_mime), (pair.after, pair.after_mime))
         ):

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from local_stack.sources.media.shape import Dataset
 
 if TYPE_CHECKING:
+    from storage3 import SyncStorageClient
     from storage3.types import CreateOrUpdateBucketOptions
 
 UPLOAD_THREADS = 8
@@ -138,11 +139,16 @@ def put_people(conninfo: str, dataset: Dataset) -> None:
         )
 
 
-def make_buckets(environment: Mapping[str, str]) -> None:
-    """The three buckets with the app's limits and types; a bucket that is there already is left alone."""
+def storage_client(environment: Mapping[str, str]) -> SyncStorageClient:
+    """Supabase's own client for the project's Storage."""
     from supabase import create_client
 
-    storage = create_client(environment["SUPABASE_URL"], environment["SUPABASE_SERVICE_ROLE_KEY"]).storage
+    return create_client(environment["SUPABASE_URL"], environment["SUPABASE_SERVICE_ROLE_KEY"]).storage
+
+
+def make_buckets(environment: Mapping[str, str]) -> None:
+    """The three buckets with the app's limits and types; a bucket that is there already is left alone."""
+    storage = storage_client(environment)
     there = {bucket.id for bucket in storage.list_buckets()}
     for name, options in BUCKETS.items():
         if name not in there:
