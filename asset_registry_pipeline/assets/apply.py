@@ -143,7 +143,7 @@ def _publish(context: dg.AssetExecutionContext, opened: "Registry", staged: "Sta
     if _barrier(context, opened, layer) is not None:
         apply.load_staged(opened, layer, _barrier(context, opened, layer))
     published = apply.publish(
-        opened, staged, run_id=context.run_id, batch=batch_id(context), log=context.log.info
+        opened, staged, run_id=context.run.run_id, batch=batch_id(context), log=context.log.info
     )
     path = write_json(
         reports_path("registry") / f"problems-{layer}.json",

@@ -82,7 +82,7 @@ def _plan(context: dg.AssetExecutionContext, resource: RegistryResource) -> dg.M
                 context.log.warning(f"decision not taken: {row['name']}: {row['why']}")
         else:
             accepted = require_gate(context, opened.ledger, APPLY, BARRIER_LAYERS).accepted
-        planning = plan.make(opened, layer, run_id=context.run_id, accepted=accepted)
+        planning = plan.make(opened, layer, run_id=context.run.run_id, accepted=accepted)
     seconds = monotonic() - began
     reasons = [{"reason": reason, "documents": count} for reason, count in planning.reasons.items()]
     return dg.MaterializeResult(

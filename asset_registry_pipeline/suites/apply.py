@@ -1,5 +1,7 @@
 """What must hold of a layer's staged outcomes before any of them is published."""
 
+import re
+
 from asset_registry_pipeline.registry.addresses import HFN_PATTERN, LETTER_PATTERN
 from asset_registry_pipeline.registry.composites import MAXIMUM_COMPONENTS, MINIMUM_COMPONENTS
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS, SONG_LAYERS
@@ -46,6 +48,11 @@ def _true(column: str, name: str) -> Rule:
     return rule("expect_column_values_to_be_in_set", column=column, value_set=[True], name=name)
 
 
+def _whole(pattern: re.Pattern[str]) -> str:
+    """A pattern for a whole value, without groups to capture: pandas warns of them."""
+    return rf"\A(?:{pattern.pattern.replace('(', '(?:')})\Z"
+
+
 _DOCUMENT_RULES = (
     rule("expect_column_values_to_be_unique", column="name", name="names are unique"),
     rule("expect_column_values_to_be_unique", column="nna_address", name="addresses are unique"),
@@ -58,13 +65,13 @@ _DOCUMENT_RULES = (
     rule(
         "expect_column_values_to_match_regex",
         column="own_name",
-        regex=f"^(?:{HFN_PATTERN.pattern})$",
+        regex=_whole(HFN_PATTERN),
         name="the name has the registry's form",
     ),
     rule(
         "expect_column_values_to_match_regex",
         column="nna_address",
-        regex=f"^(?:{LETTER_PATTERN.pattern})$",
+        regex=_whole(LETTER_PATTERN),
         name="the address has the registry's form",
     ),
     rule(

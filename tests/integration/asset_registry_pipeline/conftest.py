@@ -1,0 +1,165 @@
+"""A filled staging database, an empty development one, and a way to materialise assets between them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from asset_registry_pipeline.definitions import build_defs
+from asset_registry_pipeline.resources import RegistryResource
+from asset_registry_pipeline.stores.connections import Registry, Settings, opened
+from local_stack.sources import registry as source
+
+COMPONENTS, SONGS, COMPOSITES = ("S", "L", "W", "M"), ("G",), ("C",)
+LAYERS = (*COMPONENTS, *SONGS, *COMPOSITES)
+_INTO_DEVELOPMENT = {
+    **dict.fromkeys(COMPONENTS, ("component_candidates", "components")),
+    "G": ("song_candidates", "songs"),
+    "C": ("composite_candidates", "composites"),
+}
+
+
+@dataclass
+class World:
+    """Staging, development and a Dagster instance; what a person with the UI could do to them."""
+
+    environment: dict[str, str]
+    client: MongoClient[dict[str, Any]]
+    instance: dg.DagsterInstance
+    folder: Path
+    profile: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def staging(self) -> Database[dict[str, Any]]:
+        return self.client[self.environment["REGISTRY_STAGING_DB"]]
+
+    @property
+    def development(self) -> Database[dict[str, Any]]:
+        return self.client[self.environment["REGISTRY_DEVELOPMENT_DB"]]
+
+    def settings(self) -> Settings:
+        return Settings(
+            self.environment["REGISTRY_STAGING_URI"],
+            self.environment["REGISTRY_STAGING_DB"],
+            self.environment["REGISTRY_DEVELOPMENT_URI"],
+            self.environment["REGISTRY_DEVELOPMENT_DB"],
+            self.environment.get("REGISTRY_PROFILE", ""),
+            self.environment.get("REGISTRY_TAXONOMY", ""),
+            self.environment.get("REGISTRY_DECISIONS", ""),
+        )
+
+    def registry(self) -> Any:
+        return opened(self.settings())
+
+    def use_profile(self, **changes: Any) -> None:
+        """Migrate by the default profile with some choices changed."""
+        text = Path(source.__file__).parents[3] / "asset_registry_pipeline" / "profiles" / "default.yaml"
+        path = self.folder / "profile.yaml"
+        path.write_text(yaml.safe_dump(yaml.safe_load(text.read_text()) | changes))
+        self.environment["REGISTRY_PROFILE"] = str(path)
+
+    def materialise(
+        self, *names: str, layer: str | None = None, batch: str = "batch-1"
+    ) -> dg.ExecuteInProcessResult:
+        """Materialise some assets of one partition in one run, as the UI's button does."""
+        settings = self.settings()
+        defs = build_defs(
+            {
+                "registry": RegistryResource(
+                    **{name: getattr(settings, name) for name in settings.__dataclass_fields__}
+                )
+            }
+        )
+        job = dg.define_asset_job("chosen", selection=[f"registry/{name}" for name in names])
+        whole = dg.Definitions(
+            assets=defs.assets, jobs=[job], resources=defs.resources, executor=dg.in_process_executor
+        )
+        return whole.resolve_job_def("chosen").execute_in_process(
+            instance=self.instance,
+            partition_key=layer,
+            tags={"dagster/backfill": batch},
+            raise_on_error=False,
+        )
+
+    def migrate_layer(self, layer: str, *, batch: str = "batch-1") -> dg.ExecuteInProcessResult:
+        """Plan and apply one layer from a fresh inventory."""
+        assert self.materialise("staging_inventory", layer=layer, batch=batch).success
+        return self.materialise(*_INTO_DEVELOPMENT[layer], layer=layer, batch=batch)
+
+    def migrate(self, *, batch: str = "batch-1") -> Mapping[str, Any]:
+        """Everything, in the order of the phases; the report's metadata."""
+        for layer in LAYERS:
+            assert self.migrate_layer(layer, batch=batch).success, layer
+        for layer in LAYERS:
+            assert self.materialise("reconciliation", layer=layer, batch=batch).success, layer
+        return self.metadata(self.materialise("migration_report", batch=batch))
+
+    @staticmethod
+    def metadata(result: dg.ExecuteInProcessResult) -> Mapping[str, Any]:
+        events = result.get_asset_materialization_events()
+        assert result.success and events
+        return {key: value.value for key, value in events[-1].materialization.metadata.items()}
+
+    @staticmethod
+    def failure(result: dg.ExecuteInProcessResult) -> str:
+        """The words a person reads when the run has failed."""
+        assert not result.success
+        failed = [event for event in result.all_events if event.is_step_failure]
+        error = failed[0].step_failure_data
+        told = error.user_failure_data.description if error.user_failure_data else ""
+        return told or error.error_display_string
+
+    def everything(self) -> dict[str, list[dict[str, Any]]]:
+        """Every document of development's assets and of the ledger, to compare before and after."""
+        return {
+            name: list(self.development[name].find().sort("_id", 1))
+            for name in ("assets", "migration_ledger", "migration_candidates", "migration_decisions")
+        }
+
+    def outcome(self, identifier: Any) -> dict[str, Any] | None:
+        return self.development["migration_ledger"].find_one({"_id": str(identifier)})
+
+
+@pytest.fixture
+def make_world(mongo: Any, reports_path: Path, tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Make the world of a test; `layers` and `dirt` go to the synthetic source."""
+    with (
+        MongoClient[dict[str, Any]](mongo.uri, tz_aware=True) as client,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
+
+        def make(*, layers: Mapping[str, int] = source.SMALL, dirt: bool = True) -> World:
+            environment = {
+                "REGISTRY_STAGING_URI": mongo.uri,
+                "REGISTRY_STAGING_DB": mongo.staging,
+                "REGISTRY_DEVELOPMENT_URI": mongo.uri,
+                "REGISTRY_DEVELOPMENT_DB": mongo.development,
+                "REGISTRY_DECISIONS": str(tmp_path / "decisions.csv"),
+            }
+            source.fill(environment, layers=layers, dirt=dirt)
+            world = World(environment, client, instance, tmp_path)
+            world.use_profile(expected=dict(layers))
+            return world
+
+        yield make
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """A small source with every kind of dirt."""
+    return make_world()
+
+
+@pytest.fixture
+def registry(world: World) -> Iterator[Registry]:
+    """The stores of the world, open."""
+    with world.registry() as opened_registry:
+        opened_registry.ledger.install()
+        opened_registry.workspace.install()
+        yield opened_registry
