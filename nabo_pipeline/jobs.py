@@ -2,12 +2,9 @@
 
 import dagster as dg
 
-from nabo_pipeline.partitions import media_category
-
 migrate_category = dg.define_asset_job(
     "nabo_migrate_category",
     selection=dg.AssetSelection.groups("inventory", "plan", "apply", "verify"),
-    partitions_def=media_category,
     description="One category of media from inventory to validation; the report is an asset of its own.",
 )
 

@@ -119,7 +119,7 @@ def _outcomes(
     from nabo_pipeline.media.plans import BUCKETS
     from nabo_pipeline.steps.transfer import DONE, Carrier, carry_all
 
-    category, run, batch = context.partition_key, context.run_id, batch_id(context)
+    category, run, batch = context.partition_key, context.run.run_id, batch_id(context)
     for item in items:
         before = known.get(item.item)
         # What has been migrated stays so in the ledger, even if a later plan leaves it out: its object is ours.
@@ -218,7 +218,7 @@ def media_records(
             storage.open(),
             ledger,
             datetime.fromisoformat(str(plan.summary["records_start"])),
-            context.run_id,
+            context.run.run_id,
             batch_id(context),
         )
         rows = record_rows(recorder, list(ledger.entries(partition=category, states=DONE)))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from migration_kit.reports import markdown_table
 from nabo_pipeline.assets.common import MAY_BE_EMPTY, OWNERS, PREFIX, TAGS
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import DatabaseResource, MappingsResource, StorageResource
-from nabo_pipeline.suites.plan import PLAN
+from nabo_pipeline.suites.plan import COLUMNS, PLAN, table_row
 
 if TYPE_CHECKING:
     from migration_kit.ledger import Ledger
@@ -62,7 +62,7 @@ def migration_plan(
 
         def publish() -> Mapping[str, Any]:
             written = state.save_plan_items(category, draft.items)
-            _save(ledger, category, draft, summary, context.run_id)
+            _save(ledger, category, draft, summary, context.run.run_id)
             return _metadata(summary, written, time.monotonic() - started)
 
         yield from validate_then_publish(
@@ -81,19 +81,9 @@ def _validate(category: str, items: "tuple[PlanItem, ...]") -> "SuiteReport":
     import pandas as pd
 
     from migration_kit.suites import validate_frame
-    from nabo_pipeline.media.plans import PlanItem
 
-    rows = [asdict(item) | {"claim": _claim(item)} for item in items]
-    columns = [*PlanItem.__dataclass_fields__, "claim"]
     suite = replace(PLAN, min_rows=0) if category in MAY_BE_EMPTY else PLAN
-    return validate_frame(pd.DataFrame(rows, columns=columns), suite)
-
-
-def _claim(item: "PlanItem") -> str | None:
-    """What only one file may have: an owner's avatar, or a target path. Alternates wait for the file before them."""
-    if not item.migrates or item.alternate_of is not None:
-        return None
-    return f"avatar of {item.owner}" if item.media_type == "avatar" else f"{item.bucket}/{item.stem}"
+    return validate_frame(pd.DataFrame([table_row(item) for item in items], columns=COLUMNS), suite)
 
 
 def _save(ledger: "Ledger", category: str, draft: "Draft", summary: dict[str, object], run_id: str) -> None:
