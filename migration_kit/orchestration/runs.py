@@ -31,6 +31,6 @@ def batch_seconds(context: dg.AssetExecutionContext) -> float:
     batch = batch_id(context)
     backfill = context.instance.get_backfill(batch)
     if backfill is not None:
-        return max(0.0, time.time() - backfill.backfill_timestamp)
+        return max(0.0, time.time() - float(backfill.backfill_timestamp))
     record = context.instance.get_run_record_by_id(batch)
     return max(0.0, time.time() - record.create_timestamp.timestamp()) if record else 0.0
