@@ -23,12 +23,14 @@ def _same(keys: tuple[str, ...]) -> dg.StaticPartitionMapping:
     return dg.StaticPartitionMapping({key: key for key in keys})
 
 
-same_component = _same(COMPONENT_LAYERS)
-"""A component layer and the same layer among all layers, in either direction."""
-same_song = _same(SONG_LAYERS)
-"""The song layer and the same layer among all layers, in either direction."""
-same_composite = _same(COMPOSITE_LAYERS)
-"""The composite layer and the same layer among all layers, in either direction."""
+# One mapping for each direction of each boundary: Dagster's mapping remembers every key it is asked about, so one that
+# serves two directions is at some point refused for a key that the other direction's definition does not have.
+inventory_to_components = _same(COMPONENT_LAYERS)
+inventory_to_songs = _same(SONG_LAYERS)
+inventory_to_composites = _same(COMPOSITE_LAYERS)
+components_to_reconciliation = _same(COMPONENT_LAYERS)
+songs_to_reconciliation = _same(SONG_LAYERS)
+composites_to_reconciliation = _same(COMPOSITE_LAYERS)
 components_into_composites = dg.StaticPartitionMapping(
     {layer: list(COMPOSITE_LAYERS) for layer in COMPONENT_LAYERS}
 )

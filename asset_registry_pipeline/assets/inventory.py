@@ -39,7 +39,9 @@ def staging_inventory(
     with failing(context), registry.open() as opened:
         for warning in opened.warnings:
             context.log.warning(warning)
-        seen = inventory.take(opened, context.partition_key, run_id=context.run.run_id, batch=batch_id(context))
+        seen = inventory.take(
+            opened, context.partition_key, run_id=context.run.run_id, batch=batch_id(context)
+        )
     seconds = monotonic() - began
     found = [
         {"finding": kind, "leads to": KINDS[kind][0], "documents": count, "meaning": KINDS[kind][1]}

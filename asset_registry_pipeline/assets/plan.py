@@ -11,9 +11,9 @@ from asset_registry_pipeline.partitions import (
     component_layers,
     components_into_composites,
     composite_layers,
-    same_component,
-    same_composite,
-    same_song,
+    inventory_to_components,
+    inventory_to_composites,
+    inventory_to_songs,
     song_layers,
     songs_into_composites,
 )
@@ -29,7 +29,7 @@ APPLY = "apply"
     **stage("plan"),
     partitions_def=component_layers,
     retry_policy=NETWORK_RETRY,
-    deps=[dg.AssetDep(["registry", "staging_inventory"], partition_mapping=same_component)],
+    deps=[dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_components)],
 )
 def component_candidates(
     context: dg.AssetExecutionContext, registry: RegistryResource
@@ -42,7 +42,7 @@ def component_candidates(
     **stage("plan"),
     partitions_def=song_layers,
     retry_policy=NETWORK_RETRY,
-    deps=[dg.AssetDep(["registry", "staging_inventory"], partition_mapping=same_song)],
+    deps=[dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_songs)],
 )
 def song_candidates(
     context: dg.AssetExecutionContext, registry: RegistryResource
@@ -56,7 +56,7 @@ def song_candidates(
     partitions_def=composite_layers,
     retry_policy=NETWORK_RETRY,
     deps=[
-        dg.AssetDep(["registry", "staging_inventory"], partition_mapping=same_composite),
+        dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_composites),
         dg.AssetDep(["registry", "components"], partition_mapping=components_into_composites),
         dg.AssetDep(["registry", "songs"], partition_mapping=songs_into_composites),
     ],

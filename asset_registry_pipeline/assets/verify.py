@@ -7,7 +7,12 @@ from typing import Any
 import dagster as dg
 
 from asset_registry_pipeline.assets import stage
-from asset_registry_pipeline.partitions import layers, same_component, same_composite, same_song
+from asset_registry_pipeline.partitions import (
+    components_to_reconciliation,
+    composites_to_reconciliation,
+    layers,
+    songs_to_reconciliation,
+)
 from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.suites.verify import INDEXES, RECONCILIATION
 from migration_kit.accounting import require_balanced
@@ -30,9 +35,9 @@ _KEY = dg.AssetKey(["registry", "reconciliation"])
     partitions_def=layers,
     retry_policy=NETWORK_RETRY,
     deps=[
-        dg.AssetDep(["registry", "components"], partition_mapping=same_component),
-        dg.AssetDep(["registry", "songs"], partition_mapping=same_song),
-        dg.AssetDep(["registry", "composites"], partition_mapping=same_composite),
+        dg.AssetDep(["registry", "components"], partition_mapping=components_to_reconciliation),
+        dg.AssetDep(["registry", "songs"], partition_mapping=songs_to_reconciliation),
+        dg.AssetDep(["registry", "composites"], partition_mapping=composites_to_reconciliation),
     ],
     check_specs=gate_check_specs(_KEY, (RECONCILIATION, INDEXES)),
 )

@@ -91,5 +91,5 @@ def song_line(random: Random, index: int) -> str:
 
 def curator_words(line: str) -> str:
     """What the curator writes for a song: its title line and a word about it."""
-    title = line.split("\n")[0].split(".  ")[0].strip().rstrip(".")
+    title = line.split("\n", maxsplit=1)[0].split(".  ", maxsplit=1)[0].strip().rstrip(".")
     return f"{title[:300]}. A smooth, upbeat song at 96 BPM in A minor, chosen for short dance videos."

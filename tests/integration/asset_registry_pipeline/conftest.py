@@ -103,7 +103,8 @@ class World:
     @staticmethod
     def metadata(result: dg.ExecuteInProcessResult) -> Mapping[str, Any]:
         events = result.get_asset_materialization_events()
-        assert result.success and events
+        assert result.success
+        assert events
         return {key: value.value for key, value in events[-1].materialization.metadata.items()}
 
     @staticmethod

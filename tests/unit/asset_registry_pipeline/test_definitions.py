@@ -1,0 +1,104 @@
+"""The code location: what it holds, how it loads, and its partition mappings in both directions."""
+
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from asset_registry_pipeline import partitions
+from asset_registry_pipeline.definitions import build_defs
+from asset_registry_pipeline.registry.outcomes import account
+from migration_kit.accounting import State
+from migration_kit.ledger import Entry
+
+
+def test_the_location_has_its_nine_assets_in_the_groups_of_the_plan() -> None:
+    specs = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
+    groups = {name.removeprefix("registry/"): spec.group_name for name, spec in specs.items()}
+    assert groups == {
+        "staging_inventory": "inventory",
+        "component_candidates": "plan",
+        "song_candidates": "plan",
+        "composite_candidates": "plan",
+        "components": "apply",
+        "songs": "apply",
+        "composites": "apply",
+        "reconciliation": "verify",
+        "migration_report": "report",
+    }
+    for spec in specs.values():
+        assert all((spec.owners, spec.tags, spec.kinds, spec.code_version, spec.description))
+
+
+def test_loading_the_location_imports_no_client_and_no_data_library() -> None:
+    heavy = "('great_expectations', 'pandas', 'pymongo', 'bson', 'boto3', 'psycopg', 'PIL', 'local_stack')"
+    code = f"import sys, asset_registry_pipeline.definitions; print([m for m in {heavy} if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def _downstream(
+    mapping: dg.PartitionMapping, up: dg.PartitionsDefinition, down: dg.PartitionsDefinition, key: str
+):
+    subset = up.empty_subset().with_partition_keys([key])
+    return sorted(mapping.get_downstream_partitions_for_partitions(subset, up, down).get_partition_keys())
+
+
+def _upstream(
+    mapping: dg.PartitionMapping, up: dg.PartitionsDefinition, down: dg.PartitionsDefinition, key: str
+):
+    subset = down.empty_subset().with_partition_keys([key])
+    result = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, down, up)
+    return sorted(result.partitions_subset.get_partition_keys())
+
+
+@pytest.mark.parametrize("layer", ["S", "L", "W", "M"])
+def test_every_component_layer_leads_to_the_composites_and_back(layer: str) -> None:
+    mapping = partitions.components_into_composites
+    up, down = partitions.component_layers, partitions.composite_layers
+    assert _downstream(mapping, up, down, layer) == ["C"]
+    assert _upstream(mapping, up, down, "C") == ["L", "M", "S", "W"]
+
+
+def test_the_songs_lead_to_the_composites_and_back() -> None:
+    mapping, up, down = partitions.songs_into_composites, partitions.song_layers, partitions.composite_layers
+    assert _downstream(mapping, up, down, "G") == ["C"]
+    assert _upstream(mapping, up, down, "C") == ["G"]
+
+
+@pytest.mark.parametrize(
+    ("into", "out_of", "own"),
+    [
+        ("inventory_to_components", "components_to_reconciliation", partitions.component_layers),
+        ("inventory_to_songs", "songs_to_reconciliation", partitions.song_layers),
+        ("inventory_to_composites", "composites_to_reconciliation", partitions.composite_layers),
+    ],
+)
+def test_a_layer_maps_to_itself_and_to_nothing_else_among_all_layers(
+    into: str, out_of: str, own: dg.PartitionsDefinition
+) -> None:
+    everything = partitions.layers
+    into_own, back = getattr(partitions, into), getattr(partitions, out_of)
+    for layer in everything.get_partition_keys():
+        mine = [layer] if layer in own.get_partition_keys() else []
+        assert _downstream(into_own, everything, own, layer) == mine
+        assert _upstream(back, own, everything, layer) == mine
+    for layer in own.get_partition_keys():
+        assert _upstream(into_own, everything, own, layer) == [layer]
+        assert _downstream(back, own, everything, layer) == [layer]
+
+
+def test_what_an_earlier_batch_migrated_counts_as_already_present_and_what_left_staging_does_not_count() -> (
+    None
+):
+    entries = [
+        Entry("a", "S", State.MIGRATED, batch_id="first"),
+        Entry("b", "S", State.MIGRATED, batch_id="second"),
+        Entry("c", "S", State.HELD, "waits", batch_id="first"),
+        Entry("gone", "S", State.MIGRATED, batch_id="first"),
+    ]
+    accounting = account({"a", "b", "c"}, entries, batch="second")
+    assert (accounting.migrated, accounting.already_present, accounting.held) == (1, 1, {"waits": 1})
+    assert accounting.balanced
+    assert account({"a", "b", "c", "d"}, entries).remainder == 1

@@ -1,0 +1,158 @@
+"""Texts, shapes, song titles and what the rules read from words."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asset_registry_pipeline.registry import shapes
+from asset_registry_pipeline.registry.ai_metadata import read_facts
+from asset_registry_pipeline.registry.song_titles import parse_song_line
+from asset_registry_pipeline.registry.texts import (
+    clean,
+    duplicates_by_case,
+    is_placeholder,
+    sentences,
+    shorten,
+)
+
+
+@given(st.text(max_size=1500), st.integers(min_value=2, max_value=600))
+def test_a_shortened_text_never_exceeds_its_limit(text: str, limit: int) -> None:
+    assert len(shorten(clean(text), limit)) <= limit
+
+
+@given(st.lists(st.from_regex(r"[A-Z][a-z]{3,40} [a-z]{3,40}\.", fullmatch=True), min_size=1, max_size=30))
+def test_shortening_keeps_whole_sentences_from_the_beginning(parts: list[str]) -> None:
+    text = " ".join(parts)
+    short = shorten(text, 200)
+    assert text.startswith(short)
+    assert short.endswith(".")
+
+
+@pytest.mark.parametrize(("length", "shortened"), [(499, False), (500, False), (501, True)])
+def test_500_characters_stay_and_501_are_shortened(length: int, shortened: bool) -> None:
+    text = ("word " * 120)[: length - 1] + "."
+    assert (shorten(text) != text) is shortened
+    assert len(shorten(text)) <= 500
+
+
+@given(st.text(max_size=300))
+def test_cleaning_twice_changes_nothing_more(text: str) -> None:
+    assert clean(clean(text)) == clean(text) or clean(text).startswith("W")
+
+
+def test_cleaning_takes_away_prefix_quotes_and_blanks() -> None:
+    assert (
+        clean("W07_NeonTokyo - A \u201cwide\u201d street\u2019s\x00 light. \n\n")
+        == 'A "wide" street\'s light.'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["test", "Test asset", "TESTING 123", "please delete", "Please delete this one", "placeholder image", "asdfgh",
+     "Asset S.POP.BAS.012 (L.STG.BAS)", "...", "aaaa", "\U0001f600", "N/A", "lorem ipsum dolor"],
+)  # fmt: skip
+def test_placeholders_tests_and_junk_are_recognised(text: str) -> None:
+    assert is_placeholder(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A calm performer.", "Tested on stages everywhere, she sings.", "Testament to the nineties.", "Asset"],
+)
+def test_descriptions_that_only_begin_like_one_are_not_placeholders(text: str) -> None:
+    assert not is_placeholder(text)
+
+
+def test_sentences_do_not_end_at_initials_acronyms_or_credits() -> None:
+    text = "Stand by Me by Ben E. King in the U.S.A. feat. nobody. Second one! Third"
+    assert list(sentences(text)) == [
+        "Stand by Me by Ben E. King in the U.S.A. feat. nobody.", "Second one!", "Third",
+    ]  # fmt: skip
+
+
+def test_duplicate_tags_are_found_whatever_their_case() -> None:
+    assert duplicates_by_case(["Pop", "rock", "pop", " POP "]) == ["pop", " POP "]
+
+
+@pytest.mark.parametrize(
+    ("line", "song", "artist", "album", "confidence"),
+    [
+        ("Anxiety by Doechii.  A smooth and introspective track ...", "Anxiety", "Doechii", None, "high"),
+        ("What It Is (Block Boy) \u2013 Doechii ft. Kodak Black. A duet.", "What It Is (Block Boy)",
+         "Doechii ft. Kodak Black", None, "low"),
+        ("Party in the U.S.A. by Miley Cyrus in The Time of Our Lives", "Party in the U.S.A.", "Miley Cyrus",
+         "The Time of Our Lives", "medium"),
+        ("Anti-Hero - Midnights - Taylor Swift", "Anti-Hero", "Taylor Swift", "Midnights", "high"),
+        ("Stand by Me by Ben E. King", "Stand by Me", "Ben E. King", None, "medium"),
+        ("Pretty Little Baby by Connie Francis", "Pretty Little Baby", "Connie Francis", None, "high"),
+        ("Anxiety by Doechii in Anxiety - Single", "Anxiety", "Doechii", "Anxiety", "medium"),
+        ("NOKIA by Drake in $ome $exy $ongs 4 U", "NOKIA", "Drake", "$ome $exy $ongs 4 U", "medium"),
+        ("Song by Artist from Album", "Song", "Artist", "Album", "high"),
+        ("Halo - Unknown Album - Beyonc\u00e9", "Halo", "Beyonc\u00e9", None, "high"),
+        ("", None, None, None, "low"),
+        ("Just words", "Just words", None, None, "low"),
+    ],
+)  # fmt: skip
+def test_song_lines_in_their_real_forms_are_read(
+    line: str, song: str | None, artist: str | None, album: str | None, confidence: str
+) -> None:
+    title = parse_song_line(line)
+    assert (title.song, title.artist, title.album, title.confidence) == (song, artist, album, confidence)
+    assert title.original == line
+
+
+@given(st.text(max_size=200))
+def test_no_song_line_makes_the_parser_fail(line: str) -> None:
+    title = parse_song_line(line)
+    assert title.song is None or title.song.strip() == title.song
+
+
+def test_only_what_a_text_states_becomes_a_fact() -> None:
+    facts = read_facts("A slow hip hop track at 96 BPM in A minor, smooth.", ["Pop", "pop", "G7"])
+    assert (facts.bpm, facts.key, facts.tempo, facts.mood) == (96, "A minor", "slow", "smooth")
+    assert facts.genre == ("hip-hop", "pop")
+    assert facts.tags == ("pop", "g7")
+    assert facts.coverage == 1.0
+
+
+@pytest.mark.parametrize("text", ["a slow song", "at 59 BPM", "at 201 bpm", "BPM unknown", "in 1996"])
+def test_a_tempo_that_is_not_stated_between_60_and_200_is_no_number(text: str) -> None:
+    assert read_facts(text).bpm is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "[]", "1", "null", '"text"', "{", "{'a': 1}", '{"a":1,"a":2}', '{"a":NaN}', '{"a":Infinity}',
+     '{"a":' * 20000 + "1" + "}" * 20000],
+)  # fmt: skip
+def test_only_a_whole_json_object_is_parsed(text: str) -> None:
+    with pytest.raises(shapes.ShapeError):
+        shapes.parse_json_object(text)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), _json))
+def test_every_json_object_in_a_string_is_parsed_to_itself(value: dict[str, object]) -> None:
+    assert shapes.parse_json_object(json.dumps(value)) == value
+
+
+@given(st.dictionaries(st.text(), st.integers(), max_size=5))
+def test_a_character_map_is_put_together_again(value: dict[str, int]) -> None:
+    spread = {str(index): character for index, character in enumerate(json.dumps(value))}
+    assert shapes.is_character_map(spread)
+    assert shapes.join_character_map(spread) == value
+
+
+def test_a_character_map_with_a_hole_is_not_joined() -> None:
+    with pytest.raises(shapes.ShapeError, match="missing"):
+        shapes.join_character_map({"0": "{", "2": "}"})

@@ -1,0 +1,280 @@
+"""The transform by profile: what each plan makes of a document (golden), and every disposition with its reason."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import yaml
+
+from asset_registry_pipeline.registry import profiles, strategies
+from asset_registry_pipeline.registry.aggregation import Features
+from asset_registry_pipeline.registry.composites import Component, index_components
+from asset_registry_pipeline.registry.decisions import Decision, Verdict
+from asset_registry_pipeline.registry.findings import inspect
+from asset_registry_pipeline.registry.taxonomy import Taxonomy
+from asset_registry_pipeline.registry.transform import (
+    BLOCKED,
+    CHANGED,
+    REJECTED,
+    UNUSABLE_WORDS,
+    WAITING,
+    Directory,
+    Planned,
+    plan_asset,
+    plan_composite,
+)
+from asset_registry_pipeline.stores.files import load_profile
+from migration_kit.failures import PermanentError
+
+WHEN = datetime(2025, 9, 1, tzinfo=UTC)
+LONG = "This sentence has exactly fifty characters, my dear. " * 12
+
+
+def decision(
+    verdict: str = "edit", words: str | None = "Words by Someone from Album.", **changes: Any
+) -> Decision:
+    given = {
+        "layer": "G", "name": "n", "nna_address": "a", "source_hash": "hash-1", "verdict": Verdict(verdict),
+        "words": words, "reason": "because c@example.invalid", "decided_by": "c", "decided_at": WHEN,
+    } | changes  # fmt: skip
+    return Decision(**given)
+
+
+@pytest.fixture
+def plan(make: Any, taxonomy: Taxonomy) -> Any:
+    def run(document: dict[str, Any], about: Decision | None = None, profile: str = "default") -> Planned:
+        source = make.source(document)
+        return plan_asset(source, inspect(source, taxonomy), about, load_profile(profile))
+
+    return run
+
+
+# What each plan makes of creatorDescription and aiMetadata.generatedBy for a star: with, without, with a long text.
+GOLDEN = {
+    "default": ("A calm performer with a warm voice.", None, LONG[: 9 * 53 - 1], "Legacy"),
+    "plan_000": ("A calm performer with a warm voice.", strategies.NOTICE, LONG[: 9 * 53 - 1], None),
+    "plan_001": ("A calm performer with a warm voice.", "", LONG[: 9 * 53 - 1], "none"),
+    "plan_002": ("S.POP.HPM.001", "S.POP.HPM.001", "S.POP.HPM.001", "Legacy"),
+}
+
+
+@pytest.mark.parametrize("profile", GOLDEN)
+def test_each_plan_makes_its_own_words_and_metadata_for_a_star(plan: Any, make: Any, profile: str) -> None:
+    with_text, without_text, with_long, generated_by = GOLDEN[profile]
+    approved = decision("approve", None)
+    for description, words in ((..., with_text), ("", without_text), (LONG, with_long)):
+        changes = {} if description is ... else {"description": description}
+        document = plan(make.star(**changes), approved, profile).document
+        assert document["creatorDescription"] == words
+        metadata = document["aiMetadata"]
+        assert (metadata.get("generatedBy") if metadata else "none") == generated_by
+        assert document["albumArt"] is None
+        assert document["description"] == make.star(**changes)["description"]
+
+
+def test_plan_000_takes_description_and_tags_into_the_simple_shape(plan: Any, make: Any) -> None:
+    metadata = plan(make.star(), decision("approve", None), "plan_000").document["aiMetadata"]
+    assert metadata == {
+        "generatedDescription": "A calm performer with a warm voice.", "mood": None, "genre": [], "tempo": None,
+        "key": None, "duration": None, "bpm": None, "tags": ["pop", "hipster"],
+    }  # fmt: skip
+
+
+def test_plan_002_takes_the_friendly_name_where_there_is_one(plan: Any, make: Any) -> None:
+    document = plan(make.star(friendlyName="Calm One"), None, "plan_002").document
+    assert document["creatorDescription"] == "Calm One"
+    assert document["aiMetadata"] == {
+        "generatedBy": "Legacy", "generationStrategy": "pre-ai", "generatedAt": document["createdAt"],
+    }  # fmt: skip
+
+
+def test_a_copy_keeps_every_field_in_its_place_and_parses_only_json(plan: Any, make: Any) -> None:
+    before = make.star(extra={"x": 1})
+    after = plan(before).document
+    assert list(after)[: len(before)] == list(before)
+    assert after["trainingData"] == {"prompts": [], "images": [], "videos": []}
+    assert after["rights"] == {"source": "Original", "rights_split": "100%"}
+    assert after["components"] == []
+    untouched = {*before} - {"trainingData", "rights", "components"}
+    assert {field: after[field] for field in untouched} == {field: before[field] for field in untouched}
+
+
+def test_a_song_has_its_curators_words_and_metadata_made_from_them(plan: Any, make: Any) -> None:
+    words = "Anxiety by Doechii from Alligator. A slow hip hop song at 96 BPM."
+    document = plan(make.song(), decision(words=words)).document
+    assert document["creatorDescription"] == words
+    assert document["aiMetadata"]["generatedBy"] == "rules"
+    assert document["aiMetadata"]["generatedAt"] == WHEN
+    assert document["musicMetadata"] == {
+        "bpm": 96, "key": None, "duration": None, "genre": ["hip-hop"],
+        "extractedSongData": {
+            "songName": "Anxiety", "albumName": "Alligator", "artistName": "Doechii", "originalInput": words,
+        },
+    }  # fmt: skip
+    assert plan(make.song(), decision(words=words)).document == document
+
+
+@pytest.mark.parametrize(
+    ("about", "disposition", "reason"),
+    [
+        (None, "held", WAITING),
+        (decision("reject"), "excluded", REJECTED),
+        (decision(source_hash="older"), "held", CHANGED),
+        (decision("reject", source_hash="older"), "held", CHANGED),
+        (decision(words="w" * 501), "held", UNUSABLE_WORDS),
+        (decision("approve", None), "held", UNUSABLE_WORDS),
+        (decision(words="w" * 500), "ready", None),
+        (decision(words="<script>alert(1)</script> =1+1"), "ready", None),
+    ],
+)
+def test_a_song_goes_only_with_a_usable_decision_about_the_present_source(
+    plan: Any, make: Any, about: Decision | None, disposition: str, reason: str | None
+) -> None:
+    planned = plan(make.song(), about)
+    assert (planned.disposition, planned.reason) == (disposition, reason)
+    assert (planned.document is not None) is (disposition == "ready")
+    assert "@" not in str(planned.detail).replace("***@", "")
+
+
+def test_curators_words_are_kept_byte_for_byte(plan: Any, make: Any) -> None:
+    words = "  \u201cQuoted\u201d <b>words</b>\n\n=1+1 \U0001f600 "
+    assert plan(make.song(), decision(words=words)).document["creatorDescription"] == words
+
+
+def test_what_findings_doubt_waits_for_a_curator_and_an_approval_lets_it_go(plan: Any, make: Any) -> None:
+    doubtful = make.star(description="test")
+    assert plan(doubtful).reason == WAITING
+    assert plan(doubtful).detail == {"review": ["placeholder_description"]}
+    assert plan(doubtful, decision("approve", None)).document["creatorDescription"] is None
+    assert plan(doubtful, decision()).document["creatorDescription"] == "Words by Someone from Album."
+    assert plan(doubtful, decision("reject")).reason == REJECTED
+
+
+def test_plan_000_wants_a_curator_for_every_component(plan: Any, make: Any) -> None:
+    assert plan(make.star(), None, "plan_000").reason == WAITING
+    assert plan(make.star()).disposition == "ready"
+
+
+def test_metadata_spread_into_characters_or_stringified_is_repaired_and_kept(plan: Any, make: Any) -> None:
+    for stored in (dict(zip(map(str, range(10)), '{"mood":1}', strict=True)), '{"mood":1}', {"mood": 1}):
+        assert plan(make.star(aiMetadata=stored)).document["aiMetadata"] == {"mood": 1}
+
+
+def test_a_name_never_becomes_a_creators_description(plan: Any, make: Any) -> None:
+    planned = plan(make.star(creatorDescription="S.POP.HPM.001"), decision("approve", None))
+    assert planned.document["creatorDescription"] == "A calm performer with a warm voice."
+    assert plan(make.star(creatorDescription="S.POP.HPM.001")).reason == WAITING
+
+
+def test_a_grave_finding_quarantines_with_its_reason(plan: Any, make: Any) -> None:
+    planned = plan(make.star(nna_address="S.undefined.undefined.001"))
+    assert planned.disposition == "quarantined"
+    assert planned.reason == "'undefined' stands in the address or the name"
+    assert planned.detail["kinds"] == ["undefined_in_address"]
+
+
+STAR = Component("star-1", "S", "S.POP.HPM.001", "S.001.007.001")
+SONG = Component("song-1", "G", "G.HIP.MOD.001", "G.003.003.001")
+
+
+@pytest.fixture
+def plan_c(make: Any, taxonomy: Taxonomy) -> Any:
+    def run(listed: list[Any], **changes: Any) -> Planned:
+        source = make.source(make.composite(listed, **changes))
+        directory = Directory(
+            find=index_components([STAR, SONG]).get,
+            features=lambda item: Features(item[0].upper(), f"The {item}. And more.", ("pop",)),
+            why_missing=lambda key: f"why {key}",
+        )
+        return plan_composite(source, inspect(source, taxonomy), load_profile("default"), directory)
+
+    return run
+
+
+@pytest.mark.parametrize("listed", [["S.001.007.001", "G.003.003.001"], ["S.POP.HPM.001", {"_id": "song-1"}]])
+def test_a_composite_lists_addresses_whatever_form_its_references_had(plan_c: Any, listed: list[Any]) -> None:
+    document = plan_c(listed).document
+    assert document["components"] == ["S.001.007.001", "G.003.003.001"]
+    assert document["componentAnalysis"]["totalComponents"] == 2
+    assert document["name"].startswith("C.FUL.POP.125:")
+
+
+def test_components_win_over_the_name_and_the_name_stands_in_for_an_empty_list(plan_c: Any) -> None:
+    name = "C.FUL.POP.125:S.001.007.001:G.003.003.001"
+    assert plan_c([""], name=name).document["components"] == ["S.001.007.001", "G.003.003.001"]
+    differing = "C.FUL.POP.125:S.001.007.009:G.003.003.001"
+    assert plan_c(["G.003.003.001", "S.001.007.001"], name=differing).document["components"] == [
+        "G.003.003.001", "S.001.007.001",
+    ]  # fmt: skip
+
+
+def test_a_composite_is_held_with_the_exact_list_of_what_it_waits_for(plan_c: Any) -> None:
+    planned = plan_c(["S.001.007.001", "1.003.003.009", "L.001.001.001"])
+    assert (planned.disposition, planned.reason) == ("held", BLOCKED)
+    assert planned.detail["missing"] == [
+        {"reference": "1.003.003.009", "why": "why G.003.003.009"},
+        {"reference": "L.001.001.001", "why": "why L.001.001.001"},
+    ]
+
+
+def test_one_component_named_in_two_ways_quarantines_the_composite(plan_c: Any) -> None:
+    planned = plan_c(["S.001.007.001", "S.POP.HPM.001"])
+    assert planned.disposition == "quarantined"
+    assert planned.detail["why"] == "the same component twice"
+
+
+@pytest.mark.parametrize("name", ["default", "plan_000", "plan_001", "plan_002", ""])
+def test_every_profile_that_comes_with_the_package_is_valid(name: str) -> None:
+    assert load_profile(name).name == (name or "default")
+
+
+@pytest.mark.parametrize("name", ["plan_001", "plan_002"])
+def test_a_profile_that_works_in_place_is_refused_with_what_to_do(name: str) -> None:
+    with pytest.raises(PermanentError, match=r"in place.*REGISTRY_PROFILE"):
+        profiles.require_copy_mode(load_profile(name))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"curation": "required"}, "curation needs one strategy"),
+        ({"barrier": "own_components"}, "own_components"),
+        ({"ai_metadata": {"components": "guess", "songs": "none", "composites": "none"}}, "'guess'"),
+        ({"mode": "move"}, "mode is 'move'"),
+        ({"tolerance": 2}, "tolerance is 2"),
+        ({"storage_url": "drop"}, "storage_url"),
+        ({"expected": {"S": 1}}, "expected needs"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_profile_that_names_what_does_not_exist_is_refused(
+    tmp_path: Any, change: dict[str, Any], told: str
+) -> None:
+    from importlib.resources import files
+
+    text = files("asset_registry_pipeline.profiles").joinpath("default.yaml").read_text()
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(text) | change))
+    with pytest.raises(PermanentError, match=told):
+        load_profile(str(path))
+
+
+def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(PermanentError, match="default, plan_000"):
+        load_profile("plan_999")
+
+
+def test_a_storage_url_is_rewritten_only_by_a_profile_that_says_so(
+    make: Any, taxonomy: Taxonomy, tmp_path: Any
+) -> None:
+    from importlib.resources import files
+
+    text = files("asset_registry_pipeline.profiles").joinpath("default.yaml").read_text()
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        yaml.safe_dump(yaml.safe_load(text) | {"storage_url": {"rewrite": "nna_registry_assets_dev"}})
+    )
+    source = make.source(make.star())
+    planned = plan_asset(source, inspect(source, taxonomy), None, load_profile(str(path)))
+    assert planned.document is not None
+    assert "/nna_registry_assets_dev/S/POP/" in planned.document["gcpStorageUrl"]
