@@ -9,8 +9,12 @@ from enum import StrEnum
 from artwork_pipeline.artworks.columns import JSON, SOURCE_COLUMNS, TEXT, TIME, UUID
 from migration_kit.failures import PermanentError
 
-_ONLY_C = frozenset({"source_images", "generated_images", "delivery_images", "generation_steps", "generation_step"})
-_SINCE_B = frozenset({"upscaled_image_url", "upscale_status", "upscaled_at", "mockup_urls", "mockup_generated_at"})
+_ONLY_C = frozenset(
+    {"source_images", "generated_images", "delivery_images", "generation_steps", "generation_step"}
+)
+_SINCE_B = frozenset(
+    {"upscaled_image_url", "upscale_status", "upscaled_at", "mockup_urls", "mockup_generated_at"}
+)
 
 # The catalog's names of types that hold the same values.
 _SAME_TYPE = {

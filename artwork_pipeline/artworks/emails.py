@@ -18,5 +18,5 @@ def normalise_email(email: str) -> str:
     neighbours would make two addresses of one.
     """
     plain = unicodedata.normalize("NFKC", email).translate(dict.fromkeys(map(ord, ZERO_WIDTH))).strip(SPACES)
-    lowered = "".join(character.lower() for character in plain).replace("ς", "σ")
+    lowered = "".join(character.lower() for character in plain).replace("\u03c2", "\u03c3")
     return unicodedata.normalize("NFKC", lowered)

@@ -22,6 +22,8 @@ class _JsonNull:
 JSON_NULL: Final = _JsonNull()
 """The value null inside a JSON column, which is not the same as no value."""
 
+CLEAN_GENERATION = ("pending", "processing", "completed", "failed")
+CLEAN_UPSCALE = ("not_started", "pending", "processing", "completed", "failed")
 _STEPS_IN_FLIGHT = frozenset({"monalisa_generation", "pet_integration"})
 _STEPS_AFTER_GENERATION = frozenset({"upscaling", "mockup_generation"})
 _DOCUMENTS = ("source_images", "generated_images", "delivery_images", "generation_steps")
@@ -36,7 +38,9 @@ _COUNTERPARTS = (
 )
 
 
-def clean(row: Mapping[str, Any], *, owner: UUID | None, issued_token: str | None, issued_at: datetime | None) -> dict[str, Any]:
+def clean(
+    row: Mapping[str, Any], *, owner: UUID | None, issued_token: str | None, issued_at: datetime | None
+) -> dict[str, Any]:
     """The row of the clean table.
 
     Args:
@@ -58,7 +62,9 @@ def clean(row: Mapping[str, Any], *, owner: UUID | None, issued_token: str | Non
         "pet_image_url": _first(row["original_pet_url"], row["source_images"], "pet_photo"),
         "generated_image_url": image,
         "upscaled_image_url": upscaled,
-        "generation_status": generation_status(row["generation_step"], row["generation_status"], has_image=bool(image)),
+        "generation_status": generation_status(
+            row["generation_step"], row["generation_status"], has_image=bool(image)
+        ),
         "upscale_status": upscale_status(row["upscale_status"], has_image=bool(upscaled)),
         "generation_started_at": None,
         "generation_completed_at": None,
@@ -67,7 +73,9 @@ def clean(row: Mapping[str, Any], *, owner: UUID | None, issued_token: str | Non
         # An empty token would open the artwork to everybody who sends none.
         "access_token": row["access_token"] or issued_token,
         "token_expires_at": row["token_expires_at"] or (begins + TOKEN_LIFE if begins is not None else None),
-        "mockup_urls": row["mockup_urls"] if row["mockup_urls"] is not None else _mockups(row["delivery_images"]),
+        "mockup_urls": row["mockup_urls"]
+        if row["mockup_urls"] is not None
+        else _mockups(row["delivery_images"]),
         "mockup_generated_at": row["mockup_generated_at"],
         "fal_request_id": None,
         "generation_params": None,
@@ -88,7 +96,7 @@ def generation_status(step: str | None, status: str | None, *, has_image: bool) 
         return "processing"
     if step in _STEPS_AFTER_GENERATION:
         return "completed" if has_image else "processing"
-    if status in ("pending", "processing", "completed", "failed"):
+    if status in CLEAN_GENERATION:
         return status
     return "completed" if has_image else "pending"
 
@@ -135,7 +143,9 @@ def _mockups(document: object) -> Any:
 
 def _legacy(row: Mapping[str, Any], cleaned: Mapping[str, Any]) -> dict[str, Any]:
     """What the old row had and the clean one cannot say: always the three columns without a place of their own."""
-    legacy: dict[str, Any] = {name: row[name] for name in ("original_image_url", "generation_status", "upscale_status")}
+    legacy: dict[str, Any] = {
+        name: row[name] for name in ("original_image_url", "generation_status", "upscale_status")
+    }
     legacy |= {old: row[old] for old, new in _COUNTERPARTS if row[old] != cleaned[new]}
     if row["user_id"] is None:
         legacy["user_id"] = None

@@ -80,7 +80,11 @@ def quarantine_reason(row: Mapping[str, Any]) -> str | None:
 
 
 def _holds(condition: Condition, row: Mapping[str, Any]) -> bool:
-    return any(_fits(condition, value) for value in (_field(row, name) for name in condition.fields) if value is not None)
+    return any(
+        _fits(condition, value)
+        for value in (_field(row, name) for name in condition.fields)
+        if value is not None
+    )
 
 
 def _fits(condition: Condition, value: str) -> bool:
@@ -96,8 +100,6 @@ def _fits(condition: Condition, value: str) -> bool:
 
 def _field(row: Mapping[str, Any], name: str) -> str | None:
     column, _, key = name.partition(".")
-    value = row[column]
-    if not key:
-        return value
-    found = value.get(key) if isinstance(value, dict) else None
+    value: Any = row[column]
+    found = value.get(key) if key and isinstance(value, dict) else None if key else value
     return found if isinstance(found, str) else None

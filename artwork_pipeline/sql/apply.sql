@@ -4,6 +4,8 @@
 -- rewritten: neither in the clean table nor among the outcomes. Returns the clean rows and the outcomes written.
 CREATE OR REPLACE FUNCTION artwork_migration.apply_rows(ids uuid[], run text, batch text, OUT clean_rows bigint, OUT outcomes bigint)
 LANGUAGE plpgsql AS $$
+DECLARE
+    moved uuid[];
 BEGIN
     INSERT INTO artwork_migration.issued_tokens (artwork_id, access_token)
     SELECT a.id, encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex')
@@ -11,70 +13,86 @@ BEGIN
     WHERE a.id = ANY (ids) AND (COALESCE(a.access_token, '') = '' OR a.token_expires_at IS NULL AND a.created_at IS NULL)
     ON CONFLICT DO NOTHING;
 
-    -- A row that came out of quarantine or was taken for a twin has a token of its own again.
-    DELETE FROM public.artwork_token_aliases l USING artwork_migration.set_aside k, artwork_migration.plan p
-    WHERE p.artwork_id = ANY (ids) AND k.artwork_id = p.artwork_id AND k.state = 'merged'
-      AND l.token = (k.source).access_token
-      AND (p.state <> 'merged' OR EXISTS (SELECT FROM public.artworks a WHERE a.id = p.artwork_id
-                                          AND a.access_token IS DISTINCT FROM l.token));
-    DELETE FROM artwork_migration.set_aside k USING artwork_migration.plan p
-    WHERE p.artwork_id = ANY (ids) AND k.artwork_id = p.artwork_id AND p.state = 'migrated';
-    DELETE FROM public.artworks_v2 v USING artwork_migration.plan p
-    WHERE p.artwork_id = ANY (ids) AND v.id = p.artwork_id AND p.state <> 'migrated';
+    -- Rows that end elsewhere than before, or whose token changed: take away what stands for the earlier state.
+    moved := ARRAY(
+        SELECT p.artwork_id
+        FROM unnest(ids) AS wanted (id)
+        JOIN artwork_migration.plan p ON p.artwork_id = wanted.id
+        LEFT JOIN artwork_migration.set_aside k ON k.artwork_id = wanted.id
+        WHERE k.state <> p.state
+           OR k.state = 'merged' AND EXISTS (SELECT FROM public.artworks a WHERE a.id = k.artwork_id
+                                             AND a.access_token IS DISTINCT FROM (k.source).access_token)
+           OR p.state <> 'migrated' AND EXISTS (SELECT FROM public.artworks_v2 v WHERE v.id = p.artwork_id));
+    IF cardinality(moved) > 0 THEN
+        DELETE FROM public.artwork_token_aliases l USING artwork_migration.set_aside k
+        WHERE k.artwork_id = ANY (moved) AND k.state = 'merged' AND l.token = (k.source).access_token;
+        DELETE FROM artwork_migration.set_aside k USING artwork_migration.plan p
+        WHERE k.artwork_id = ANY (moved) AND p.artwork_id = k.artwork_id AND p.state = 'migrated';
+        DELETE FROM public.artworks_v2 v USING artwork_migration.plan p
+        WHERE v.id = ANY (moved) AND p.artwork_id = v.id AND p.state <> 'migrated';
+    END IF;
 
-    INSERT INTO public.artworks_v2 AS kept
-    SELECT (mapped.v).*
-    FROM (SELECT artwork_migration.clean(
-                     artwork_migration.as_source(a),
-                     -- The user found the first time, whatever the user's address is by now; another customer, another user.
-                     COALESCE(CASE WHEN before.customer_email = public.normalised_email(a.customer_email)
-                                   THEN recorded.id END, by_email.id),
-                     t.access_token, t.issued_at) AS v
-          FROM artwork_migration.plan p
-          JOIN public.artworks a ON a.id = p.artwork_id
-          LEFT JOIN artwork_migration.issued_tokens t ON t.artwork_id = a.id
-          LEFT JOIN public.artworks_v2 before ON before.id = a.id
-          LEFT JOIN artwork_migration.outcomes o ON o.item = a.id::text
-          LEFT JOIN public.users recorded ON recorded.id = (o.detail ->> 'user_id')::uuid
-          LEFT JOIN public.users by_email ON public.normalised_email(by_email.email) = public.normalised_email(a.customer_email)
-          WHERE p.artwork_id = ANY (ids) AND p.state = 'migrated'
-          ORDER BY p.artwork_id) AS mapped
-    ON CONFLICT (id) DO UPDATE SET (@clean_columns@) = ROW (@excluded_columns@)
-    -- Binary comparison: 1.0 and 1.00 in a JSON document are not the same bytes.
-    WHERE kept *<> excluded;
-    GET DIAGNOSTICS clean_rows = ROW_COUNT;
-
-    INSERT INTO artwork_migration.set_aside AS kept (artwork_id, state, reason, source)
-    SELECT p.artwork_id, p.state, p.reason, artwork_migration.as_source(a)
-    FROM artwork_migration.plan p JOIN public.artworks a ON a.id = p.artwork_id
-    WHERE p.artwork_id = ANY (ids) AND p.state <> 'migrated'
-    ON CONFLICT (artwork_id) DO UPDATE SET state = excluded.state, reason = excluded.reason, source = excluded.source
-    WHERE kept *<> excluded;
-
-    INSERT INTO public.artwork_token_aliases AS kept (token, artwork_id, expires_at)
-    SELECT a.access_token, p.merged_into, COALESCE(a.token_expires_at, COALESCE(a.created_at, t.issued_at) + interval '720 hours')
-    FROM artwork_migration.plan p JOIN public.artworks a ON a.id = p.artwork_id
-         LEFT JOIN artwork_migration.issued_tokens t ON t.artwork_id = a.id
-    WHERE p.artwork_id = ANY (ids) AND p.state = 'merged' AND a.access_token <> ''
-    ON CONFLICT (token) DO UPDATE SET artwork_id = excluded.artwork_id, expires_at = excluded.expires_at
-    WHERE (kept.artwork_id, kept.expires_at) IS DISTINCT FROM (excluded.artwork_id, excluded.expires_at);
-
-    INSERT INTO artwork_migration.outcomes AS kept
-        (item, partition, state, reason, source_hash, target_hash, detail, run_id, batch_id)
-    SELECT p.artwork_id::text, p.partition, p.state, p.reason, p.source_hash,
-           CASE WHEN v.id IS NOT NULL THEN artwork_migration.row_hash(v) END,
-           jsonb_strip_nulls(jsonb_build_object('user_id', v.user_id, 'merged_into', p.merged_into)), run, batch
-    FROM artwork_migration.plan p JOIN public.artworks a ON a.id = p.artwork_id
-         LEFT JOIN public.artworks_v2 v ON v.id = p.artwork_id
-    WHERE p.artwork_id = ANY (ids)
-    ON CONFLICT (item) DO UPDATE SET
-        partition = excluded.partition, state = excluded.state, reason = excluded.reason,
-        source_hash = excluded.source_hash, target_hash = excluded.target_hash, detail = excluded.detail,
-        run_id = excluded.run_id, batch_id = excluded.batch_id, updated_at = now()
-    WHERE (kept.partition, kept.state, kept.reason, kept.source_hash, kept.target_hash, kept.detail)
-        IS DISTINCT FROM (excluded.partition, excluded.state, excluded.reason, excluded.source_hash,
-                          excluded.target_hash, excluded.detail);
-    GET DIAGNOSTICS outcomes = ROW_COUNT;
+    -- Each row is read once; what is there already is compared here, so that a second run writes nothing.
+    WITH batch AS MATERIALIZED (
+        SELECT p.*, a.customer_email, artwork_migration.as_source(a) AS s, t.access_token AS issued_token, t.issued_at,
+               v AS before, (o.detail ->> 'user_id')::uuid AS recorded, o AS outcome
+        FROM unnest(ids) AS wanted (id)
+        JOIN artwork_migration.plan p ON p.artwork_id = wanted.id
+        JOIN public.artworks a ON a.id = wanted.id
+        LEFT JOIN artwork_migration.issued_tokens t ON t.artwork_id = wanted.id
+        LEFT JOIN public.artworks_v2 v ON v.id = wanted.id
+        LEFT JOIN artwork_migration.outcomes o ON o.item = wanted.id::text
+    ), cleaned AS MATERIALIZED (
+        -- The user found the first time, whatever the user's address is by now; another customer, another user.
+        SELECT batch.*, CASE WHEN state = 'migrated'
+                             THEN artwork_migration.clean(s, COALESCE(same_user.id, by_email.id), issued_token, issued_at) END AS v
+        FROM batch
+        LEFT JOIN LATERAL (SELECT u.id FROM public.users u
+                           WHERE u.id = recorded
+                             AND (before).customer_email = public.normalised_email(batch.customer_email)) AS same_user ON true
+        -- LIMIT 1 makes it a look into the index for each row; a join would normalise every user's address each time.
+        LEFT JOIN LATERAL (SELECT u.id FROM public.users u
+                           WHERE state = 'migrated' AND same_user.id IS NULL
+                             AND public.normalised_email(u.email) = public.normalised_email(batch.customer_email)
+                           LIMIT 1) AS by_email ON true
+    ), written AS (
+        INSERT INTO public.artworks_v2
+        SELECT (v).* FROM cleaned
+        -- Binary comparison: 1.0 and 1.00 in a JSON document are not the same bytes.
+        WHERE state = 'migrated' AND ((before).id IS NULL OR before *<> v)
+        ON CONFLICT (id) DO UPDATE SET (@clean_columns@) = ROW (@excluded_columns@)
+        RETURNING id
+    ), kept AS (
+        INSERT INTO artwork_migration.set_aside AS kept (artwork_id, state, reason, source)
+        SELECT artwork_id, state, reason, s FROM cleaned WHERE state <> 'migrated'
+        ON CONFLICT (artwork_id) DO UPDATE SET state = excluded.state, reason = excluded.reason, source = excluded.source
+        WHERE kept *<> excluded
+    ), aliases AS (
+        INSERT INTO public.artwork_token_aliases AS kept (token, artwork_id, expires_at)
+        SELECT (s).access_token, merged_into,
+               COALESCE((s).token_expires_at, COALESCE((s).created_at, issued_at) + interval '720 hours')
+        FROM cleaned WHERE state = 'merged' AND (s).access_token <> ''
+        ON CONFLICT (token) DO UPDATE SET artwork_id = excluded.artwork_id, expires_at = excluded.expires_at
+        WHERE (kept.artwork_id, kept.expires_at) IS DISTINCT FROM (excluded.artwork_id, excluded.expires_at)
+    ), said AS (
+        SELECT artwork_id::text AS item, partition, state, reason, source_hash,
+               CASE WHEN state = 'migrated' THEN artwork_migration.row_hash(v) END AS target_hash,
+               jsonb_strip_nulls(jsonb_build_object('user_id', (v).user_id, 'merged_into', merged_into)) AS detail, outcome
+        FROM cleaned
+    ), told AS (
+        INSERT INTO artwork_migration.outcomes
+            (item, partition, state, reason, source_hash, target_hash, detail, run_id, batch_id)
+        SELECT item, partition, state, reason, source_hash, target_hash, detail, run, batch FROM said
+        WHERE ((outcome).partition, (outcome).state, (outcome).reason, (outcome).source_hash, (outcome).target_hash,
+               (outcome).detail)
+            IS DISTINCT FROM (partition, state, reason, source_hash, target_hash, detail)
+        ON CONFLICT (item) DO UPDATE SET
+            partition = excluded.partition, state = excluded.state, reason = excluded.reason,
+            source_hash = excluded.source_hash, target_hash = excluded.target_hash, detail = excluded.detail,
+            run_id = excluded.run_id, batch_id = excluded.batch_id, updated_at = now()
+        RETURNING item
+    )
+    SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM told) INTO clean_rows, outcomes;
 END $$;
 
 -- One batch of a slice's backfill, in one transaction with its cursor. Two runners share the work: the cursor's lock
@@ -121,8 +139,9 @@ BEGIN
     WHERE p.artwork_id = ANY (ids) AND p.state = 'merged' AND NOT EXISTS (
         SELECT FROM artwork_migration.plan s JOIN public.artworks a ON a.id = s.artwork_id
         WHERE s.artwork_id = p.merged_into AND s.state = 'migrated');
-    ids := ids || ARRAY(SELECT s.id FROM unnest(survivors) AS s (id) JOIN public.artworks a ON a.id = s.id
-                        WHERE NOT EXISTS (SELECT FROM public.artworks_v2 v WHERE v.id = s.id));
+    ids := ARRAY(SELECT unnest(ids)
+                 UNION SELECT s.id FROM unnest(survivors) AS s (id) JOIN artwork_migration.plan p ON p.artwork_id = s.id
+                 WHERE p.state = 'migrated' AND NOT EXISTS (SELECT FROM public.artworks_v2 v WHERE v.id = s.id));
 
     SELECT * INTO clean_rows, outcomes FROM artwork_migration.apply_rows(ids, run, batch);
     UPDATE artwork_migration.cursors SET last_id = COALESCE(last_read, last_id), finished = read_rows < size,

@@ -6,9 +6,15 @@ SELECT id, first_value(id) OVER (PARTITION BY public.normalised_email(email)
                                  ORDER BY is_anonymous, created_at NULLS LAST, id) AS keeper
 FROM public.users;
 DELETE FROM spelled_alike WHERE id = keeper;
+CREATE UNIQUE INDEX ON spelled_alike (id);
+ANALYZE spelled_alike;
 
 INSERT INTO artwork_migration.merged_users (id, merged_into, source)
 SELECT s.id, s.keeper, to_jsonb(u) FROM spelled_alike s JOIN public.users u ON u.id = s.id;
+
+-- A pointing column without an index is given one: removing a user looks through the whole table otherwise, now
+-- for each user that is merged, and for the shop ever after.
+@index_pointers@
 
 @repoint_users@
 

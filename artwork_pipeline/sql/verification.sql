@@ -33,7 +33,9 @@ LANGUAGE sql STABLE AS $$
         LEFT JOIN artwork_migration.set_aside k ON k.artwork_id = source.id
         LEFT JOIN artwork_migration.issued_tokens t ON t.artwork_id = source.id
         LEFT JOIN public.users recorded ON recorded.id = (o.detail ->> 'user_id')::uuid
-        LEFT JOIN public.users by_email ON public.normalised_email(by_email.email) = source.email
+        LEFT JOIN LATERAL (SELECT u.id FROM public.users u
+                           WHERE recorded.id IS NULL AND public.normalised_email(u.email) = source.email
+                           LIMIT 1) AS by_email ON true
         OFFSET 0
     )
     SELECT 'unaccounted', id, NULL, COALESCE(planned, 'an outcome'), COALESCE(state, 'no outcome')

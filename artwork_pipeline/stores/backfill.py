@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from artwork_pipeline.stores import installation
 from artwork_pipeline.stores.sessions import scalar, session
 from migration_kit.failures import PermanentError, retrying
 from migration_kit.postgres import transient_errors
@@ -56,16 +57,25 @@ def create_users(connection: psycopg.Connection[Any]) -> int:
         return int(scalar(connection, "SELECT artwork_migration.create_users()"))
 
 
+def planned_rows(connection: psycopg.Connection[Any], partition: str) -> int:
+    """How many rows the plan has for the slice.
+
+    Raises:
+        PermanentError: there was never a plan.
+    """
+    installation.require_installed(connection, "base")
+    return int(
+        scalar(connection, "SELECT count(*) FROM artwork_migration.plan WHERE partition = %s", [partition])
+    )
+
+
 def require_ready(connection: psycopg.Connection[Any], partition: str) -> None:
     """Refuse to fill a slice whose plan, schema or users are not there.
 
     Raises:
         PermanentError: says what is missing and what to materialise.
     """
-    if scalar(connection, "SELECT to_regclass('public.artworks_v2')") is None:
-        raise PermanentError(
-            "the clean schema is not there", item=partition, remedy="Materialise artwork/expanded_schema first"
-        )
+    installation.require_installed(connection, "base", "expansion")
     unplanned = scalar(connection, _UNPLANNED, [partition, partition])
     if unplanned:
         raise PermanentError(
@@ -104,7 +114,11 @@ def backfill(
 def _one_batch(conninfo: str, arguments: tuple[str, int, str, str]) -> Batch:
     # A connection for each batch: one that broke is not tried again, and its cost is nothing beside the batch's.
     try:
-        with session(conninfo) as connection, transient_errors(f"backfill of {arguments[0]}"), connection.transaction():
+        with (
+            session(conninfo) as connection,
+            transient_errors(f"backfill of {arguments[0]}"),
+            connection.transaction(),
+        ):
             connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
             row = connection.execute(_BATCH, arguments).fetchone()
     except psycopg.Error as refused:

@@ -93,7 +93,9 @@ def require_artworks_database(connection: psycopg.Connection[Any]) -> None:
     name = f"database {scalar(connection, 'SELECT current_database()')}"
     if version < OLDEST_SERVER:
         raise PermanentError(
-            f"its server is PostgreSQL {version // 10000}", item=name, remedy="PostgreSQL 14 or newer is needed"
+            f"its server is PostgreSQL {version // 10000}",
+            item=name,
+            remedy="PostgreSQL 14 or newer is needed",
         )
     encoding = scalar(connection, "SHOW server_encoding")
     if encoding != "UTF8":
@@ -101,7 +103,9 @@ def require_artworks_database(connection: psycopg.Connection[Any]) -> None:
             f"its encoding is {encoding}", item=name, remedy="E-mail addresses can be compared in UTF8 only"
         )
     missing = [
-        table for table in ("artworks", "users", "orders") if scalar(connection, "SELECT to_regclass(%s)", [f"public.{table}"]) is None
+        table
+        for table in ("artworks", "users", "orders")
+        if scalar(connection, "SELECT to_regclass(%s)", [f"public.{table}"]) is None
     ]
     if missing:
         raise PermanentError(
@@ -128,14 +132,15 @@ def references_to_artworks(connection: psycopg.Connection[Any]) -> tuple[Referen
     declared = connection.execute(_FOREIGN_KEYS, ["public.artworks", [*_OWN_TABLES]]).fetchall()
     named = connection.execute(_UNDECLARED, [[*_OWN_TABLES]]).fetchall()
     return tuple(
-        Reference(*place, declared=place in declared) for place in sorted({*declared, *named})
+        Reference(schema, table, column, declared=(schema, table, column) in declared)
+        for schema, table, column in sorted({*declared, *named})
     )
 
 
 def references_to_users(connection: psycopg.Connection[Any]) -> tuple[Reference, ...]:
     """The foreign keys to users, that of the old table included."""
     rows = connection.execute(_FOREIGN_KEYS, ["public.users", ["artworks_v2"]]).fetchall()
-    return tuple(Reference(*row, declared=True) for row in rows)
+    return tuple(Reference(schema, table, column, declared=True) for schema, table, column in rows)
 
 
 def dependents(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:

@@ -34,11 +34,17 @@ _UNIQUE = """
     SELECT count(*) FROM pg_index
     WHERE indexrelid = to_regclass('public.users_normalised_email') AND indisvalid AND indisunique
 """
+_LOCK_HOLDERS = """
+    SELECT DISTINCT a.pid, a.usename, a.application_name, a.state
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.relation = ANY (%s::regclass[]) AND l.granted AND a.pid <> pg_backend_pid()
+    ORDER BY 1 LIMIT 5
+"""
 
 
 @dataclass(frozen=True)
 class Expansion:
-    """What the expansion did: whether anything was missing, users merged, attempts and the transaction's seconds."""
+    """What the expansion did: whether anything was missing, and how many users were merged in how many attempts."""
 
     expanded: bool
     merged_users: int
@@ -83,11 +89,15 @@ def expand(
     return Expansion(expanded=True, merged_users=merged, attempts=attempts)
 
 
-def _expand_once(connection: psycopg.Connection[Any], text: str, tables: list[sql.Identifier], run_id: str) -> int:
+def _expand_once(
+    connection: psycopg.Connection[Any], text: str, tables: list[sql.Identifier], run_id: str
+) -> int:
     connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('artwork_migration'))")
     # All at once and in one order: two who ask one by one can each hold what the other wants.
-    connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.SQL(", ").join(tables)))
+    connection.execute(
+        sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.SQL(", ").join(tables))
+    )
     before = int(scalar(connection, "SELECT count(*) FROM artwork_migration.merged_users"))
     connection.execute(text)
     installation.remember(connection, "expansion", fingerprint(text), run_id)
@@ -103,9 +113,9 @@ def _tables(source: Source, to_users: tuple[catalog.Reference, ...]) -> list[sql
 def _refuse_other_table(connection: psycopg.Connection[Any]) -> None:
     found = dict(catalog.columns(connection, "public.artworks_v2"))
     if found and found != dict(CLEAN_COLUMNS):
-        differing = sorted({*found.items()} ^ {*CLEAN_COLUMNS.items()})
+        differing = sorted({name for name, _ in {*found.items()} ^ {*CLEAN_COLUMNS.items()}})
         raise PermanentError(
-            f"there is another table of this name; its columns differ in {', '.join(sorted({name for name, _ in differing}))}",
+            f"there is another table of this name; its columns differ in {', '.join(differing)}",
             item="public.artworks_v2",
             remedy="Nothing was written; rename or drop that table if nobody needs it, then start again",
         )
@@ -129,9 +139,8 @@ def _shown(connection: psycopg.Connection[Any], reference: catalog.Reference) ->
 
 def _holders(connection: psycopg.Connection[Any], tables: list[sql.Identifier]) -> str:
     """Who holds locks on the tables, for the person who must decide whom to ask."""
-    rows = connection.execute(
-        "SELECT DISTINCT a.pid, a.usename, a.application_name, a.state FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-        " WHERE l.relation = ANY (%s::regclass[]) AND l.granted AND a.pid <> pg_backend_pid() ORDER BY 1 LIMIT 5",
-        [[table.as_string() for table in tables]],
-    ).fetchall()
-    return "; ".join(f"pid {pid} ({user}, {name or 'no name'}, {state})" for pid, user, name, state in rows) or "nobody now"
+    rows = connection.execute(_LOCK_HOLDERS, [[table.as_string() for table in tables]]).fetchall()
+    return (
+        "; ".join(f"pid {pid} ({user}, {name or 'no name'}, {state})" for pid, user, name, state in rows)
+        or "nobody now"
+    )

@@ -12,6 +12,7 @@ from artwork_pipeline.artworks.dialects import Dialect, recognise
 from artwork_pipeline.stores import catalog, rendering
 from artwork_pipeline.stores.catalog import Reference
 from artwork_pipeline.stores.sessions import scalar
+from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import fingerprint
 
 _INSTALLED = "SELECT fingerprint FROM artwork_migration.installation WHERE part = %s"
@@ -38,6 +39,22 @@ def recognise_source(connection: psycopg.Connection[Any]) -> Source:
     catalog.require_artworks_database(connection)
     dialect = recognise(catalog.columns(connection, "public.artworks"))
     return Source(dialect, catalog.references_to_artworks(connection))
+
+
+def require_installed(connection: psycopg.Connection[Any], *parts: str) -> None:
+    """Refuse to go on where an earlier stage was never here.
+
+    Raises:
+        PermanentError: names what to materialise first.
+    """
+    assets = {"base": "artwork/classification", "expansion": "artwork/expanded_schema"}
+    for part in parts:
+        if installed(connection, part) is None:
+            raise PermanentError(
+                f"{assets[part]} has never been here",
+                item=f"database {scalar(connection, 'SELECT current_database()')}",
+                remedy=f"Materialise {assets[part]} first, or correct ARTWORK_DATABASE_URL",
+            )
 
 
 def install_base(connection: psycopg.Connection[Any], source: Source, run_id: str) -> bool:

@@ -33,7 +33,8 @@ _SAMPLES = """
 """
 _UNKNOWN_STATUSES = """
     SELECT 'generation_status', generation_status, count(*) FROM public.artworks
-    WHERE generation_status NOT IN ('pending', 'processing', 'completed', 'failed') GROUP BY generation_status ORDER BY 2
+    WHERE generation_status NOT IN ('pending', 'processing', 'completed', 'failed')
+    GROUP BY generation_status ORDER BY 2
 """
 
 
@@ -82,7 +83,9 @@ def look(connection: psycopg.Connection[Any]) -> Preflight:
             Sample(outcome, str(item), mask_email(email or "NULL"))
             for outcome, item, email in connection.execute(_SAMPLES, [_SAMPLES_OF_EACH])
         )
-        unknown = {f"{column} {value}": items for column, value, items in connection.execute(_UNKNOWN_STATUSES)}
+        unknown = {
+            f"{column} {value}": items for column, value, items in connection.execute(_UNKNOWN_STATUSES)
+        }
     rows = sum(outcomes.values())
     if rows == 0:
         raise PermanentError(

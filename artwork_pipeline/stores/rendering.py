@@ -21,6 +21,23 @@ from artwork_pipeline.artworks.rules import (
 from artwork_pipeline.artworks.twins import APART
 from artwork_pipeline.stores.catalog import Reference
 
+# One for each pointing column that the catalog named.
+_REPOINT = "UPDATE {table} t SET {column} = s.keeper FROM spelled_alike s WHERE t.{column} = s.id;"
+_WATCH = """
+    CREATE OR REPLACE TRIGGER {trigger} AFTER INSERT OR UPDATE OF {column} ON {table}
+    FOR EACH ROW WHEN (NEW.{column} IS NOT NULL)
+    EXECUTE FUNCTION artwork_migration.forward_reference({column_text});
+"""
+_POINTING = "SELECT {column}, {name_text}::text FROM {table} WHERE {column} IS NOT NULL"
+_INDEX_IF_NONE = """
+    DO $$ BEGIN
+        IF EXISTS (SELECT FROM spelled_alike) AND NOT EXISTS (
+            SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+            WHERE i.indrelid = {table_text}::regclass AND a.attname = {column_text}
+              AND i.indisvalid AND i.indpred IS NULL
+        ) THEN CREATE INDEX ON {table} ({column}); END IF;
+    END $$;
+"""
 _FOLDER = files("artwork_pipeline").joinpath("sql")
 
 
@@ -39,7 +56,9 @@ def base(dialect: Dialect, references: Iterable[Reference], lower_collation: str
     """Everything that reading and planning needs: tables of the migration's own, and functions."""
     return "\n".join(
         (
-            script("schema", source_columns=", ".join(f"{name} {kind}" for name, kind in SOURCE_COLUMNS.items())),
+            script(
+                "schema", source_columns=", ".join(f"{name} {kind}" for name, kind in SOURCE_COLUMNS.items())
+            ),
             script(
                 "normalisation",
                 lower_collation=_identifier(lower_collation),
@@ -63,32 +82,30 @@ def base(dialect: Dialect, references: Iterable[Reference], lower_collation: str
 def refresh_plan() -> str:
     """The statements that make or refresh the plan."""
     return script(
-        "refresh_plan", no_customer_name=_literal(NO_CUSTOMER_NAME), no_customer_email=_literal(NO_CUSTOMER_EMAIL)
+        "refresh_plan",
+        no_customer_name=_literal(NO_CUSTOMER_NAME),
+        no_customer_email=_literal(NO_CUSTOMER_EMAIL),
     )
 
 
 def expansion(to_artworks: Iterable[Reference], to_users: Iterable[Reference]) -> str:
     """The clean schema, the merged users, the mapping and the forward triggers, in this order."""
-    repoint = "\n".join(
-        f"UPDATE {_table(one)} t SET {_identifier(one.column)} = s.keeper FROM spelled_alike s "
-        f"WHERE t.{_identifier(one.column)} = s.id;"
-        for one in to_users
-    )
-    triggers = "\n".join(
-        f"CREATE OR REPLACE TRIGGER {_identifier(reference_trigger(one))} "
-        f"AFTER INSERT OR UPDATE OF {_identifier(one.column)} ON {_table(one)} FOR EACH ROW "
-        f"WHEN (NEW.{_identifier(one.column)} IS NOT NULL) "
-        f"EXECUTE FUNCTION artwork_migration.forward_reference({_literal(one.column)});"
-        for one in to_artworks
-    )
+    pointing_at_users = list(to_users)
+    indexes = "\n".join(_filled(_INDEX_IF_NONE, one) for one in pointing_at_users)
+    repoint = "\n".join(_filled(_REPOINT, one) for one in pointing_at_users)
+    triggers = "\n".join(_filled(_WATCH, one) for one in to_artworks)
     clean = [_identifier(name) for name in CLEAN_COLUMNS]
     return "\n".join(
         (
             script("expand"),
-            script("merge_users", repoint_users=repoint),
+            script("merge_users", index_pointers=indexes, repoint_users=repoint),
             script("mapping"),
             script("users"),
-            script("apply", clean_columns=", ".join(clean), excluded_columns=", ".join(f"excluded.{name}" for name in clean)),
+            script(
+                "apply",
+                clean_columns=", ".join(clean),
+                excluded_columns=", ".join(f"excluded.{name}" for name in clean),
+            ),
             script("triggers", reference_triggers=triggers),
             script("verification"),
         )
@@ -110,7 +127,8 @@ def _quarantine_reason() -> str:
         f"WHEN s.customer_name IS NULL THEN {_literal(NO_CUSTOMER_NAME)}",
         f"WHEN COALESCE(public.normalised_email(s.customer_email), '') = '' THEN {_literal(NO_CUSTOMER_EMAIL)}",
         *(
-            f"WHEN {' AND '.join(map(_condition, rule.all_of))} THEN {_literal(rule.name)}" for rule in TEST_RULES
+            f"WHEN {' AND '.join(map(_condition, rule.all_of))} THEN {_literal(rule.name)}"
+            for rule in TEST_RULES
         ),
     ]
     return "CASE {} END".format("\n    ".join(cases))
@@ -139,15 +157,21 @@ def _field(name: str) -> str:
 
 
 def _referenced(references: Iterable[Reference]) -> str:
-    selects = [
-        f"SELECT {_identifier(one.column)}, {_literal(str(one))}::text FROM {_table(one)} WHERE {_identifier(one.column)} IS NOT NULL"
-        for one in references
-    ]
+    selects = [_filled(_POINTING, one) for one in references]
     return " UNION ALL ".join(selects) or "SELECT NULL::uuid, NULL::text WHERE false"
 
 
-def _table(reference: Reference) -> str:
-    return table_name(reference).as_string()
+def _filled(statement: str, reference: Reference) -> str:
+    table = table_name(reference)
+    names = {
+        "table": table,
+        "column": sql.Identifier(reference.column),
+        "trigger": sql.Identifier(reference_trigger(reference)),
+        "table_text": sql.Literal(table.as_string()),
+        "column_text": sql.Literal(reference.column),
+        "name_text": sql.Literal(str(reference)),
+    }
+    return sql.SQL(statement).format(**names).as_string()
 
 
 def _identifier(name: str) -> str:

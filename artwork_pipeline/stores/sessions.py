@@ -17,6 +17,8 @@ _SETTINGS = """
     SET client_min_messages = 'warning';
     -- A row that a policy hides would read as a row that is not there: fail instead.
     SET row_security = off;
+    -- A batch of ten thousand rows stays in memory.
+    SET work_mem = '64MB';
 """
 
 

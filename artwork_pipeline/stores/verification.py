@@ -4,11 +4,12 @@ The comparison itself stands in `sql/verification.sql`; the rules on the clean r
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.accounting import Accounting
@@ -25,6 +26,16 @@ _DIFFERENCES = """
 _HASHES = """
     SELECT concat_ws(':', item, state, reason, source_hash, target_hash) FROM artwork_migration.outcomes
     WHERE partition = %s ORDER BY item
+"""
+_CLEAN_ROWS = """
+    SELECT v.id::text AS id, v.user_id::text AS user_id, v.customer_name, v.customer_email, v.pet_mom_image_url,
+           v.pet_image_url, v.generated_image_url, v.upscaled_image_url, v.generation_status, v.upscale_status,
+           v.access_token, v.token_expires_at, v.legacy::text AS legacy,
+           public.normalised_email(v.customer_email) = v.customer_email AS address_is_normal,
+           v.generation_status <> 'completed' OR COALESCE(v.generated_image_url, '') <> '' AS finished_has_picture,
+           EXISTS (SELECT FROM public.artwork_token_aliases l WHERE l.token = v.access_token) AS token_is_an_alias
+    FROM artwork_migration.outcomes o JOIN public.artworks_v2 v ON v.id = o.item::uuid
+    WHERE o.partition = {} AND o.state = 'migrated'
 """
 _COUNTS = "SELECT state, reason, count(*) FROM artwork_migration.outcomes WHERE partition = %s GROUP BY state, reason"
 
@@ -68,8 +79,13 @@ def compare(connection: psycopg.Connection[Any], partition: str) -> Comparison:
     return Comparison(partition, rows, Accounting.from_counts(rows, counts), candidate, differences)
 
 
-def content_report(comparison: Comparison, suite: str, rules: Iterable[str]) -> SuiteReport:
-    """The comparison as a suite's report: a line for each rule, and for each column that differs."""
+def clean_rows_query(partition: str) -> str:
+    """The month's clean rows for a suite of rules, with what a rule cannot compute by itself."""
+    return sql.SQL(_CLEAN_ROWS).format(sql.Literal(partition)).as_string()
+
+
+def content_report(comparison: Comparison, suite: str, rules: Mapping[str, str]) -> SuiteReport:
+    """The comparison as a suite's report: a line for each kind of difference, and for each column that differs."""
     found = Counter(difference.rule for difference in comparison.differences)
     examples: dict[str, list[str]] = {}
     for difference in comparison.differences:
@@ -86,10 +102,19 @@ def content_report(comparison: Comparison, suite: str, rules: Iterable[str]) -> 
     )
     broken = [
         RuleResult(
-            rule=name, column=name.partition(": ")[2], severity="critical", passed=False, unexpected=rows, examples=tuple(examples[name])
+            rule=name,
+            column=name.partition(": ")[2],
+            severity="critical",
+            passed=False,
+            unexpected=rows,
+            examples=tuple(examples[name]),
         )
         for name, rows in sorted(found.items())
     ]
     seen = {difference.problem for difference in comparison.differences}
-    held = [RuleResult(rule=name, column="", severity="critical", passed=True) for name in rules if name not in seen]
+    held = [
+        RuleResult(rule=f"{problem}: {meaning}", column="", severity="critical", passed=True)
+        for problem, meaning in rules.items()
+        if problem not in seen
+    ]
     return SuiteReport(suite=suite, rows=comparison.rows, results=(conserved, *broken, *held))

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 DATABASE_VARIABLE = "ARTWORK_DATABASE_URL"
 DEFAULT_ROWS = 20_000
@@ -81,7 +82,7 @@ def _make(connection: psycopg.Connection[Any], seed: int, rows: int, dialect: Di
     counts = {"tables": tables, "outcomes": [list(row) for row in outcomes]}
     connection.execute(
         "INSERT INTO synthetic_source.filled VALUES (%s, %s, %s, %s)",
-        [seed, dialect, rows, psycopg.types.json.Jsonb(counts)],
+        [seed, dialect, rows, Jsonb(counts)],
     )
     connection.execute("ANALYZE artworks, users, orders, admin_reviews")
     return _filled(seed, dialect, counts)

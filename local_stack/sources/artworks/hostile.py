@@ -33,7 +33,12 @@ _ROWS: Mapping[str, Mapping[str, Any]] = {
     "null_email": {"customer_email": None},
     "null_name": {"customer_name": None},
     "everything_null": dict.fromkeys(_ROW),
-    "empty_strings": {"original_image_url": "", "pet_name": "", "customer_email": "", "generated_image_url": ""},
+    "empty_strings": {
+        "original_image_url": "",
+        "pet_name": "",
+        "customer_email": "",
+        "generated_image_url": "",
+    },
     "blank_email": {"customer_email": "\u00a0\u200b "},
     "unknown_status": {"generation_status": "paused"},
     "in_flight": {"generation_status": "processing"},
@@ -43,10 +48,15 @@ _ROWS: Mapping[str, Mapping[str, Any]] = {
     "expired": {"access_token": "expired-long-ago", "token_expires_at": "1999-01-01 00:00:00+00"},
     "long_text": {"pet_name": "x" * 100_000},
     "script": {"pet_name": "'; DROP TABLE artworks; -- <script>alert(1)</script> {braces} %s %(id)s"},
-    "right_to_left": {"customer_name": "\u202eתהילה", "customer_email": "תהילה@example.net"},
+    "right_to_left": {
+        "customer_name": "\u202e\u05ea\u05d4\u05d9",
+        "customer_email": "\u05ea\u05d4\u05d9@example.net",
+    },
     "turkish_i": {"customer_email": "İSTANBUL@EXAMPLE.NET"},
     "final_sigma": {"customer_email": "ΟΔΟΣ@EXAMPLE.NET"},
-    "wide_address": {"customer_email": "\uff49\uff44\uff41\uff20\uff45\uff58\uff41\uff4d\uff50\uff4c\uff45\uff0enet"},
+    "wide_address": {
+        "customer_email": "\uff49\uff44\uff41\uff20\uff45\uff58\uff41\uff4d\uff50\uff4c\uff45\uff0enet"
+    },
     "lookalike_prefix": {"original_image_url": "testament-of-a-cat.jpg"},
     "lookalike_host": {"original_image_url": "https://localhost.example.net/cat.jpg"},
     "lookalike_customer": {"customer_name": "Test Customer", "customer_email": "test@example.com.au"},
@@ -65,7 +75,10 @@ def make_hostile(environment: Mapping[str, str]) -> Mapping[str, uuid.UUID]:
         for column in ("original_image_url", "customer_name", "customer_email"):
             connection.execute(f"ALTER TABLE artworks ALTER COLUMN {column} DROP NOT NULL")
         connection.execute("ALTER TABLE artworks DROP CONSTRAINT IF EXISTS artworks_generation_status_check")
-        present = {row[0] for row in connection.execute("SELECT id FROM artworks WHERE id = ANY(%s)", [[*ids.values()]])}
+        present = {
+            row[0]
+            for row in connection.execute("SELECT id FROM artworks WHERE id = ANY(%s)", [[*ids.values()]])
+        }
         for name, changes in _ROWS.items():
             if ids[name] not in present:
                 connection.execute(_INSERT, {**_ROW, **changes, "id": ids[name]})

@@ -1,0 +1,82 @@
+"""Stage report: the whole migration accounted for and verified."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from artwork_pipeline.artworks.months import SLICES
+from artwork_pipeline.assets.common import PREFIX, stage
+from artwork_pipeline.assets.verify import STAGE as VERIFY
+from artwork_pipeline.assets.verify import verification
+from artwork_pipeline.partitions import EVERY_MONTH
+from artwork_pipeline.resources import ArtworkDatabase
+from migration_kit.accounting import Accounting, require_balanced
+from migration_kit.orchestration import (
+    NETWORK_RETRY,
+    accounting_metadata,
+    batch_id,
+    failing,
+    require_gate,
+)
+from migration_kit.reports import PipelineSummary, markdown_table, write_summary
+
+
+@dg.asset(
+    **stage("report"),
+    deps=[dg.AssetDep(verification, partition_mapping=EVERY_MONTH)],
+    retry_policy=NETWORK_RETRY,
+)
+def migration_report(
+    context: dg.AssetExecutionContext, database: ArtworkDatabase
+) -> dg.MaterializeResult[Any]:
+    """Every row of the old table by what became of it, with every month verified.
+
+    Asks the ledger whether each month's newest verification passed, at the start and again before it publishes.
+    """
+    from artwork_pipeline.stores.installation import require_installed
+    from artwork_pipeline.stores.totals import account
+
+    batch = batch_id(context)
+    with failing(context), database.session() as connection:
+        require_installed(connection, "base", "expansion")
+        with database.ledger() as ledger:
+            require_gate(context, ledger, VERIFY, SLICES)
+            months = {month: account(connection, batch, month) for month in SLICES}
+            total = account(connection, batch)
+            require_balanced(total, where="public.artworks")
+            gate = require_gate(context, ledger, VERIFY, SLICES)
+    seconds = datetime.now(UTC).timestamp() - _began(context, batch)
+    path = write_summary(PREFIX, PipelineSummary(PREFIX, batch, total, gate.open, seconds))
+    return dg.MaterializeResult(
+        metadata={
+            **accounting_metadata(total, seconds=seconds),
+            "verified": gate.open,
+            "accepted": dg.MetadataValue.json(dict(gate.accepted)),
+            "months": dg.MetadataValue.md(
+                markdown_table((_line(month, one) for month, one in months.items()), tuple(_line("", total)))
+            ),
+            "summary": dg.MetadataValue.path(str(path)),
+        }
+    )
+
+
+def _line(month: str, accounting: Accounting) -> dict[str, object]:
+    return {
+        "month": month,
+        "rows": accounting.source,
+        "migrated": accounting.migrated,
+        "already present": accounting.already_present,
+        "merged": accounting.merged,
+        "quarantined": sum(accounting.quarantined.values()),
+    }
+
+
+def _began(context: dg.AssetExecutionContext, batch: str) -> float:
+    """When this batch began (seconds since the epoch): the backfill, or else this run."""
+    backfill = context.instance.get_backfill(batch)
+    if backfill is not None:
+        return float(backfill.backfill_timestamp)
+    record = context.instance.get_run_record_by_id(context.run_id)
+    began = record.create_timestamp if record else datetime.now(UTC)
+    return float(began.timestamp())

@@ -1,0 +1,19 @@
+"""Jobs for people who start a part by hand; backfills over all assets are launched on the assets themselves."""
+
+import dagster as dg
+
+from artwork_pipeline.partitions import month_of_creation
+
+look_and_plan = dg.define_asset_job(
+    "artwork_look_and_plan",
+    selection=dg.AssetSelection.groups("inventory", "plan"),
+    description="Look at the database and plan; neither the old table nor the clean one is touched.",
+)
+migrate_month = dg.define_asset_job(
+    "artwork_migrate_month",
+    selection=dg.AssetSelection.assets(["artwork", "backfill"], ["artwork", "verification"]),
+    partitions_def=month_of_creation,
+    description="One month of artworks, filled and compared; plan and schema must be there.",
+)
+
+JOBS = [look_and_plan, migrate_month]
