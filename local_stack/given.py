@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from local_stack.servers import ServerFailed
 from local_stack.variables import BACKUP_BUCKET, DATABASES, REGISTRY_URIS
 
-_TIMEOUT_SECONDS = 4
+_TIMEOUT_SECONDS = 3
 
 
 class UnusableServer(ServerFailed):

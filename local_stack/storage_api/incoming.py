@@ -10,12 +10,27 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
 from local_stack.storage_api import errors, multipart, rules, tokens
 from local_stack.storage_api.projects import Project
 
+
+class _AnyText(Convertor[str]):
+    """The rest of an address, newlines included, so that such a key gets Storage's refusal, not a missing route."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("key", _AnyText())
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
 

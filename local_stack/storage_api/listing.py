@@ -28,7 +28,7 @@ def routes() -> list[Route]:
         Route("/object/move", for_service_role(move), methods=["POST"]),
         Route("/object/copy", for_service_role(copy), methods=["POST"]),
         Route("/object/{bucket}", for_service_role(remove_many), methods=["DELETE"]),
-        Route("/object/{bucket}/{key:path}", for_service_role(remove_one), methods=["DELETE"]),
+        Route("/object/{bucket}/{key:key}", for_service_role(remove_one), methods=["DELETE"]),
     ]
 
 

@@ -21,6 +21,7 @@ _NAME = re.compile(r"[a-z0-9-]{1,63}")
 class Project:
     """One project: its rows, its bytes, the secret its tokens are signed with, and the faults a test has ordered."""
 
+    name: str
     folder: Path
     secret: str = field(repr=False)
     catalogue: Catalogue
@@ -64,7 +65,7 @@ class Projects:
     def __getitem__(self, name: str) -> Project:
         """The project of this name, made if there is none yet; the empty name is the server's own."""
         if name not in self._open:
-            self._open[name] = self._load(self._place(name))
+            self._open[name] = self._load(name)
         return self._open[name]
 
     def remove(self, name: str) -> None:
@@ -79,9 +80,10 @@ class Projects:
             raise errors.malformed("a project's name consists of a-z, 0-9 and -")
         return self._folder / (f"project-{name}" if name else "default")
 
-    def _load(self, folder: Path) -> Project:
+    def _load(self, name: str) -> Project:
+        folder = self._place(name)
         blobs = Blobs(folder / "blobs")
         blobs.folder.mkdir(parents=True, exist_ok=True)
         catalogue = Catalogue(folder / "catalogue.sqlite")
         blobs.remove_all_but(catalogue.blobs())
-        return Project(folder, self._secret, catalogue, blobs, Faults())
+        return Project(name, folder, self._secret, catalogue, blobs, Faults())

@@ -22,10 +22,10 @@ _SIGNED_UPLOAD_SECONDS = 2 * 3600
 def routes() -> list[Route]:
     """The routes of this module; they stand before those with a bucket as the first segment after /object."""
     return [
-        Route("/object/upload/sign/{bucket}/{key:path}", for_service_role(sign_upload), methods=["POST"]),
-        Route("/object/upload/sign/{bucket}/{key:path}", upload_signed, methods=["PUT"]),
-        Route("/object/{bucket}/{key:path}", for_service_role(create), methods=["POST"]),
-        Route("/object/{bucket}/{key:path}", for_service_role(overwrite), methods=["PUT"]),
+        Route("/object/upload/sign/{bucket}/{key:key}", for_service_role(sign_upload), methods=["POST"]),
+        Route("/object/upload/sign/{bucket}/{key:key}", upload_signed, methods=["PUT"]),
+        Route("/object/{bucket}/{key:key}", for_service_role(create), methods=["POST"]),
+        Route("/object/{bucket}/{key:key}", for_service_role(overwrite), methods=["PUT"]),
     ]
 
 
