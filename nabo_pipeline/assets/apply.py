@@ -30,8 +30,10 @@ from nabo_pipeline.resources import (
 
 if TYPE_CHECKING:
     from migration_kit.ledger import Entry, Ledger, Plan
+    from migration_kit.ledger.postgres import PostgresLedger
     from nabo_pipeline.media.plans import PlanItem
     from nabo_pipeline.stores.backup import Backup
+    from nabo_pipeline.stores.target import Target
 
 RECORD_EVERY = 50
 """Outcomes kept back before they are written: what a crash costs to be looked at again."""
@@ -68,14 +70,13 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
     with failing(context), ExitStack() as stack:
         ledger = stack.enter_context(database.ledger())
         items = stack.enter_context(database.state()).plan_items(category)
+        target = stack.enter_context(database.target())
         plan = _accepted_plan(context, ledger, category)
         source = backup.open()
         require_same_source(category, plan.source_fingerprint, source, mappings.read())
         known = {entry.item: entry for entry in ledger.entries(partition=category)}
-        outcomes = _outcomes(
-            context, items, known, source, storage=storage, database=database, transfer=transfer
-        )
-        written = _record(ledger, outcomes)
+        outcomes = _outcomes(context, items, known, source, target=target, storage=storage, transfer=transfer)
+        written = _record(ledger, target, category, outcomes)
         accounting = account(ledger, category, plan.items, batch_id(context))
         entries = list(ledger.entries(partition=category))
         told = problems("images", category, entries)
@@ -109,8 +110,8 @@ def _outcomes(
     known: "dict[str, Entry]",
     source: "Backup",
     *,
+    target: "Target",
     storage: StorageResource,
-    database: DatabaseResource,
     transfer: TransferSettings,
 ) -> "Iterable[Entry]":
     """Every file's outcome: those that the plan already decided, then the pictures as they are carried over."""
@@ -128,7 +129,7 @@ def _outcomes(
     goes = [item for item in items if item.migrates]
     if not goes:
         return
-    with database.target() as target, transfer.isolated() as workers:
+    with transfer.isolated() as workers:
         store = storage.open()
         avatars = target.foreign_avatars(
             {item.owner for item in goes if item.owner and item.media_type == "avatar"}
@@ -141,29 +142,20 @@ def _outcomes(
         )
 
 
-def _record(ledger: "Ledger", outcomes: "Iterable[Entry]") -> int:
+def _record(ledger: "PostgresLedger", target: "Target", category: str, outcomes: "Iterable[Entry]") -> int:
     """Writes outcomes as they come; also those that came before a failure."""
-    from migration_kit.accounting import State
+    from nabo_pipeline.stores.outcomes import record_outcomes
 
     waiting: list[Entry] = []
     written = 0
     try:
         for entry in outcomes:
-            if entry.state is State.ALREADY_PRESENT:
-                # Another run at the same time may have put it there: then it says so, and its word stands.
-                theirs = ledger.entry(entry.item)
-                if (
-                    theirs is not None
-                    and theirs.state is State.MIGRATED
-                    and theirs.target_hash == entry.target_hash
-                ):
-                    continue
             waiting.append(entry)
             if len(waiting) >= RECORD_EVERY:
-                written += ledger.record(waiting)
+                written += record_outcomes(ledger, target.connection, category, waiting)
                 waiting = []
     finally:
-        written += ledger.record(waiting)
+        written += record_outcomes(ledger, target.connection, category, waiting)
     return written
 
 

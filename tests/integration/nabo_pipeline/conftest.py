@@ -78,18 +78,10 @@ class Place:
         put_backup(self.environment, [(key, data)])
 
 
-def failure(result: dg.ExecuteInProcessResult) -> str:
-    """What the failed steps of a run say."""
-    told = []
-    for event in result.all_events:
-        if event.event_type_value == "STEP_FAILURE":
-            data = event.step_failure_data
-            told.append(str(data.user_failure_data.description if data.user_failure_data else data.error))
-    return "\n".join(told)
-
-
 @pytest.fixture
-def place(s3, storage, postgres_url, reports_path, tmp_path, monkeypatch) -> Iterator[Place]:
+def place(  # noqa: PLR0917 - fixtures
+    s3, storage, postgres_url, reports_path, tmp_path, monkeypatch
+) -> Iterator[Place]:
     """A place of its own for one test: 50 files on S3."""
     yield from make_place(
         {
@@ -113,7 +105,7 @@ def folder_place(storage, postgres_url, reports_path, tmp_path, monkeypatch) -> 
     )
 
 
-def make_place(
+def make_place(  # noqa: PLR0917
     backup: dict[str, str], storage: Any, postgres_url: str, reports: Path, tmp_path: Path, monkeypatch: Any
 ) -> Iterator[Place]:
     environment = backup | {

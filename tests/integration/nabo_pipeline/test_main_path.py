@@ -30,7 +30,8 @@ def test_every_file_is_accounted_for_and_a_second_run_writes_nothing(place):
     assert summary["migrated"] + summary["already_present"] == SMALL.migratable
     assert summary["excluded"] == expected
     assert summary["quarantined"] == {}
-    assert summary["balanced"] and summary["verified"]
+    assert summary["balanced"]
+    assert summary["verified"]
     check_target(place)
     check_reports(place)
 
@@ -122,7 +123,7 @@ def test_a_backup_in_a_folder_migrates_like_one_on_s3(folder_place):
 
 def test_chat_images_go_to_their_messages_where_chats_were_migrated(place):
     sender, stylist = (row[0] for row in place.query("select id from public.profiles order by id limit 2"))
-    keys = [row for row in _chat_keys(place)]
+    keys = _chat_keys(place)
     chat, message = keys[0].split("/")[1], "11111111-1111-4111-8111-111111111111"
     place.query(
         "insert into public.chats (id, customer_id, stylist_id) values (%s, %s, %s)", chat, sender, stylist

@@ -1,0 +1,98 @@
+"""What a run finds that another one left, or that another one does at the same time."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import dagster as dg
+
+from local_stack.sources.media import SMALL
+from nabo_pipeline.definitions import build_defs
+
+
+def test_only_what_is_not_verified_is_sent_again(place):
+    assert place.run("service").success
+    before = place.objects()
+    lost = place.query(
+        "select item, detail->>'path' from nabo_migration.outcomes where state = 'migrated' order by item limit 2"
+    )
+    place.query("delete from nabo_migration.outcomes where item = %s", lost[0][0])
+    place.bucket("service-media").remove([lost[1][1]])
+    assert place.run("service", "images").success
+    after = place.objects()
+    assert after.keys() == before.keys()
+    changed = {path for path in after if after[path] != before[path]}
+    assert changed == {f"service-media/{lost[1][1]}"}
+    assert place.outcomes()[lost[0][0]] == ("already_present", None)
+    assert place.run("service", "media_records", "media_validation").success
+    assert place.query("select count(*) from public.media") == [(SMALL.mapped_service_images,)]
+
+
+def test_two_runners_at_once_write_each_picture_once(place):
+    assert place.run("service", "media_inventory", "migration_plan").success
+    job = build_defs().resolve_implicit_global_asset_job_def()
+
+    def apply(_: int) -> bool:
+        with dg.DagsterInstance.ephemeral() as instance:
+            keys = [dg.AssetKey(["nabo", name]) for name in ("images", "media_records")]
+            return job.execute_in_process(
+                instance=instance, partition_key="service", asset_selection=keys
+            ).success
+
+    with ThreadPoolExecutor(2) as both:
+        assert all(both.map(apply, range(2)))
+    assert place.run("service", "media_validation").success
+    states = [state for state, _ in place.outcomes().values()]
+    assert states.count("migrated") == SMALL.mapped_service_images
+    assert "already_present" not in states
+    assert place.query("select count(*), count(distinct file_path) from public.media") == [
+        (SMALL.mapped_service_images,) * 2
+    ]
+
+
+def test_an_avatar_that_its_owner_sets_meanwhile_wins_and_ours_leaves_no_trace(place):
+    assert place.run("profile", "media_inventory", "migration_plan", "images").success
+    item, owner, path = place.query(
+        "select item, detail->>'owner', detail->>'path' from nabo_migration.outcomes where state = 'migrated' limit 1"
+    )[0]
+    place.query(
+        "insert into public.media (file_path, media_type, owner_id) values ('own.png', 'avatar', %s)", owner
+    )
+    assert place.run("profile", "media_records", "media_validation").success
+    assert place.outcomes()[item] == ("excluded", "Owner already has an avatar")
+    assert f"avatars/{path}" not in place.objects()
+    assert place.query("select file_path from public.media where owner_id = %s", owner) == [("own.png",)]
+
+
+def test_a_person_who_left_meanwhile_costs_one_picture(place):
+    assert place.run("profile", "media_inventory", "migration_plan", "images").success
+    item, owner = place.query(
+        "select item, detail->>'owner' from nabo_migration.outcomes where state = 'migrated' limit 1"
+    )[0]
+    place.query("delete from auth.users where id = %s", owner)
+    assert place.run("profile", "media_records", "media_validation").success
+    assert place.outcomes()[item] == ("quarantined", "Mapped user has no profile in the database")
+    assert place.query("select count(*) from public.media") == [(SMALL.mapped_profiles - 1,)]
+
+
+def test_a_file_that_arrives_later_takes_its_place_in_the_gallery(place):
+    assert place.run("service").success
+    service = place.query("select service_id from public.media where is_preview_image limit 1")[0][0]
+    first = place.query(
+        "select item from nabo_migration.outcomes where detail->>'service' = %s order by item limit 1",
+        str(service),
+    )[0][0]
+    picture = place.query("select 1 from public.media where service_id = %s", service)
+    from local_stack.sources.media.servers import s3_client
+
+    bucket, _, prefix = place.environment["S3_BACKUP_PATH"].removeprefix("s3://").partition("/")
+    body = s3_client(place.environment).get_object(Bucket=bucket, Key=f"{prefix}/{first}")["Body"].read()
+    earlier = f"{first.rpartition('/')[0]}/00000000-0000-4000-8000-000000000000"
+    place.put(earlier, body)
+    assert place.run("service").success
+    rows = place.query(
+        "select is_preview_image from public.media where service_id = %s order by created_at", service
+    )
+    assert [preview for (preview,) in rows] == [True] + [False] * len(picture)
+    path = place.query(
+        "select file_path from public.media where service_id = %s and is_preview_image", service
+    )
+    assert path[0][0].startswith(f"{service}/00000000-")
