@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from asset_registry_pipeline.registry.layers import LAYER_NUMBERS
+from asset_registry_pipeline.registry.shapes import is_text
 
 # ASCII and fullmatch: a bare `$` would let a trailing newline through, `\d` an Arabic digit.
 HFN_PATTERN = re.compile(r"([GSLMWBPTRCENAIFX])\.([A-Z0-9]{2,5})\.([A-Z0-9]{1,5})\.(\d{3,})", re.ASCII)
@@ -69,12 +70,12 @@ def is_hfn(text: object) -> bool:
 
     An MFA such as `S.001.007.001` also has the shape of an HFN, since codes may be digits; it is not one.
     """
-    return isinstance(text, str) and HFN_PATTERN.fullmatch(text) is not None and not is_mfa(text)
+    return is_text(text) and HFN_PATTERN.fullmatch(text) is not None and not is_mfa(text)
 
 
 def is_mfa(text: object) -> bool:
     """Whether a value is one whole MFA, letter or numeric."""
-    return isinstance(text, str) and bool(LETTER_PATTERN.fullmatch(text) or NUMERIC_PATTERN.fullmatch(text))
+    return is_text(text) and bool(LETTER_PATTERN.fullmatch(text) or NUMERIC_PATTERN.fullmatch(text))
 
 
 def parse_hfn(text: str) -> Hfn:

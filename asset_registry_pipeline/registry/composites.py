@@ -7,6 +7,7 @@ from typing import Any
 
 from asset_registry_pipeline.registry.addresses import is_hfn, is_mfa, parse_mfa
 from asset_registry_pipeline.registry.layers import BREAKDOWN_LAYERS, REFERABLE_LAYERS
+from asset_registry_pipeline.registry.shapes import is_text
 
 MINIMUM_COMPONENTS, MAXIMUM_COMPONENTS = 2, 10
 
@@ -67,7 +68,7 @@ def read_components(entries: Iterable[Any]) -> tuple[Reference, ...]:
     """
     references: list[Reference] = []
     for entry in entries:
-        if isinstance(entry, str):
+        if is_text(entry):
             stripped = _EXTENSION.sub("", entry.strip())
             parts = (part.translate(_BRACKETS).strip() for part in _SEPARATORS.split(stripped))
             references.extend(_from_text(part) for part in parts if part)

@@ -8,6 +8,7 @@ from asset_registry_pipeline.registry import composites
 from asset_registry_pipeline.registry.addresses import AddressError, parse_hfn
 from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.findings import Finding
+from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.taxonomy import Taxonomy, UnknownCodeError
 
 
@@ -29,7 +30,7 @@ def _duplicates(sources: Iterable[SourceDocument], field: str, kind: str) -> Ite
     groups: dict[str, list[SourceDocument]] = defaultdict(list)
     for source in sources:
         value = source.body.get(field) if source.body is not None else None
-        if isinstance(value, str) and value:
+        if is_text(value) and value:
             groups[value].append(source)
     for value, group in groups.items():
         # All of them: which of two documents is the right one is not for a program to decide.
@@ -61,7 +62,7 @@ def component_set(
         references = composites.read_components(entries) if isinstance(entries, list) else ()
     except composites.UnreadableReferenceError:
         return ()
-    if not references and isinstance(name, str):
+    if not references and is_text(name):
         references = composites.read_name(name)[1]
     return tuple(
         sorted(known.get(reference.key) or _address(reference.key, taxonomy) for reference in references)

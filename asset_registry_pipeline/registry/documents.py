@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from asset_registry_pipeline.registry.shapes import is_text
+
 STAGING_FIELDS = (
     "_id", "layer", "category", "subcategory", "name", "nna_address", "gcpStorageUrl", "source", "tags",
     "description", "trainingData", "rights", "components", "registeredBy", "createdAt", "updatedAt", "__v",
@@ -55,7 +57,7 @@ class SourceDocument:
     def label(self) -> str:
         """What to call it in a message: its name where it has one."""
         name = self.body.get("name") if self.body is not None else None
-        return name.split(":")[0] if isinstance(name, str) and name else self.item
+        return name.split(":")[0] if is_text(name) and name else self.item
 
 
 def type_name(value: object) -> str:

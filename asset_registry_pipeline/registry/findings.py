@@ -17,6 +17,7 @@ from asset_registry_pipeline.registry.documents import (
     SourceDocument,
     type_name,
 )
+from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.taxonomy import Taxonomy, UnknownCodeError
 
 
@@ -145,7 +146,7 @@ def _shape(subject: _Subject) -> _Found:
         elif type_name(value) not in types:
             yield "wrong_type", field, f"{type_name(value)}, {' or '.join(types)} expected"
     tags = body.get("tags")
-    if isinstance(tags, list) and not all(isinstance(tag, str) for tag in tags):
+    if isinstance(tags, list) and not all(is_text(tag) for tag in tags):
         yield "wrong_type", "tags", "a tag that is no text"
     for field in body:
         if field == "language":
@@ -209,7 +210,7 @@ def _json_fields(subject: _Subject) -> _Found:
     body = subject.body
     for field in (*JSON_FIELDS, "aiMetadata"):
         value = body.get(field)
-        if not isinstance(value, str):
+        if not is_text(value):
             continue
         try:
             shapes.parse_json_object(value)
@@ -230,7 +231,7 @@ def _phase_2b(subject: _Subject) -> _Found:
         else:
             yield "character_map", "aiMetadata", ""
     words = body.get("creatorDescription")
-    if isinstance(words, str) and is_hfn(words.strip().split(":")[0]):
+    if is_text(words) and is_hfn(words.strip().split(":")[0]):
         yield "hfn_as_creator_description", "creatorDescription", words.strip()
     for field in PHASE_2B_FIELDS:
         value, expected = body.get(field), ("str",) if field == "creatorDescription" else ("dict", "str")

@@ -12,6 +12,11 @@ class ShapeError(ValueError):
     """A value that has not the shape it should have."""
 
 
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether a value is a plain text: BSON's code is a `str` in Python too, and is none."""
+    return type(value) is str
+
+
 def parse_json_object(text: str) -> dict[str, Any]:
     """Read a string that holds one JSON object; nothing is repaired.
 
@@ -65,7 +70,7 @@ def is_character_map(value: object) -> TypeGuard[Mapping[str, Any]]:
         isinstance(value, Mapping)
         and len(value) > 0
         and all(isinstance(key, str) and key.isascii() and key.isdigit() for key in value)
-        and all(isinstance(character, str) for character in value.values())
+        and all(is_text(character) for character in value.values())
     )
 
 
@@ -86,10 +91,10 @@ def is_blank_list(value: object) -> bool:
     return (
         isinstance(value, list)
         and len(value) > 0
-        and all(isinstance(entry, str) and not entry.strip() for entry in value)
+        and all(is_text(entry) and not entry.strip() for entry in value)
     )
 
 
 def without_blanks(value: list[Any]) -> list[Any]:
     """A list without its empty texts, in the same order."""
-    return [entry for entry in value if not (isinstance(entry, str) and not entry.strip())]
+    return [entry for entry in value if not (is_text(entry) and not entry.strip())]

@@ -11,6 +11,7 @@ from asset_registry_pipeline.registry import shapes, song_titles, texts
 from asset_registry_pipeline.registry.addresses import is_hfn
 from asset_registry_pipeline.registry.ai_metadata import RULES_VERSION, read_facts
 from asset_registry_pipeline.registry.decisions import Decision
+from asset_registry_pipeline.registry.shapes import is_text
 
 Body = Mapping[str, Any]
 NOTICE = "Auto-generated from existing description"
@@ -22,7 +23,7 @@ def cleaned_description(body: Body) -> str | None:
     """The description, cleaned and shortened by sentences; None where only a curator can help."""
     given = body.get("creatorDescription")
     for text in (given, body.get("description")):
-        if not isinstance(text, str):
+        if not is_text(text):
             continue
         cleaned = texts.clean(text)
         if cleaned and not texts.is_placeholder(text) and not is_hfn(cleaned.split(":")[0]):
@@ -64,7 +65,7 @@ def existing_ai_metadata(body: Body) -> dict[str, Any] | None:
     value = body.get("aiMetadata")
     if shapes.is_character_map(value):
         return shapes.join_character_map(value)
-    if isinstance(value, str):
+    if is_text(value):
         return shapes.parse_json_object(value)
     return dict(value) if isinstance(value, Mapping) and value else None
 

@@ -15,6 +15,7 @@ from asset_registry_pipeline.registry.documents import JSON_FIELDS, SourceDocume
 from asset_registry_pipeline.registry.findings import Effect, Finding
 from asset_registry_pipeline.registry.layers import kind_of
 from asset_registry_pipeline.registry.profiles import Profile
+from asset_registry_pipeline.registry.shapes import is_text
 
 STAGING_BUCKET = "nna_registry_assets_stg"
 WAITING = "waiting for a curator"
@@ -134,11 +135,11 @@ def _document(
     document = dict(body)
     if profile.json_strings == "parse":
         for name in JSON_FIELDS:
-            if isinstance(body.get(name), str):
+            if is_text(body.get(name)):
                 document[name] = shapes.parse_json_object(body[name])
     if isinstance(body.get("components"), list):
         document["components"] = shapes.without_blanks(body["components"])
-    if profile.rewrite_bucket is not None and isinstance(body.get("gcpStorageUrl"), str):
+    if profile.rewrite_bucket is not None and is_text(body.get("gcpStorageUrl")):
         document["gcpStorageUrl"] = body["gcpStorageUrl"].replace(
             f"/{STAGING_BUCKET}/", f"/{profile.rewrite_bucket}/", 1
         )

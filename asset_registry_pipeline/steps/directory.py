@@ -5,6 +5,7 @@ from typing import Any
 from asset_registry_pipeline.registry.aggregation import Features
 from asset_registry_pipeline.registry.composites import Component, index_components
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, REFERABLE_LAYERS
+from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.transform import Directory
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
@@ -15,7 +16,7 @@ def open_directory(registry: Registry) -> Directory:
     documents = {
         codec.item_key(document["_id"]): document
         for document in registry.development.read(sorted(REFERABLE_LAYERS))
-        if isinstance(document.get("name"), str) and isinstance(document.get("nna_address"), str)
+        if is_text(document.get("name")) and is_text(document.get("nna_address"))
     }
     index = index_components(
         Component(item, document["layer"], document["name"], document["nna_address"])
@@ -38,12 +39,12 @@ def features(document: dict[str, Any]) -> Features:
     tags = document.get("tags")
     return Features(
         layer=document["layer"],
-        description=words if isinstance(words, str) else "",
-        tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        description=words if is_text(words) else "",
+        tags=tuple(tag for tag in tags if is_text(tag)) if isinstance(tags, list) else (),
         bpm=float(bpm) if isinstance(bpm, int | float) else None,
-        genre=genre[0] if isinstance(genre, list) and genre and isinstance(genre[0], str) else None,
-        energy=metadata["energy"] if isinstance(metadata.get("energy"), str) else None,
-        mood=metadata["mood"] if isinstance(metadata.get("mood"), str) else None,
+        genre=genre[0] if isinstance(genre, list) and genre and is_text(genre[0]) else None,
+        energy=metadata["energy"] if is_text(metadata.get("energy")) else None,
+        mood=metadata["mood"] if is_text(metadata.get("mood")) else None,
     )
 
 

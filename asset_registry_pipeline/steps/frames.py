@@ -13,6 +13,7 @@ from asset_registry_pipeline.registry.documents import (
 )
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, SONG_LAYERS
 from asset_registry_pipeline.registry.profiles import Profile
+from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.steps.apply import Staged
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.workspace import Candidate
@@ -79,11 +80,11 @@ def document_row(
         "own_name": own_name,
         "nna_address": document["nna_address"],
         "words_type": "absent" if words is None else type_name(words),
-        "words_length": float(len(words)) if isinstance(words, str) else None,
-        "words_are_a_name": isinstance(words, str) and is_hfn(words.strip().split(":")[0]),
+        "words_length": float(len(words)) if is_text(words) else None,
+        "words_are_a_name": is_text(words) and is_hfn(words.strip().split(":")[0]),
         "fields_present": all(field in document for field in required),
         "json_parsed": profile.json_strings == "keep"
-        or not any(isinstance(document.get(field), str) for field in JSON_FIELDS),
+        or not any(is_text(document.get(field)) for field in JSON_FIELDS),
         "no_blank_components": not isinstance(listed, list) or shapes.without_blanks(listed) == listed,
         "untouched": source is not None and not changed_fields(source, document, profile),
         "ai_metadata": "absent" if made is None else type_name(made),

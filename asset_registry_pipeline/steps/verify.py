@@ -13,6 +13,7 @@ from asset_registry_pipeline.registry.documents import PHASE_2B_FIELDS, SourceDo
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, REFERABLE_LAYERS, SONG_LAYERS
 from asset_registry_pipeline.registry.outcomes import PRESENT_REASONS, account
 from asset_registry_pipeline.registry.profiles import Profile
+from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.steps.frames import REQUIRED_2B, changed_fields
 from asset_registry_pipeline.steps.plan import outcomes
 from asset_registry_pipeline.steps.sources import read_layer
@@ -128,7 +129,7 @@ def _compare(
         answers["content"] = expected.target_hash == codec.content_hash(found)
         answers["untouched"] = not changed_fields(document, body, profile)
         answers["fields_present"] = all(field in body for field in _required(document.layer))
-        answers["words_length"] = float(len(words)) if isinstance(words, str) else None
+        answers["words_length"] = float(len(words)) if is_text(words) else None
     return answers
 
 

@@ -13,6 +13,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
 from asset_registry_pipeline.registry.documents import STAGING_FIELDS
+from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
 from migration_kit.failures import PermanentError
 from migration_kit.ledger import Entry
@@ -73,7 +74,7 @@ class Development:
         found: dict[str, str] = {}
         for document in self._assets.find(wanted, {"name": 1, "nna_address": 1}, session=session):
             for key in (document.get("name"), document.get("nna_address")):
-                if isinstance(key, str):
+                if is_text(key):
                     found[key] = codec.item_key(document["_id"])
         return found
 

@@ -7,6 +7,7 @@ from pymongo.database import Database
 
 from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
+from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
 from migration_kit.failures import PermanentError
 from migration_kit.mongo import transient_errors
@@ -56,9 +57,9 @@ class Staging:
         for raw in self._assets.find_raw({"layer": {"$in": [*"GSLMWBP"]}}, {"name": 1, "nna_address": 1}):
             source = codec.read_source(raw, "")
             address = source.body.get("nna_address") if source.body is not None else None
-            if source.body is not None and isinstance(address, str):
+            if source.body is not None and is_text(address):
                 found[source.item] = address
-                if isinstance(source.body.get("name"), str):
+                if is_text(source.body.get("name")):
                     found[source.body["name"]] = address
         return found
 

@@ -32,7 +32,8 @@ def composites(seed: int, count: int, parts: dict[str, list[Made]], *, dirt: boo
         )  # fmt: skip
         made.append(_written(base, members, index, dirt=dirt))
     if dirt and count >= 10:
-        made[-1], made[-2], made[-3] = _broken(made[-1], made[-2], made[-3], made[0])
+        # Not among the last ones, which repeat the component sets of others.
+        made[2], made[4], made[6] = _broken(made[2], made[4], made[6], made[0])
     return made
 
 
@@ -117,13 +118,13 @@ def _numeric(address: str) -> str:
     return f"{_NUMBERS[letter]}.{rest}" if "undefined" not in address else address
 
 
-def _broken(last: Made, second: Made, third: Made, first: Made) -> tuple[Made, Made, Made]:
+def _broken(one: Made, second: Made, third: Made, first: Made) -> tuple[Made, Made, Made]:
     """One with the same component twice, one around another composite, one that refers to what never was."""
-    twice = last.document["components"] or ["S.001.001.001"]
+    twice = one.document["components"] or ["S.001.001.001"]
     around = [first.document["nna_address"], "S.001.002.004"]
     dangling = ["S.001.002.998", "L.006.005.998", "G.003.003.001"]
     return (
-        _relisted(last, [twice[0], twice[0]], "broken_structure"),
+        _relisted(one, [twice[0], twice[0]], "broken_structure"),
         _relisted(second, around, "broken_structure"),
         _relisted(third, dangling, "dangling_reference"),
     )

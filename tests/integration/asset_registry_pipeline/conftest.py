@@ -13,6 +13,7 @@ from pymongo.database import Database
 
 from asset_registry_pipeline.definitions import build_defs
 from asset_registry_pipeline.resources import RegistryResource
+from asset_registry_pipeline.steps import apply, decisions, inventory, plan, verify
 from asset_registry_pipeline.stores.connections import Registry, Settings, opened
 from local_stack.sources import registry as source
 
@@ -164,3 +165,37 @@ def registry(world: World) -> Iterator[Registry]:
         opened_registry.ledger.install()
         opened_registry.workspace.install()
         yield opened_registry
+
+
+@dataclass
+class Steps:
+    """The stages as functions over one open registry: as the assets run them, without Dagster and suites."""
+
+    registry: Registry
+
+    def plan(self, layer: str, *, batch: str = "batch-1") -> Any:
+        inventory.take(self.registry, layer, run_id="run", batch=batch)
+        if layer != "C":
+            decisions.import_decisions(self.registry, layer)
+        return plan.make(self.registry, layer, run_id="run", accepted=self.accepted(layer))
+
+    def publish(self, layer: str, *, batch: str = "batch-1", run: str = "run") -> apply.Published:
+        staged = apply.load_staged(self.registry, layer, self.accepted(layer))
+        return apply.publish(self.registry, staged, run_id=run, batch=batch, log=lambda _: None)
+
+    def migrate(self, layer: str, *, batch: str = "batch-1") -> apply.Published:
+        self.plan(layer, batch=batch)
+        return self.publish(layer, batch=batch)
+
+    def reconcile(self, layer: str) -> verify.Reconciliation:
+        return verify.reconcile(self.registry, layer, batch="batch-1")
+
+    @staticmethod
+    def accepted(layer: str) -> dict[str, str] | None:
+        return {} if layer == "C" else None
+
+
+@pytest.fixture
+def steps(registry: Registry) -> Steps:
+    """The stages of the world, without Dagster."""
+    return Steps(registry)

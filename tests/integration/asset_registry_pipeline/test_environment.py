@@ -1,0 +1,191 @@
+"""What is refused before anything is touched, and what is only told; on real servers where one is needed."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from asset_registry_pipeline.stores.connections import Settings, check, opened
+from local_stack.servers import mongo as mongo_server
+from local_stack.servers.ports import LOOPBACK
+from local_stack.sources import registry as source
+from migration_kit.failures import PermanentError, TransientError
+
+FINE = Settings(
+    "mongodb://a.invalid:1",
+    "nna-registry-service-staging",
+    "mongodb://b.invalid:1",
+    "nna-registry-service-dev",
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"staging_uri": ""}, "REGISTRY_STAGING_URI"),
+        ({"development_db": " "}, "REGISTRY_DEVELOPMENT_DB"),
+        ({"development_uri": "http://b.invalid"}, "mongodb://"),
+        ({"development_uri": FINE.staging_uri, "development_db": FINE.staging_db}, "same database"),
+        (
+            {"development_db": "nna-registry-service-production"},
+            "REGISTRY_DEVELOPMENT_DB: the name says production",
+        ),
+        ({"staging_db": "PROD"}, "REGISTRY_STAGING_DB: the name says production"),
+        (
+            {"development_uri": "mongodb://db.prod.invalid"},
+            "REGISTRY_DEVELOPMENT_URI: the name says production",
+        ),
+    ],
+)
+def test_a_setting_that_must_not_be_is_refused_by_its_variable(changes: dict[str, str], told: str) -> None:
+    with pytest.raises(PermanentError, match=told):
+        check(dataclasses.replace(FINE, **changes))
+
+
+def test_a_password_that_says_prod_is_no_reason_to_refuse_and_is_never_told() -> None:
+    assert check(dataclasses.replace(FINE, staging_uri="mongodb://me:product@a.invalid:1")) == ()
+    with pytest.raises(PermanentError) as refused:
+        check(dataclasses.replace(FINE, staging_uri="mongodb://me:hunter22@prod.invalid:1"))
+    assert "hunter22" not in str(refused.value)
+
+
+def test_legacy_database_names_are_told_with_the_right_ones() -> None:
+    warnings = check(dataclasses.replace(FINE, staging_db="nna-registry-staging"))
+    assert warnings == (
+        "nna-registry-staging is a legacy database name; the right one is nna-registry-service-staging",
+    )
+
+
+def test_a_server_that_does_not_answer_is_a_passing_failure_and_not_an_empty_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("migration_kit.mongo.SERVER_SELECTION_SECONDS", 0.2)
+    silent = dataclasses.replace(
+        FINE, staging_uri=f"mongodb://{LOOPBACK}:1", development_uri=f"mongodb://{LOOPBACK}:1"
+    )
+    with pytest.raises(TransientError, match="does not answer"), opened(silent):
+        pass
+
+
+def test_a_server_without_transactions_is_refused(world: Any, tmp_path: Path) -> None:
+    from local_stack.servers.ports import free_ports
+    from local_stack.servers.process import launch, wait_until_ready
+
+    (tmp_path / "alone").mkdir()
+    (port,) = free_ports(1)
+    command = [
+        mongo_server.program(),
+        "--dbpath",
+        tmp_path / "alone",
+        "--port",
+        str(port),
+        "--bind_ip",
+        LOOPBACK,
+    ]
+    process = launch("mongo", [*command, "--nounixsocket"], log_path=tmp_path / "mongo.log", cwd=tmp_path)
+    try:
+        with MongoClient(LOOPBACK, port, serverSelectionTimeoutMS=100) as client:
+            wait_until_ready(process, lambda: _answers(client))
+        alone = dataclasses.replace(world.settings(), development_uri=f"mongodb://{LOOPBACK}:{port}")
+        with pytest.raises(PermanentError, match="no replica set"), opened(alone):
+            pass
+    finally:
+        process.stop()
+
+
+def _answers(client: Any) -> bool:
+    from pymongo.errors import PyMongoError
+
+    try:
+        return bool(client.admin.command("ping"))
+    except PyMongoError:
+        return False
+
+
+def test_a_unique_index_over_a_field_that_the_documents_lack_stops_the_run(world: Any) -> None:
+    world.development["assets"].create_index("hfn", unique=True)
+    told = world.failure(world.materialise("staging_inventory", layer="S"))
+    assert "hfn_1 covers hfn" in told
+    assert "dropIndex" in told
+    world.development["assets"].drop_indexes()
+    world.development["assets"].create_index("hfn", unique=True, sparse=True)
+    assert world.materialise("staging_inventory", layer="S").success
+
+
+def test_a_text_index_that_stands_in_the_way_is_named_before_anything_is_written(
+    world: Any, steps: Any
+) -> None:
+    world.development["assets"].create_index([("name", "text")], name="old_text")
+    steps.plan("M")
+    with pytest.raises(PermanentError, match="migration_text cannot be made"):
+        steps.publish("M")
+    assert world.development["assets"].count_documents({}) == 0
+
+
+def test_an_empty_layer_fails_and_is_never_a_finished_one(world: Any) -> None:
+    world.staging["assets"].delete_many({"layer": "W"})
+    assert "staging has no document of this layer" in world.failure(
+        world.materialise("staging_inventory", layer="W")
+    )
+
+
+def test_a_profile_that_works_in_place_is_refused_through_dagster(world: Any) -> None:
+    world.environment["REGISTRY_PROFILE"] = "plan_001"
+    told = world.failure(world.materialise("staging_inventory", layer="S"))
+    assert "works in place" in told
+    assert world.development.list_collection_names() == []
+
+
+def test_the_taxonomy_is_pinned_from_the_collection_or_a_file_and_two_versions_are_refused(
+    world: Any,
+) -> None:
+    with world.registry() as registry:
+        pinned = registry.taxonomy
+    path = world.folder / "taxonomy.json"
+    path.write_text(json.dumps({"version": "mine", "layers": source.taxonomy.table()}))
+    world.environment["REGISTRY_TAXONOMY"] = str(path)
+    with world.registry() as registry:
+        assert registry.taxonomy.digest == pinned.digest
+        assert registry.taxonomy.pinned.startswith("mine+")
+    world.environment["REGISTRY_TAXONOMY"] = ""
+    world.staging["taxonomies"].update_one({"layer": "S"}, {"$set": {"version": "other"}})
+    with pytest.raises(PermanentError, match="holds the versions"), world.registry():
+        pass
+
+
+def test_staging_is_read_through_a_wrapper_that_cannot_write(steps: Any) -> None:
+    wrapper = steps.registry.staging._assets
+    writing = (
+        "insert",
+        "update",
+        "replace",
+        "delete",
+        "drop",
+        "rename",
+        "bulk",
+        "aggregate",
+        "create",
+        "find_one_and",
+    )
+    names = [name for name in dir(wrapper) if not name.startswith("__")]
+    assert not [name for name in names if any(name.startswith(verb) for verb in writing)]
+
+
+def test_filling_again_changes_nothing_and_another_seed_is_refused(world: Any) -> None:
+    before = list(world.staging["assets"].find())
+    assert not source.fill(world.environment, layers=source.SMALL).made
+    assert list(world.staging["assets"].find()) == before
+    with pytest.raises(ValueError, match="use another"):
+        source.fill(world.environment, seed=8, layers=source.SMALL)
+
+
+def test_the_inventory_records_findings_and_documents_of_no_layer(world: Any, steps: Any) -> None:
+    world.staging["assets"].insert_many([{"_id": 1, "layer": "Q"}, {"_id": 2, "layer": ["S"]}, {"_id": 3}])
+    steps.plan("S")
+    unfiled = list(world.development["migration_ledger"].find({"partition": "unfiled"}))
+    assert {outcome["_id"] for outcome in unfiled} == {"int:1", "int:2", "int:3"}
+    kinds = set(world.development["migration_findings"].distinct("kind", {"layer": "S"}))
+    assert {"unparseable_json", "placeholder_description", "stringified_json", "code_as_category"} <= kinds

@@ -1,0 +1,128 @@
+"""The gates in Dagster: a layer that fails publishes nothing, and composites never pass a closed barrier."""
+
+from typing import Any
+
+import pytest
+
+from asset_registry_pipeline.steps import frames
+from asset_registry_pipeline.stores.connections import Registry
+from migration_kit.gates import Verdict, VerdictStatus
+
+BARRIER = ("S", "L", "W", "M", "G")
+
+
+def open_barrier(registry: Registry) -> None:
+    for layer in BARRIER:
+        registry.ledger.publish(Verdict.now("apply", layer, f"{layer}-1", VerdictStatus.PASSED, "run"))
+
+
+def test_composites_materialised_by_hand_are_refused_while_no_component_was_ever_checked(world: Any) -> None:
+    assert world.materialise("staging_inventory", layer="C").success
+    for name in ("composite_candidates", "composites"):
+        told = world.failure(world.materialise(name, layer="C"))
+        for layer in BARRIER:
+            assert f"{layer}: never checked" in told
+    assert world.development["assets"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "candidate", "why"),
+    [
+        (VerdictStatus.FAILED, "S-2", "S: its newest checks failed"),
+        (VerdictStatus.RUNNING, "S-2", "S: its checks are running, or run other was lost"),
+        (VerdictStatus.PASSED, "S-2", "S: stale"),
+    ],
+)
+def test_one_layer_that_failed_was_lost_or_is_stale_closes_the_barrier(
+    world: Any, registry: Registry, status: VerdictStatus, candidate: str, why: str
+) -> None:
+    open_barrier(registry)
+    assert world.migrate_layer("C").success
+    registry.ledger.record_verdict(Verdict.now("apply", "S", candidate, status, "other"))
+    told = world.failure(world.materialise("composites", layer="C"))
+    assert why in told
+    assert "L:" not in told
+
+
+def test_a_barrier_that_closes_while_composites_are_validated_keeps_them_from_being_published(
+    world: Any, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_barrier(registry)
+    honest = frames.candidates_frame
+
+    def closing(*given: Any) -> Any:
+        registry.ledger.begin_verdict("apply", "W", "W-2", "another run")
+        return honest(*given)
+
+    monkeypatch.setattr(frames, "candidates_frame", closing)
+    told = world.failure(world.migrate_layer("C"))
+    assert "W: its checks are running" in told
+    assert world.development["assets"].count_documents({}) == 0
+    assert not registry.ledger.gate("apply", ["C"]).open
+
+
+def test_composites_planned_on_other_components_than_are_published_now_are_refused(
+    world: Any, registry: Registry
+) -> None:
+    open_barrier(registry)
+    world.materialise("staging_inventory", layer="C")
+    assert world.materialise("composite_candidates", layer="C").success
+    registry.ledger.publish(Verdict.now("apply", "S", "S-2", VerdictStatus.PASSED, "later"))
+    told = world.failure(world.materialise("composites", layer="C"))
+    assert "changed since: components" in told
+
+
+def test_a_layer_of_which_too_much_is_broken_publishes_nothing_until_it_is_repaired(
+    world: Any, registry: Registry
+) -> None:
+    looks = world.staging["assets"]
+    whole = list(looks.find({"layer": "L"}).limit(5))
+    broken = {"_id": {"$in": [document["_id"] for document in whole]}}
+    looks.update_many(broken, {"$set": {"rights": "{broken"}})
+    told = world.failure(world.migrate_layer("L"))
+    assert "at most 10% are quarantined" in told
+    assert "Nothing of partition L was published" in told
+    assert world.development["assets"].count_documents({}) == 0
+    assert registry.ledger.gate("apply", ["L"]).closed[0].why.startswith("its newest checks failed")
+
+    looks.delete_many(broken)
+    looks.insert_many(whole)
+    assert world.migrate_layer("L").success
+    assert registry.ledger.gate("apply", ["L"]).open
+    assert world.development["assets"].count_documents({"layer": "L"}) == 12
+
+
+def test_songs_that_all_wait_for_a_curator_are_held_and_that_is_no_failure(world: Any) -> None:
+    world.environment["REGISTRY_DECISIONS"] = ""
+    told = world.metadata(world.migrate_layer("G"))
+    assert told["held"] == 11
+    assert told["migrated"] == 0
+    assert told["unaccounted"] == 0
+
+
+def test_a_planted_difference_fails_the_reconciliation_and_is_named(world: Any, registry: Registry) -> None:
+    assert world.migrate_layer("M").success
+    victim = world.development["assets"].find_one({"layer": "M"})
+    world.development["assets"].update_one({"_id": victim["_id"]}, {"$set": {"source": "elsewhere"}})
+    told = world.failure(world.materialise("reconciliation", layer="M"))
+    assert "byte-equal to staging" in told
+    assert victim["name"] in told
+    assert not registry.ledger.gate("verify", ["M"]).open
+
+
+def test_the_report_never_calls_verified_what_was_not_checked(
+    world: Any, registry: Registry, reports_path: Any
+) -> None:
+    assert world.migrate_layer("M").success
+    told = world.metadata(world.materialise("migration_report"))
+    assert told["verified"] is False
+    assert '"verified": false' in (reports_path / "registry" / "migration-summary.json").read_text()
+
+
+def test_a_count_off_the_expectation_warns_and_stops_nothing(world: Any) -> None:
+    world.use_profile(expected={"S": 100, "L": 14, "W": 12, "M": 12, "G": 12, "C": 60})
+    for layer, passed in (("S", False), ("L", True)):
+        result = world.materialise("staging_inventory", layer=layer)
+        assert result.success
+        (check,) = result.get_asset_check_evaluations()
+        assert (check.passed, check.severity.value) == (passed, "WARN")
