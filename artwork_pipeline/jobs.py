@@ -2,8 +2,6 @@
 
 import dagster as dg
 
-from artwork_pipeline.partitions import month_of_creation
-
 look_and_plan = dg.define_asset_job(
     "artwork_look_and_plan",
     selection=dg.AssetSelection.groups("inventory", "plan"),
@@ -12,7 +10,6 @@ look_and_plan = dg.define_asset_job(
 migrate_month = dg.define_asset_job(
     "artwork_migrate_month",
     selection=dg.AssetSelection.assets(["artwork", "backfill"], ["artwork", "verification"]),
-    partitions_def=month_of_creation,
     description="One month of artworks, filled and compared; plan and schema must be there.",
 )
 

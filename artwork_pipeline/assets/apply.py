@@ -75,7 +75,6 @@ def users(context: dg.AssetExecutionContext, database: ArtworkDatabase) -> dg.Ma
     **stage("apply"),
     deps=[users],
     partitions_def=month_of_creation,
-    backfill_policy=dg.BackfillPolicy.multi_run(1),
     pool=POOL,
     retry_policy=NETWORK_RETRY,
 )

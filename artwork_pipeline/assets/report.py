@@ -77,6 +77,6 @@ def _began(context: dg.AssetExecutionContext, batch: str) -> float:
     backfill = context.instance.get_backfill(batch)
     if backfill is not None:
         return float(backfill.backfill_timestamp)
-    record = context.instance.get_run_record_by_id(context.run_id)
+    record = context.instance.get_run_record_by_id(context.run.run_id)
     began = record.create_timestamp if record else datetime.now(UTC)
     return float(began.timestamp())

@@ -34,7 +34,6 @@ _COLUMNS = ("problem", "artwork_id", "column", "expected", "found")
     **stage("verify"),
     deps=[backfill],
     partitions_def=month_of_creation,
-    backfill_policy=dg.BackfillPolicy.multi_run(1),
     retry_policy=NETWORK_RETRY,
     check_specs=gate_check_specs(KEY, SUITES),
 )

@@ -61,7 +61,8 @@ LANGUAGE sql STABLE AS $$
     SELECT 'not restorable', id, each.key, artwork_migration.told(each.key, each.value),
            artwork_migration.told(each.key, to_jsonb(restored) -> each.key)
     FROM sides CROSS JOIN LATERAL jsonb_each(to_jsonb(s)) AS each
-    WHERE is_clean AND artwork_migration.row_hash(restored) <> hash
+    WHERE is_clean AND artwork_migration.row_hash(should_be) = artwork_migration.row_hash(v)
+      AND artwork_migration.row_hash(restored) <> hash
       AND (each.value::text) <> (to_jsonb(restored) -> each.key)::text
     UNION ALL
     SELECT 'not kept', id, NULL, 'the whole row, set aside', CASE WHEN is_set_aside THEN 'another row' ELSE 'nothing' END

@@ -1,0 +1,187 @@
+"""Databases in the states a migration goes through, each made once and cloned for every test that wants one."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+from psycopg import sql
+
+from artwork_pipeline.artworks.months import SLICES
+from artwork_pipeline.definitions import build_defs
+from artwork_pipeline.resources import ArtworkDatabase
+from artwork_pipeline.stores import backfill, expansion, installation, plan, verification
+from artwork_pipeline.stores.sessions import SCHEMA, session
+from local_stack.servers import postgres
+from local_stack.sources import artworks
+from local_stack.stack import Servers
+from migration_kit.ledger.postgres import PostgresLedger
+
+ROWS = 500
+
+
+class Steps:
+    """The stages as plain calls of the stores, for tests that need no Dagster."""
+
+    @staticmethod
+    def prepare(url: str) -> None:
+        """Plan, expansion and users, as the unpartitioned assets do it."""
+        with session(url) as connection, closing(PostgresLedger(url, SCHEMA)) as ledger:
+            ledger.install()
+            source = installation.recognise_source(connection)
+            plan.make_plan(connection, ledger, source, "prepare")
+            expansion.expand(connection, source, "prepare", log=print)
+            plan.make_plan(connection, ledger, source, "prepare")
+            backfill.create_users(connection)
+
+    @staticmethod
+    def fill_month(
+        url: str, month: str, *, batch_size: int = 10_000, run_id: str = "run", batch_id: str = "batch"
+    ) -> int:
+        """Fill one slice; how many rows of the clean table and of the ledger were written."""
+        batches = backfill.backfill(url, month, batch_size=batch_size, run_id=run_id, batch_id=batch_id)
+        return sum(batch.clean_rows + batch.outcomes for batch in batches)
+
+    @staticmethod
+    def fill_all(url: str) -> int:
+        return sum(Steps.fill_month(url, month) for month in SLICES)
+
+    @staticmethod
+    def differences(url: str) -> list[verification.Difference]:
+        """Every difference in every slice; a remainder in the accounting is one, too."""
+        found: list[verification.Difference] = []
+        with session(url) as connection:
+            for month in SLICES:
+                comparison = verification.compare(connection, month)
+                found.extend(comparison.differences)
+                assert comparison.accounting.balanced or comparison.differences, (
+                    f"{month}: {comparison.accounting}"
+                )
+        return found
+
+    @staticmethod
+    def failure(result: Any) -> str:
+        """What the person on call reads of a failed run."""
+        assert not result.success
+        events = [event for event in result.all_events if event.is_step_failure]
+        return "\n".join(
+            event.step_failure_data.user_failure_data.description
+            for event in events
+            if event.step_failure_data.user_failure_data
+        )
+
+
+@dataclass(frozen=True)
+class Clones:
+    """Fresh copies of databases that were made once a session."""
+
+    server: Any
+    made: dict[str, str] = field(default_factory=dict)
+
+    def of(self, state: str, make: Callable[[str], None]) -> str:
+        with psycopg.connect(self.server.url, autocommit=True) as connection:
+            if state not in self.made:
+                template = f"template_{uuid.uuid4().hex}"
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(template)))
+                make(postgres.database_url(self.server, template))
+                self.made[state] = template
+            name = f"clone_{uuid.uuid4().hex}"
+            copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(copy.format(sql.Identifier(name), sql.Identifier(self.made[state])))
+        return postgres.database_url(self.server, name)
+
+
+@pytest.fixture(scope="session")
+def steps() -> type[Steps]:
+    return Steps
+
+
+@pytest.fixture(scope="session")
+def clones(servers: Servers) -> Clones:
+    return Clones(servers["postgres"])
+
+
+def _fill(url: str) -> None:
+    artworks.fill({"ARTWORK_DATABASE_URL": url}, rows=ROWS)
+
+
+def _expand(url: str) -> None:
+    _fill(url)
+    Steps.prepare(url)
+
+
+def _migrate(url: str) -> None:
+    _expand(url)
+    Steps.fill_all(url)
+
+
+@pytest.fixture
+def source(clones: Clones) -> str:
+    """A source of 500 rows in dialect B, untouched."""
+    return clones.of("source", _fill)
+
+
+@pytest.fixture
+def expanded(clones: Clones) -> str:
+    """The same, planned and expanded, its users made; no row is filled in yet."""
+    return clones.of("expanded", _expand)
+
+
+@pytest.fixture
+def migrated(clones: Clones) -> str:
+    """The same, every slice filled."""
+    return clones.of("migrated", _migrate)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The code location's assets, materialised as Dagster does it; several runs share one instance."""
+
+    url: str
+    instance: dg.DagsterInstance
+    batch: str = "first"
+
+    def run(self, *names: str, month: str | None = None, run_config: Mapping[str, Any] | None = None) -> Any:
+        defs = build_defs({"database": ArtworkDatabase(url=self.url)})
+        assets = [asset for asset in defs.assets or () if isinstance(asset, dg.AssetsDefinition)]
+        return dg.materialize(
+            assets,
+            selection=[dg.AssetKey(["artwork", name]) for name in names],
+            partition_key=month,
+            instance=self.instance,
+            resources=defs.resources,
+            tags={"dagster/backfill": self.batch},
+            run_config=run_config,
+            raise_on_error=False,
+        )
+
+    def prepare(self) -> Any:
+        return self.run("preflight", "classification", "expanded_schema", "users")
+
+    def month(self, month: str) -> Any:
+        return self.run("backfill", "verification", month=month)
+
+    def report(self) -> Any:
+        return self.run("migration_report")
+
+
+@pytest.fixture
+def pipeline_of(reports_path: Any) -> Iterator[Callable[[str], Pipeline]]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield lambda url: Pipeline(url, instance)
+
+
+@pytest.fixture
+def query() -> Callable[..., list[Any]]:
+    """Run one statement and give its rows, if it has any."""
+
+    def ask(url: str, statement: str, *parameters: object) -> list[Any]:
+        with psycopg.connect(url, autocommit=True) as connection:
+            cursor = connection.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    return ask
