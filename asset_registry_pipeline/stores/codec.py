@@ -37,6 +37,8 @@ def item_key(identifier: object) -> str:
     """The ledger's key of an `_id`: the hex of an ObjectId; other types carry their name, as `int:5`."""
     if isinstance(identifier, ObjectId):
         return str(identifier)
+    # Through bytes and back: a raw document, or a reference in one, must have the key of the decoded one.
+    identifier = decode(bson.encode({"_id": identifier}, codec_options=OPTIONS))["_id"]
     shown = repr(identifier)
     if len(shown) > _LONGEST_KEY:
         shown = hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()
