@@ -4,11 +4,13 @@ CONTRACT_SUPABASE_URL and CONTRACT_SUPABASE_KEY (its service-role key) add the r
 project of one's own that may get and lose buckets named `contract-...`.
 """
 
+import http.client
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from urllib.parse import urlsplit
 
 import httpx
 import jwt
@@ -33,6 +35,18 @@ class Service:
         headers = {"authorization": f"Bearer {key or self.key}", "apikey": key or self.key}
         headers |= options.pop("headers", {})
         return httpx.request(method, f"{self.url}/storage/v1{path}", headers=headers, timeout=60, **options)
+
+    def begin_upload(self, path: str, *, size: int) -> http.client.HTTPConnection:
+        """A connection over which the body of an upload is to be sent: `send`, then `getresponse`."""
+        address = urlsplit(self.url)
+        secure = address.scheme == "https"
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        connection = kind(address.hostname, address.port, timeout=60)
+        connection.putrequest("POST", f"{address.path}/storage/v1{path}")
+        for name, value in {"authorization": f"Bearer {self.key}", "content-length": str(size)}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        return connection
 
     @property
     def forged_key(self) -> str:

@@ -1,5 +1,6 @@
 """How Supabase Storage refuses: each status, error and message a migration meets, through the real client."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -44,6 +45,17 @@ def test_of_uploads_of_one_key_at_once_one_wins_and_the_others_are_duplicates(se
 
     assert answers == ["200", *["409"] * 5]
     assert len(set(bucket.download("cat.png"))) == 1  # no mixture of two uploads
+
+
+def test_of_two_uploads_of_one_key_that_overlap_the_slower_is_a_duplicate(service, bucket):
+    slower, faster = (service.begin_upload(f"/object/{bucket.id}/cat", size=200_000) for _ in range(2))
+    slower.send(b"1" * 100_000)
+    faster.send(b"2" * 200_000)
+    assert faster.getresponse().status == 200
+    slower.send(b"1" * 100_000)
+    refused = slower.getresponse()
+    assert (refused.status, json.loads(refused.read())["statusCode"]) == (400, "409")
+    assert bucket.download("cat") == b"2" * 200_000
 
 
 @pytest.mark.parametrize("limit", [2_000_000, "2MB"])
