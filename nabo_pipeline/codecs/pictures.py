@@ -42,13 +42,22 @@ def frame_count(image: Image.Image) -> int:
 
 def decode_all(data: bytes, mime: str) -> int:
     """Decodes every frame, one at a time; returns their number. Raises UndecodableError."""
-    image = decode(data, mime)
+    return load_all(decode(data, mime))
+
+
+def load_all(image: Image.Image) -> int:
+    """Decodes the frames after the first of an opened picture and goes back to it; returns how many there are."""
+    frames = frame_count(image)
+    if frames == 1:
+        return 1
     try:
         for frame in ImageSequence.Iterator(image):
             frame.load()
+        image.seek(0)
+        image.load()
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise UndecodableError(" ".join(str(error).split())[:120]) from error
-    return frame_count(image)
+    return frames
 
 
 def same_pixels(one: Image.Image, other: Image.Image) -> bool:

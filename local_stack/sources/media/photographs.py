@@ -24,8 +24,10 @@ PHOTOGRAPHS = (
     "hubble_deep_field.jpg", "retina.jpg", "ihc.png", "color.png", "camera.png", "grass.png", "gravel.png", "brick.png",
 )  # fmt: skip
 SMALL_SIDES = (120, 240)
-REAL_SIDES = (1100, 1700)
-"""Pixels a side; photographs as PNG take about 2 bytes a pixel, so `REAL_SIDES` means some 3 MiB a file."""
+REAL_SIDES = {"png": (1350, 1750), "jpeg": (3400, 4200), "webp": (2200, 2800), "gif": (1200, 1600)}
+"""Pixels of the longer side that make about 3 MiB a file, with the noise that a sensor adds."""
+SENSOR_NOISE = 4.0
+"""Standard deviation, in steps of 255: without it a picture that was scaled up would compress like a drawing."""
 BASES = 12
 """How many encoded pictures stand behind the files without a mapping; a comment makes each file distinct."""
 
@@ -55,6 +57,22 @@ def picture(rng: random.Random, sides: tuple[int, int]) -> Image.Image:
     if rng.random() < 0.5:
         crop = ImageOps.mirror(crop)
     return ImageEnhance.Brightness(crop).enhance(rng.uniform(0.85, 1.1))
+
+
+def with_noise(image: Image.Image, rng: random.Random) -> Image.Image:
+    """The picture with a sensor's noise in it."""
+    import numpy as np
+    from PIL import Image
+
+    noise = np.random.default_rng(rng.getrandbits(64)).normal(0, SENSOR_NOISE, (image.height, image.width, 3))
+    return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
+
+
+def photograph(format_: str, scale: str, rng: random.Random, *, quick: bool = False) -> bytes:
+    """A photograph as a file of this format and scale ("small" or "real")."""
+    if scale != "real":
+        return encode(picture(rng, SMALL_SIDES), format_, rng, quick=quick)
+    return encode(with_noise(picture(rng, REAL_SIDES[format_]), rng), format_, rng, quick=quick)
 
 
 def phone_exif(orientation: int, *, gps: bool = True) -> bytes:
@@ -122,9 +140,8 @@ def comment(data: bytes, format_: str, text: str) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _base(format_: str, number: int, seed: int, sides: tuple[int, int]) -> bytes:
-    rng = random.Random(f"base-{seed}-{format_}-{number}")
-    return encode(picture(rng, sides), format_, rng, quick=True)
+def _base(format_: str, number: int, seed: int, scale: str) -> bytes:
+    return photograph(format_, scale, random.Random(f"base-{seed}-{format_}-{number}"), quick=True)
 
 
 def content(file: File, *, seed: int, scale: str) -> bytes:
@@ -132,8 +149,6 @@ def content(file: File, *, seed: int, scale: str) -> bytes:
     key = file.twin_of or file.key
     if file.format == "stray":
         return f"this is no picture: {key}\n".encode()
-    sides = REAL_SIDES if scale == "real" else SMALL_SIDES
     if file.mapped:
-        rng = random.Random(f"photograph-{seed}-{key}")
-        return encode(picture(rng, sides), file.format, rng)
-    return comment(_base(file.format, file.variant % BASES, seed, sides), file.format, key)
+        return photograph(file.format, scale, random.Random(f"photograph-{seed}-{key}"))
+    return comment(_base(file.format, file.variant % BASES, seed, scale), file.format, key)
