@@ -140,8 +140,9 @@ def _publish(context: dg.AssetExecutionContext, opened: "Registry", staged: "Sta
 
     began, layer = monotonic(), staged.plan.partition
     # Asked again: validating took a while, and a component layer may have been closed meanwhile.
-    if _barrier(context, opened, layer) is not None:
-        apply.load_staged(opened, layer, _barrier(context, opened, layer))
+    accepted = _barrier(context, opened, layer)
+    if accepted is not None:
+        apply.load_staged(opened, layer, accepted)
     published = apply.publish(
         opened, staged, run_id=context.run.run_id, batch=batch_id(context), log=context.log.info
     )

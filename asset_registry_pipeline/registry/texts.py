@@ -11,6 +11,8 @@ _QUOTES = str.maketrans(
     "\u2018\u2019\u201a\u2032\u201c\u201d\u201e\u2033",  # typographic quotes and primes, single then double
     "''''\"\"\"\"",
 )
+_BLANK = re.compile(r"\s")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WORLD_PREFIX = re.compile(r"^W\d{1,3}_[\w'-]+ - ")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*(?=\s)")
 # A full stop after these ends no sentence: initials ("Ben E. King"), acronyms ("U.S.A."), credits.
@@ -37,11 +39,7 @@ def clean(text: str) -> str:
     Straight quotes, no control characters, single spaces, no `W<NN>_<Name> - ` prefix, no blanks at the ends.
     """
     straight = straighten(text)
-    visible = "".join(
-        " " if character.isspace() else character
-        for character in straight
-        if character.isspace() or unicodedata.category(character) != "Cc"
-    )
+    visible = _CONTROLS.sub("", _BLANK.sub(" ", straight))
     return _WORLD_PREFIX.sub("", re.sub(r" {2,}", " ", visible).strip()).strip()
 
 

@@ -184,7 +184,10 @@ def _publish_once(run: _Run, chunk: Sequence[Candidate], session: ClientSession)
 
 def _entry_for_equal(run: _Run, candidate: Candidate) -> Entry:
     """A document that is there already: what an earlier run recorded of having written it stays."""
-    before = run.registry.ledger.entry(candidate.item) or run.known.get(candidate.item)
+    before = run.known.get(candidate.item)
+    if before is None or before.state is not State.MIGRATED:
+        # A second runner may have written it since this run looked.
+        before = run.registry.ledger.entry(candidate.item)
     written_by_us = (
         before is not None and before.state is State.MIGRATED and before.target_hash == candidate.target_hash
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from asset_registry_pipeline.registry.documents import SourceDocument, type_name
 from asset_registry_pipeline.registry.findings import Finding
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
-from asset_registry_pipeline.steps.sources import documents_fingerprint, read_layer
+from asset_registry_pipeline.steps.sources import documents_fingerprint, found_in, read_layer
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.accounting import State
 from migration_kit.ledger import Entry
@@ -49,7 +49,7 @@ def take(registry: Registry, layer: str, *, run_id: str, batch: str) -> Inventor
     registry.workspace.begin_batch(batch)
     source = read_layer(registry, layer)
     expected = registry.profile.expected[layer]
-    found = [finding for each in source.findings.values() for finding in each]
+    found = [finding for each in found_in(registry, source.documents).values() for finding in each]
     within = abs(len(source.documents) - expected) <= registry.profile.tolerance * expected
     written = registry.workspace.save_snapshot(layer, source.documents)
     written += registry.workspace.save_findings(layer, found)

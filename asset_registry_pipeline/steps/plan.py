@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS
 from asset_registry_pipeline.registry.transform import Disposition, Planned, plan_asset, plan_composite
 from asset_registry_pipeline.steps.directory import open_directory
-from asset_registry_pipeline.steps.sources import LayerSource, documents_fingerprint, read_layer
+from asset_registry_pipeline.steps.sources import LayerSource, documents_fingerprint, found_in, read_layer
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.workspace import Candidate
@@ -61,8 +61,9 @@ def make(
 def outcomes(registry: Registry, source: LayerSource) -> Iterator[Candidate]:
     """The outcome of each document of a layer; nothing is read from what was staged before."""
     directory = open_directory(registry) if source.layer in COMPOSITE_LAYERS else None
+    findings = found_in(registry, source.documents)
     for document in source.documents:
-        found = source.findings[document.item]
+        found = findings[document.item]
         if directory is not None:
             planned = plan_composite(document, found, registry.profile, directory)
         else:

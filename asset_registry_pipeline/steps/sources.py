@@ -15,11 +15,10 @@ from migration_kit.fingerprints import combine, fingerprint
 
 @dataclass(frozen=True)
 class LayerSource:
-    """A layer's documents, what was found in each, and the decisions about them by their key."""
+    """A layer's documents, the decisions about them by their key, and the hashes of all that outcomes depend on."""
 
     layer: str
     documents: tuple[SourceDocument, ...]
-    findings: Mapping[str, tuple[Finding, ...]]
     decisions: Mapping[str, Decision]
     parts: Mapping[str, str]
 
@@ -55,7 +54,7 @@ def read_layer(registry: Registry, layer: str, accepted: Mapping[str, str] | Non
     }
     if accepted is not None:
         parts["components"] = fingerprint(dict(accepted))
-    return LayerSource(layer, documents, found_in(registry, documents), decisions, parts)
+    return LayerSource(layer, documents, decisions, parts)
 
 
 def found_in(registry: Registry, documents: tuple[SourceDocument, ...]) -> dict[str, tuple[Finding, ...]]:
