@@ -51,20 +51,13 @@ def up(data_dir: Path | None, env_file: Path | None) -> None:
     """Run the stack until Ctrl-C. Servers given in the environment are used instead of our own."""
     for number in _END_SIGNALS:
         signal.signal(number, _end)
-    folder = make_data_dir(data_dir or default_data_dir())
-    files = [folder / "environment", *([env_file] if env_file else [])]
-    with (
-        _clear_errors(),
-        _the_only_one(folder),
-        running_stack(folder, preferred_ports=PREFERRED_PORTS) as stack,
-    ):
-        for file in files:
-            _write_private(file, as_exports(stack.environment))
-        _print_addresses(stack)
-        with suppress(KeyboardInterrupt):
-            while (failure := stack.dead_server()) is None:
-                time.sleep(1.0)
-            raise failure
+    with _clear_errors():
+        folder = make_data_dir(data_dir or default_data_dir())
+        with _the_only_one(folder), running_stack(folder, preferred_ports=PREFERRED_PORTS) as stack:
+            for file in (folder / "environment", *([env_file] if env_file else [])):
+                _write_private(file, as_exports(stack.environment))
+            _print_addresses(stack)
+            _watch(stack)
 
 
 @main.command()
@@ -157,6 +150,14 @@ def _clear_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         click.echo("Ended before all servers were up.", err=True)
         sys.exit(130)
+
+
+def _watch(stack: Stack) -> None:
+    """Return when a signal ends the stack; raises ServerFailed when a server dies."""
+    with suppress(KeyboardInterrupt):
+        while (failure := stack.dead_server()) is None:
+            time.sleep(1.0)
+        raise failure
 
 
 def _end(*_: object) -> NoReturn:

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from local_stack.servers import Server, ServerFailed, mongo, postgres, s3, storage
-from local_stack.servers.secrets import local_credentials
+from local_stack.servers.secrets import CREDENTIALS, local_credentials
 from local_stack.variables import BACKUP_BUCKET, DATABASES, given_variables, parts_to_start, stack_environment
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -47,8 +47,7 @@ class Servers:
         missing = [name for name in names if name not in self._running]
         if not missing:
             return
-        make_data_dir(self.data_dir)
-        starters = self._starters(local_credentials(self.data_dir))
+        starters = self._starters(local_credentials(make_data_dir(self.data_dir)))
         try:
             with ThreadPoolExecutor(len(missing)) as pool:
                 futures = {name: pool.submit(self._start, name, starters[name]) for name in missing}
@@ -151,9 +150,16 @@ def default_data_dir() -> Path:
 
 
 def make_data_dir(data_dir: Path) -> Path:
-    """Make the data folder, open for PostgreSQL's user to pass through."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    data_dir.chmod(0o711)
+    """Make a stack's data folder, with its credentials, which PostgreSQL's user may pass through.
+
+    An existing folder is taken only if it is empty or holds a stack: `clean` removes all of it one day.
+    """
+    if not data_dir.exists():
+        data_dir.mkdir(parents=True)
+        data_dir.chmod(0o711)
+    if not (data_dir / CREDENTIALS).exists() and any(data_dir.iterdir()):
+        raise ServerFailed(f"{data_dir} holds other things than a local stack; choose a folder of its own")
+    local_credentials(data_dir)
     return data_dir
 
 
@@ -161,6 +167,6 @@ def remove_data(data_dir: Path) -> None:
     """Remove a stack's data; a folder that holds no stack is refused."""
     if not data_dir.exists():
         return
-    if not (data_dir / "credentials.json").exists():
+    if not (data_dir / CREDENTIALS).exists():
         raise ServerFailed(f"{data_dir} holds no local stack; it is left as it is")
     shutil.rmtree(data_dir)

@@ -51,6 +51,7 @@ def servers() -> Iterator[Servers]:
     """The servers of this test session; `servers["mongo"]` starts one that does not run yet."""
     # Not pytest's own temporary folder: PostgreSQL's user may not enter it when the tests run as root.
     data_dir = Path(tempfile.mkdtemp(prefix="stack-of-tests-"))
+    data_dir.chmod(0o711)
     servers = Servers(data_dir, durable=False)
     try:
         yield servers

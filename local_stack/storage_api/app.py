@@ -28,12 +28,12 @@ def create_app(folder: Path, secret: str) -> ASGIApp:
 
 
 def _control(projects: Projects) -> Starlette:
-    return Starlette(routes=control.routes(projects), exception_handlers=_HANDLERS)
+    return _application(control.routes(projects))
 
 
 def _storage_api() -> Starlette:
-    return Starlette(
-        routes=[
+    return _application(
+        [
             Route("/status", _status, methods=["GET"]),
             *buckets.routes(),
             *listing.routes(),
@@ -41,9 +41,14 @@ def _storage_api() -> Starlette:
             # Those that name what they do before those that begin with a bucket.
             *downloads.routes(),
             *uploads.routes(),
-        ],
-        exception_handlers=_HANDLERS,
+        ]
     )
+
+
+def _application(routes: list[Route]) -> Starlette:
+    app = Starlette(routes=routes, exception_handlers=_HANDLERS)
+    app.router.redirect_slashes = False  # the real server never answers with a redirect
+    return app
 
 
 async def _status(_request: Request) -> Response:

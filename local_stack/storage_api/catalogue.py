@@ -165,11 +165,11 @@ class Catalogue:
         return map(_object, rows)
 
     def put(
-        self, bucket_id: str, name: str, content: Content, *, upsert: bool
+        self, bucket_id: str, name: str, content: Content, *, upsert: bool, ends: str | None = None
     ) -> tuple[StoredObject, str | None]:
         """Record an object whose bytes are complete; returns it and the blob it replaces.
 
-        Raises Duplicate.
+        `ends` names the resumable upload that is finished with it. Raises Duplicate.
         """
         old = self.find(bucket_id, name)
         if old is not None and not upsert:
@@ -183,10 +183,15 @@ class Catalogue:
             created_at=old.created_at if old else now,
             updated_at=now,
         )
-        self._sql.execute(
-            "insert or replace into objects values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [bucket_id, name, stored.id, *_columns(content), stored.created_at, stored.updated_at],
-        )
+        row = [bucket_id, name, stored.id, *_columns(content), stored.created_at, stored.updated_at]
+        self._sql.execute("begin immediate")
+        try:
+            self._sql.execute("insert or replace into objects values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            self._sql.execute("delete from uploads where id = ?", [ends])
+        except BaseException:
+            self._sql.execute("rollback")
+            raise
+        self._sql.execute("commit")
         return stored, old.content.blob if old else None
 
     def move(self, source: StoredObject, bucket_id: str, name: str) -> None:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,8 +172,9 @@ async def _content(parts: AsyncIterator[multipart.PartHead | bytes]) -> AsyncIte
 
 async def drain(body: AsyncIterator[bytes]) -> None:
     """Read what is left: a client refused in the middle of sending sees a broken connection, not the answer."""
-    async for _ in body:
-        pass
+    with suppress(RuntimeError):  # Starlette's word for a body that has been read to its end
+        async for _ in body:
+            pass
 
 
 def _metadata(value: bytes | str | None) -> dict[str, Any] | None:

@@ -35,10 +35,15 @@ class Project:
             raise errors.no_such_object()
         return found
 
-    def put(self, bucket_id: str, key: str, content: Content, *, upsert: bool) -> StoredObject:
-        """Record an object and remove the bytes it replaces; its own bytes are removed if it is refused."""
+    def put(
+        self, bucket_id: str, key: str, content: Content, *, upsert: bool, ends: str | None = None
+    ) -> StoredObject:
+        """Record an object and remove the bytes it replaces; its own bytes are removed if it is refused.
+
+        `ends` names the resumable upload that is finished with it.
+        """
         try:
-            stored, replaced = self.catalogue.put(bucket_id, key, content, upsert=upsert)
+            stored, replaced = self.catalogue.put(bucket_id, key, content, upsert=upsert, ends=ends)
         except BaseException:
             self.blobs.remove([content.blob])
             raise

@@ -105,8 +105,8 @@ async def append(request: Request) -> Response:
     """Take the next bytes; they must follow those that have arrived."""
     if request.headers.get("content-type") != _BYTES:
         raise TusError(400, "Invalid content-type")
-    upload = _upload(request)
-    async with _locks.setdefault(upload.id, Lock()):
+    async with _locks.setdefault(request.path_params["upload"], Lock()):
+        upload = _upload(request)
         if _number(request, "upload-offset") != project_of(request).blobs.size(upload.content.blob):
             raise TusError(409, "Upload-Offset conflict")
         offset = await _receive(request, upload)
@@ -116,8 +116,9 @@ async def append(request: Request) -> Response:
 async def give_up(request: Request) -> Response:
     """Forget an upload and its bytes."""
     upload = _upload(request)
-    project_of(request).catalogue.end_upload(upload.id)
-    project_of(request).blobs.remove([upload.content.blob])
+    async with _locks.setdefault(upload.id, Lock()):
+        project_of(request).catalogue.end_upload(upload.id)
+        project_of(request).blobs.remove([upload.content.blob])
     return Response(status_code=204, headers=_VERSION)
 
 
@@ -128,8 +129,12 @@ async def _receive(request: Request, upload: Upload) -> int:
     if offset > upload.length:
         raise TusError(413, "Maximum size exceeded")
     if offset == upload.length:
-        project.catalogue.end_upload(upload.id)
-        project.put(upload.bucket, upload.name, replace(upload.content, size=offset), upsert=upload.upsert)
+        content = replace(upload.content, size=offset)
+        try:
+            project.put(upload.bucket, upload.name, content, upsert=upload.upsert, ends=upload.id)
+        except errors.StorageError:  # the key was taken meanwhile; its bytes are gone already
+            project.catalogue.end_upload(upload.id)
+            raise
     return offset
 
 

@@ -116,6 +116,21 @@ def test_a_file_name_over_255_bytes_is_a_failure_of_the_server(bucket):
     bucket.upload("a" * 200, b"x", _PNG)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'--b\r\nContent-Disposition: form-data; name="cacheControl"\r\n\r\n3600\r\n--b--\r\n',
+        b"--b\r\nContent-Disposition: form-data; na",
+    ],
+)
+def test_a_form_without_a_file_is_refused(service, bucket, body):
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    answer = service.ask("POST", f"/object/{bucket.id}/cat", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["statusCode"]) == (400, "400")
+    assert bucket.exists("cat") is False
+
+
 def test_a_missing_object_is_not_found(bucket):
     missing = ("404", "not_found", "Object not found")
     assert _refusal(bucket.download, "nothing") == missing

@@ -25,8 +25,9 @@ _NAMES = ["postgres", "mongo", "s3", "storage"]
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A data folder that PostgreSQL's user may reach."""
-    path = make_data_dir(Path(tempfile.mkdtemp(prefix="stack-of-a-test-")))
-    yield path
+    path = Path(tempfile.mkdtemp(prefix="stack-of-a-test-"))
+    path.chmod(0o711)
+    yield make_data_dir(path)
     shutil.rmtree(path)
 
 

@@ -200,6 +200,13 @@ def test_nothing_is_left_of_a_stack_whose_program_is_killed(servers, end):
     assert psutil.wait_procs(family, timeout=20)[1] == []
 
 
+def test_a_folder_with_other_things_in_it_does_not_become_a_data_folder(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ServerFailed, match="choose a folder of its own"), running_stack(tmp_path, {}):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
 def test_a_folder_that_holds_no_stack_is_not_removed(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(ServerFailed, match="holds no local stack"):

@@ -227,6 +227,21 @@ def test_a_range_after_the_end_is_refused(bucket, storage):
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_range")
 
 
+def test_a_resumable_upload_whose_key_was_taken_meanwhile_is_a_duplicate_and_leaves_nothing(
+    storage, bucket, servers
+):
+    tus = {"tus-resumable": "1.0.0", "authorization": f"Bearer {storage.service_role_key}"}
+    wish = {"upload-length": "3", "upload-metadata": "bucketName YnVja2V0,objectName Y2F0"}
+    begun = httpx.post(f"{storage.url}/storage/v1/upload/resumable", headers={**tus, **wish})
+    bucket.upload("cat", b"faster")
+    patch = {**tus, "content-type": "application/offset+octet-stream", "upload-offset": "0"}
+    assert httpx.patch(begun.headers["location"], content=b"123", headers=patch).status_code == 409
+    assert bucket.download("cat") == b"faster"
+    assert httpx.head(begun.headers["location"], headers=tus).status_code == 404
+    project = storage.url.rpartition("/")[2]
+    assert len(list((servers.data_dir / "storage" / "data" / f"project-{project}" / "blobs").iterdir())) == 1
+
+
 def test_unfinished_uploads_survive_a_restart(own_folder):
     server = storage_server.start(own_folder, jwt_secret=_SECRET)
     key = server.credentials["service_role_key"]

@@ -2,6 +2,7 @@
 
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from local_stack.servers import mongo, postgres
 from local_stack.servers.secrets import local_credentials
@@ -42,6 +43,13 @@ def test_programs_out_of_reach_are_copied_and_run_from_there(tmp_path):
     assert f"PostgreSQL) {postgres.VERSION}" in said
     assert copy.is_relative_to(tmp_path)
     assert postgres.copy_programs(installed, tmp_path) == copy  # a second time nothing is copied
+
+
+def test_programs_that_make_credentials_at_once_get_the_same(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: local_credentials(tmp_path), range(16)))
+    assert all(each == made[0] for each in made)
+    assert [path.name for path in tmp_path.iterdir()] == ["credentials.json"]
 
 
 def test_credentials_are_made_once_and_readable_by_their_owner_only(tmp_path):
