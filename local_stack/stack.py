@@ -152,11 +152,14 @@ def default_data_dir() -> Path:
 def make_data_dir(data_dir: Path) -> Path:
     """Make a stack's data folder, with its credentials, which PostgreSQL's user may pass through.
 
-    An existing folder is taken only if it is empty or holds a stack: `clean` removes all of it one day.
+    An existing folder is taken only if it is one's own and empty or holds a stack: credentials go into it, and
+    `clean` removes all of it one day.
     """
     if not data_dir.exists():
         data_dir.mkdir(parents=True)
         data_dir.chmod(0o711)
+    if data_dir.stat().st_uid != os.geteuid():
+        raise ServerFailed(f"{data_dir} belongs to somebody else; choose a folder of your own")
     if not (data_dir / CREDENTIALS).exists() and any(data_dir.iterdir()):
         raise ServerFailed(f"{data_dir} holds other things than a local stack; choose a folder of its own")
     local_credentials(data_dir)

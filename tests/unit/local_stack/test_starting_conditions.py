@@ -1,12 +1,15 @@
 """What a machine must offer for the servers to start, and what is said when it does not."""
 
+import os
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from local_stack.servers import mongo, postgres
+import pytest
+
+from local_stack.servers import ServerFailed, mongo, postgres
 from local_stack.servers.secrets import local_credentials
-from local_stack.stack import default_data_dir
+from local_stack.stack import default_data_dir, make_data_dir
 
 
 def test_a_missing_libcurl_is_answered_with_the_command_that_installs_it():
@@ -43,6 +46,14 @@ def test_programs_out_of_reach_are_copied_and_run_from_there(tmp_path):
     assert f"PostgreSQL) {postgres.VERSION}" in said
     assert copy.is_relative_to(tmp_path)
     assert postgres.copy_programs(installed, tmp_path) == copy  # a second time nothing is copied
+
+
+def test_no_credentials_are_put_into_a_folder_of_somebody_else(tmp_path, monkeypatch):
+    somebody_else = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: somebody_else)
+    with pytest.raises(ServerFailed, match="belongs to somebody else"):
+        make_data_dir(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_programs_that_make_credentials_at_once_get_the_same(tmp_path):
