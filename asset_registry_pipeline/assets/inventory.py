@@ -8,7 +8,7 @@ import dagster as dg
 
 from asset_registry_pipeline.assets import stage
 from asset_registry_pipeline.partitions import layers
-from asset_registry_pipeline.registry.findings import KINDS
+from asset_registry_pipeline.registry.kinds import KINDS
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.orchestration import NETWORK_RETRY, batch_id, failing
 from migration_kit.reports import markdown_table

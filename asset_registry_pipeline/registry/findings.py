@@ -1,8 +1,7 @@
-"""What can be found in one document, and what each finding leads to; nothing across documents, no stores."""
+"""What can be found in one document; nothing across documents, no stores. The kinds of findings are in `kinds`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from asset_registry_pipeline.registry import composites, shapes, texts
@@ -17,69 +16,9 @@ from asset_registry_pipeline.registry.documents import (
     SourceDocument,
     type_name,
 )
+from asset_registry_pipeline.registry.kinds import KINDS, Effect
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.taxonomy import Taxonomy, UnknownCodeError
-
-
-class Effect(StrEnum):
-    """What a finding does to its document."""
-
-    REPORT = "report"
-    REVIEW = "review"
-    QUARANTINE = "quarantine"
-
-
-KINDS: Mapping[str, tuple[Effect, str]] = {
-    "unreadable_document": (Effect.QUARANTINE, "the document cannot be decoded"),
-    "oversized_document": (
-        Effect.QUARANTINE,
-        "the document is too near the limit of 16 MB to take the new fields",
-    ),
-    "nested_too_deep": (Effect.QUARANTINE, "the document is nested too deep"),
-    "missing_field": (Effect.REPORT, "a field is absent or null"),
-    "required_field_missing": (Effect.QUARANTINE, "name, address or layer is absent"),
-    "wrong_type": (Effect.QUARANTINE, "a field has another type than it should"),
-    "unexpected_field": (Effect.REPORT, "a field that staging documents do not have; kept as it is"),
-    "language_field": (
-        Effect.REPORT,
-        "a field named language, which would break a text index with default settings",
-    ),
-    "undefined_in_address": (Effect.QUARANTINE, "'undefined' stands in the address or the name"),
-    "undefined_in_url": (Effect.REPORT, "'undefined' stands in the storage URL"),
-    "malformed_address": (Effect.QUARANTINE, "name or address is not of the registry's form"),
-    "unknown_code": (Effect.QUARANTINE, "a code or number is not in the taxonomy"),
-    "address_mismatch": (Effect.QUARANTINE, "layer, name and address do not say the same"),
-    "category_mismatch": (Effect.REPORT, "category or subcategory is another than the name's code says"),
-    "code_as_category": (Effect.REPORT, "a code where the name of a category belongs"),
-    "stringified_json": (Effect.REPORT, "JSON stored as a string; parsed"),
-    "unparseable_json": (Effect.QUARANTINE, "a string that should hold a JSON object does not"),
-    "character_map": (Effect.REPORT, "aiMetadata stored as a map of characters; joined"),
-    "broken_character_map": (
-        Effect.QUARANTINE,
-        "aiMetadata stored as a map of characters that cannot be joined",
-    ),
-    "blank_components": (Effect.REPORT, "a list of components with an empty text in it; emptied"),
-    "hfn_as_creator_description": (Effect.REVIEW, "an HFN where the creator's description belongs"),
-    "no_description": (Effect.REVIEW, "there is no description"),
-    "placeholder_description": (Effect.REVIEW, "the description is a placeholder, a test or junk"),
-    "long_description": (Effect.REPORT, "the description is over 500 characters; shortened by sentences"),
-    "trailing_whitespace": (Effect.REPORT, "blanks around the description"),
-    "duplicate_tags": (Effect.REPORT, "tags that differ only by case"),
-    "unreadable_reference": (Effect.QUARANTINE, "an entry of components is no reference"),
-    "components_differ_from_name": (
-        Effect.REPORT,
-        "components and name list different components; components win",
-    ),
-    "incomplete_composite": (Effect.REPORT, "a composite without one of song, star, look, move, world"),
-    "broken_structure": (Effect.QUARANTINE, "the composite breaks a rule of structure"),
-    "equal_component_sets": (Effect.REPORT, "another composite has the same components"),
-    "duplicate_name": (Effect.QUARANTINE, "another document has the same name"),
-    "duplicate_address": (Effect.QUARANTINE, "another document has the same address"),
-    "legacy_database_name": (Effect.REPORT, "a database has a name of old"),
-    "counts_off_the_expectation": (Effect.REPORT, "a layer has other numbers than the profile expects"),
-    "outside_the_layers": (Effect.QUARANTINE, "the document names no layer of this migration"),
-}
-"""Every kind of finding about documents and their surroundings: what it leads to, and its words."""
 
 
 @dataclass(frozen=True, order=True)

@@ -12,7 +12,8 @@ from asset_registry_pipeline.registry import composites, shapes, strategies, tex
 from asset_registry_pipeline.registry.aggregation import Features, component_analysis
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.registry.documents import JSON_FIELDS, SourceDocument, masked
-from asset_registry_pipeline.registry.findings import Effect, Finding
+from asset_registry_pipeline.registry.findings import Finding
+from asset_registry_pipeline.registry.kinds import Effect
 from asset_registry_pipeline.registry.layers import kind_of
 from asset_registry_pipeline.registry.profiles import Profile
 from asset_registry_pipeline.registry.shapes import is_text

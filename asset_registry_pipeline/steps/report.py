@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from asset_registry_pipeline.registry.findings import KINDS
+from asset_registry_pipeline.registry.kinds import KINDS
 from asset_registry_pipeline.registry.layers import LAYER_NAMES, MIGRATED_LAYERS, UNFILED
 from asset_registry_pipeline.registry.outcomes import account
 from asset_registry_pipeline.steps.verify import ledger_fingerprint

@@ -11,6 +11,7 @@ from asset_registry_pipeline.registry.outcomes import CONFLICT, SUPERSEDED, TAKE
 from asset_registry_pipeline.registry.transform import BLOCKED, CHANGED, WAITING
 from asset_registry_pipeline.steps import apply, decisions
 from asset_registry_pipeline.stores.files import load_decisions
+from local_stack.sources import registry as source
 from migration_kit.failures import PermanentError
 
 LAYERS = ("S", "L", "W", "M", "G", "C")
@@ -245,3 +246,15 @@ def test_a_missing_file_of_decisions_is_an_error_and_not_no_decisions(world: Any
     (world.folder / "decisions.csv").unlink()
     with pytest.raises(PermanentError, match="REGISTRY_DECISIONS"):
         decisions.import_decisions(steps.registry, "G")
+
+
+def test_plan_000_migrates_what_its_curators_have_validated(world: Any, steps: Any) -> None:
+    world.environment["REGISTRY_PROFILE"] = "plan_000"
+    source.fill(world.environment, layers=source.SMALL)
+    with world.registry() as registry:
+        published = type(steps)(registry).migrate("S")
+    assert published.accounting.migrated == 9
+    assert published.accounting.held == {WAITING: 1}
+    star = world.development["assets"].find_one({"layer": "S"})
+    assert star["aiMetadata"]["tags"] == star["tags"]
+    assert "generatedBy" not in star["aiMetadata"]

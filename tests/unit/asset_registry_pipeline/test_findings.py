@@ -6,7 +6,8 @@ import pytest
 
 from asset_registry_pipeline.registry.cross_findings import across
 from asset_registry_pipeline.registry.documents import MAXIMUM_SIZE, SourceDocument
-from asset_registry_pipeline.registry.findings import KINDS, Effect, inspect
+from asset_registry_pipeline.registry.findings import inspect
+from asset_registry_pipeline.registry.kinds import KINDS, Effect
 from asset_registry_pipeline.registry.taxonomy import Taxonomy
 
 ALWAYS = {"stringified_json", "blank_components"}
