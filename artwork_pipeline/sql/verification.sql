@@ -1,13 +1,13 @@
 -- The comparison of both sides, to the last row and column. Reads only; run it in one snapshot.
 
 -- A value as it may be shown: states and times as they are, people's data as length and hash.
-CREATE OR REPLACE FUNCTION artwork_migration.told(column_name text, value jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION artwork_migration.told(column_name text, value text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN value IS NULL OR value = 'null' THEN 'NULL'
-                WHEN value = '""' THEN 'empty text'
-                WHEN column_name ~ '(_status|_step|_at|_id)$' OR column_name = 'id' THEN value #>> '{}'
-                ELSE format('%s of %s characters, sha256 %s', jsonb_typeof(value), length(value #>> '{}'),
-                            left(encode(sha256(convert_to(value #>> '{}', 'UTF8')), 'hex'), 12)) END
+    SELECT CASE WHEN value IS NULL THEN 'NULL'
+                WHEN value = '' THEN 'empty text'
+                WHEN column_name ~ '(_status|_step|_at|_id)$' OR column_name = 'id' THEN value
+                ELSE format('text of %s characters, sha256 %s', length(value),
+                            left(encode(sha256(convert_to(value, 'UTF8')), 'hex'), 12)) END
 $$;
 
 -- Every difference in a slice: which row, which column, what should be there and what is.
@@ -52,18 +52,18 @@ LANGUAGE sql STABLE AS $$
     SELECT 'extra', v.id, NULL, 'no row', 'a row' FROM public.artworks_v2 v
     WHERE artwork_migration.slice_of(v.created_at) = wanted AND NOT EXISTS (SELECT FROM public.artworks a WHERE a.id = v.id)
     UNION ALL
-    SELECT 'changed', id, each.key, artwork_migration.told(each.key, each.value),
-           artwork_migration.told(each.key, to_jsonb(v) -> each.key)
-    FROM sides CROSS JOIN LATERAL jsonb_each(to_jsonb(should_be)) AS each
+    -- Column by column as text: that tells NULL from '' and from JSON's null, and 1.0 from 1.00.
+    SELECT 'changed', id, each.name, artwork_migration.told(each.name, each.expected),
+           artwork_migration.told(each.name, each.found)
+    FROM sides CROSS JOIN LATERAL (VALUES @clean_pairs@) AS each (name, expected, found)
     WHERE is_clean AND artwork_migration.row_hash(should_be) <> artwork_migration.row_hash(v)
-      AND (each.value::text) <> (to_jsonb(v) -> each.key)::text
+      AND each.expected IS DISTINCT FROM each.found
     UNION ALL
-    SELECT 'not restorable', id, each.key, artwork_migration.told(each.key, each.value),
-           artwork_migration.told(each.key, to_jsonb(restored) -> each.key)
-    FROM sides CROSS JOIN LATERAL jsonb_each(to_jsonb(s)) AS each
+    SELECT 'not restorable', id, each.name, artwork_migration.told(each.name, each.expected),
+           artwork_migration.told(each.name, each.found)
+    FROM sides CROSS JOIN LATERAL (VALUES @source_pairs@) AS each (name, expected, found)
     WHERE is_clean AND artwork_migration.row_hash(should_be) = artwork_migration.row_hash(v)
-      AND artwork_migration.row_hash(restored) <> hash
-      AND (each.value::text) <> (to_jsonb(restored) -> each.key)::text
+      AND artwork_migration.row_hash(restored) <> hash AND each.expected IS DISTINCT FROM each.found
     UNION ALL
     SELECT 'not kept', id, NULL, 'the whole row, set aside', CASE WHEN is_set_aside THEN 'another row' ELSE 'nothing' END
     FROM sides WHERE state IN ('merged', 'quarantined') AND artwork_migration.row_hash(kept) IS DISTINCT FROM hash

@@ -107,7 +107,11 @@ def expansion(to_artworks: Iterable[Reference], to_users: Iterable[Reference]) -
                 excluded_columns=", ".join(f"excluded.{name}" for name in clean),
             ),
             script("triggers", reference_triggers=triggers),
-            script("verification"),
+            script(
+                "verification",
+                clean_pairs=_pairs(CLEAN_COLUMNS, "should_be", "v"),
+                source_pairs=_pairs(SOURCE_COLUMNS, "s", "restored"),
+            ),
         )
     )
 
@@ -120,6 +124,13 @@ def reference_trigger(reference: Reference) -> str:
 def table_name(reference: Reference) -> sql.Identifier:
     """The reference's table, quoted."""
     return sql.Identifier(reference.schema, reference.table)
+
+
+def _pairs(columns: Iterable[str], expected: str, found: str) -> str:
+    return ", ".join(
+        f"({_literal(name)}, ({expected}).{_identifier(name)}::text, ({found}).{_identifier(name)}::text)"
+        for name in columns
+    )
 
 
 def _quarantine_reason() -> str:

@@ -106,7 +106,8 @@ def test_the_report_refuses_while_a_month_was_never_checked(migrated, pipeline_o
 def test_the_look_before_writes_nothing_and_says_what_hangs_on_the_table(
     source, pipeline_of, query, reports_path
 ):
-    everything = "SELECT oid::regclass::text, relfilenode FROM pg_class UNION SELECT oid::regprocedure::text, 0 FROM pg_proc"
+    everything = """SELECT oid::regclass::text, relfilenode FROM pg_class
+                    UNION SELECT oid::regprocedure::text, 0 FROM pg_proc"""
     before = sorted(query(source, everything))
     assert pipeline_of(source).run("preflight").success
 
