@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
 from queue import SimpleQueue
 from typing import TypeVar
 
 from migration_kit.workers import item_executor
+
+PRELOADED = ["nabo_pipeline.codecs.compress", "skimage.metrics"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,6 +42,8 @@ class _Slot:
 
     def run(self, function: Callable[[T], R], argument: T, seconds: int, memory: int) -> R:
         if self._executor is None:
+            # Imported once by the server that forks the workers, not by each of them: no effect once it runs.
+            get_context("forkserver").set_forkserver_preload(PRELOADED)
             self._executor = self._stack.enter_context(item_executor("process", 1))
         started = time.monotonic()
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -110,7 +110,8 @@ def carry_all(
 
 def carry(carrier: Carrier, item: PlanItem, known: Entry | None) -> Entry:
     """One file. Permanent failures end in a quarantine; transient ones are raised after their retries."""
-    if known is not None and _stands(carrier, item, known):
+    stands = known is not None and _stands(carrier, item, known)
+    if known is not None and stands and known.detail.get("version") == item.version:
         return known
     started = time.monotonic()
     try:
@@ -120,6 +121,9 @@ def carry(carrier: Carrier, item: PlanItem, known: Entry | None) -> Entry:
     if len(data) != item.size and item.size <= carrier.settings.max_bytes:
         return carrier.outcome(item, State.QUARANTINED, CHANGED)
     source_hash = hashlib.sha256(data).hexdigest()
+    if known is not None and stands and known.source_hash == source_hash:
+        # The same bytes under a new version mark: the backup was copied, not changed.
+        return replace(known, detail={**known.detail, "version": item.version})
     result = _compressed(carrier, item, data)
     if isinstance(result, Rejected):
         return carrier.outcome(item, result.state, result.reason, source_hash=source_hash)
@@ -134,9 +138,9 @@ def carry(carrier: Carrier, item: PlanItem, known: Entry | None) -> Entry:
 
 
 def _stands(carrier: Carrier, item: PlanItem, known: Entry) -> bool:
-    """Whether an earlier run verified this very file at this place, and the object still stands."""
+    """Whether an earlier run verified this file at this place, and the object still stands."""
     detail = known.detail
-    if known.state not in DONE or detail.get("version") != item.version:
+    if known.state not in DONE:
         return False
     path = str(detail.get("path"))
     if detail.get("bucket") != item.bucket or path.rpartition(".")[0] != item.stem:

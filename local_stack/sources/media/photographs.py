@@ -64,8 +64,19 @@ def with_noise(image: Image.Image, rng: random.Random) -> Image.Image:
     import numpy as np
     from PIL import Image
 
-    noise = np.random.default_rng(rng.getrandbits(64)).normal(0, SENSOR_NOISE, (image.height, image.width, 3))
-    return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
+    tile = (
+        np.random.default_rng(rng.getrandbits(64))
+        .normal(0, SENSOR_NOISE, (256, 256, 3))
+        .round()
+        .astype(np.int16)
+    )
+    pixels = np.asarray(image).astype(np.int16)
+    # Tile by tile: whole pictures of noise would take more memory than what is to be measured.
+    for top in range(0, image.height, 256):
+        for left in range(0, image.width, 256):
+            part = pixels[top : top + 256, left : left + 256]
+            part += tile[: part.shape[0], : part.shape[1]]
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
 def photograph(format_: str, scale: str, rng: random.Random, *, quick: bool = False) -> bytes:

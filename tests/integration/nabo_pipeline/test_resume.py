@@ -1,6 +1,8 @@
 """What a run finds that another one left, or that another one does at the same time."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import dagster as dg
 
@@ -96,3 +98,15 @@ def test_a_file_that_arrives_later_takes_its_place_in_the_gallery(place):
         "select file_path from public.media where service_id = %s and is_preview_image", service
     )
     assert path[0][0].startswith(f"{service}/00000000-")
+
+
+def test_a_backup_that_was_copied_is_read_again_but_nothing_is_sent(folder_place):
+    assert folder_place.run("service").success
+    objects, rows = folder_place.objects(), folder_place.query("select * from public.media order by id")
+    for path in Path(folder_place.environment["S3_BACKUP_PATH"]).rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert folder_place.run("service").success
+    assert folder_place.objects() == objects
+    assert folder_place.query("select * from public.media order by id") == rows
+    states = [state for state, _ in folder_place.outcomes().values()]
+    assert states.count("migrated") == SMALL.mapped_service_images
