@@ -77,10 +77,11 @@ class Steps:
 
 @dataclass(frozen=True)
 class Clones:
-    """Fresh copies of databases that were made once a session."""
+    """Fresh copies of databases that were made once a session; `drop` takes them away again."""
 
     server: Any
     made: dict[str, str] = field(default_factory=dict)
+    copies: list[str] = field(default_factory=list)
 
     def of(self, state: str, make: Callable[[str], None]) -> str:
         with psycopg.connect(self.server.url, autocommit=True) as connection:
@@ -92,17 +93,26 @@ class Clones:
             name = f"clone_{uuid.uuid4().hex}"
             copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
             connection.execute(copy.format(sql.Identifier(name), sql.Identifier(self.made[state])))
+        self.copies.append(name)
         return postgres.database_url(self.server, name)
 
+    def drop(self) -> None:
+        with psycopg.connect(self.server.url, autocommit=True) as connection:
+            while self.copies:
+                connection.execute(
+                    sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.copies.pop()))
+                )
+
 
 @pytest.fixture(scope="session")
-def steps() -> type[Steps]:
-    return Steps
-
-
-@pytest.fixture(scope="session")
-def clones(servers: Servers) -> Clones:
+def templates(servers: Servers) -> Clones:
     return Clones(servers["postgres"])
+
+
+@pytest.fixture
+def clones(templates: Clones) -> Iterator[Clones]:
+    yield templates
+    templates.drop()
 
 
 def _fill(url: str) -> None:

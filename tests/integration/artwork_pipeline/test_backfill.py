@@ -120,6 +120,10 @@ def test_rows_that_changed_behind_the_triggers_back_stop_the_backfill_by_name(ex
     assert steps.differences(expanded) == []
 
 
+def test_filling_every_month_again_writes_nothing(migrated, steps):
+    assert steps.fill_all(migrated) == 0
+
+
 def test_customers_without_a_user_stop_the_backfill(expanded, steps, query):
     query(expanded, "DELETE FROM users WHERE is_anonymous")
     with pytest.raises(PermanentError, match=r"rows have no user yet.*artwork/users"):

@@ -100,7 +100,7 @@ source_rows = st.fixed_dictionaries(
 
 
 @pytest.fixture(scope="module")
-def database(clones):
+def database(templates):
     from contextlib import closing
 
     from artwork_pipeline.stores import expansion, installation, plan
@@ -116,7 +116,7 @@ def database(clones):
             plan.make_plan(connection, ledger, source, "run")
             expansion.expand(connection, source, "run", log=print)
 
-    with psycopg.connect(clones.of("functions", make), autocommit=True) as connection:
+    with psycopg.connect(templates.of("functions", make), autocommit=True) as connection:
         connection.execute("SET timezone = 'UTC'")
         yield connection
 
