@@ -105,6 +105,11 @@ class Clones:
 
 
 @pytest.fixture(scope="session")
+def steps() -> type[Steps]:
+    return Steps
+
+
+@pytest.fixture(scope="session")
 def templates(servers: Servers) -> Clones:
     return Clones(servers["postgres"])
 
