@@ -1,5 +1,6 @@
 -- The forward triggers: what happens to the old table reaches the clean one in the same transaction.
--- They run with the migration's rights, not with those of whoever writes.
+-- They run with the migration's rights, not with those of whoever writes. Names here are qualified; the search path
+-- is for the installation's own triggers on users, which may not be.
 --
 -- Rows that arrive live are judged by the rules for test rows. They are never merged: when a row comes, nobody can
 -- know that it will not be finished. A row that is migrated stays migrated; one that was set aside is migrated as
@@ -94,7 +95,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION artwork_migration.forward() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog AS $$
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         PERFORM artwork_migration.forget(OLD.id);
@@ -110,7 +111,7 @@ END $$;
 
 -- An order or a review was placed on a row that was set aside: it is a real one. The argument is the pointing column.
 CREATE OR REPLACE FUNCTION artwork_migration.forward_reference() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog AS $$
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     pointed_at uuid := (to_jsonb(NEW) ->> TG_ARGV[0])::uuid;
 BEGIN

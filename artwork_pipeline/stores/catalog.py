@@ -63,6 +63,14 @@ _COLLATIONS = """
     SELECT collname FROM pg_collation
     WHERE collname IN ('und-x-icu', 'pg_c_utf8', 'C.utf8') AND collencoding IN (-1, pg_char_to_encoding('UTF8'))
 """
+_NOT_OURS = """
+    SELECT oid::regclass::text FROM pg_class
+    WHERE oid IN ('public.artworks'::regclass, 'public.users'::regclass, 'public.orders'::regclass)
+      AND NOT pg_has_role(relowner, 'USAGE')
+    UNION ALL
+    SELECT 'the database' WHERE NOT has_database_privilege(current_database(), 'CREATE')
+    ORDER BY 1
+"""
 _NEEDED_BESIDES = """
     SELECT attname FROM pg_attribute
     WHERE attrelid = 'public.users'::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull
@@ -84,7 +92,7 @@ class Reference:
 
 
 def require_artworks_database(connection: psycopg.Connection[Any]) -> None:
-    """Refuse a database that cannot be the artworks': too old, not UTF-8, or without the three tables.
+    """Refuse a database that cannot be the artworks': too old, not UTF-8, without the three tables, or not ours.
 
     Raises:
         PermanentError: names what is missing.
@@ -112,6 +120,13 @@ def require_artworks_database(connection: psycopg.Connection[Any]) -> None:
             f"it has no table {', '.join(f'public.{table}' for table in missing)}",
             item=name,
             remedy="Point ARTWORK_DATABASE_URL at the database of the artworks; nothing was written here",
+        )
+    foreign = [row[0] for row in connection.execute(_NOT_OURS)]
+    if foreign:
+        raise PermanentError(
+            f"its user may not change {', '.join(foreign)}",
+            item=name,
+            remedy="Let ARTWORK_DATABASE_URL name the owner of these tables, with the right to create schemas",
         )
     needed = [row[0] for row in connection.execute(_NEEDED_BESIDES)]
     if needed:

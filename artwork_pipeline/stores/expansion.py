@@ -20,6 +20,7 @@ from migration_kit.postgres import transient_errors
 
 LOCK_TIMEOUT = "300ms"
 ATTEMPTS = 30
+_LOCK_ERRORS = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 _TRIGGERS = """
     SELECT tgrelid::regclass::text, tgname FROM pg_trigger
@@ -40,6 +41,10 @@ _LOCK_HOLDERS = """
     WHERE l.relation = ANY (%s::regclass[]) AND l.granted AND a.pid <> pg_backend_pid()
     ORDER BY 1 LIMIT 5
 """
+
+
+class _LockNotGrantedError(TransientError):
+    """Somebody holds a table; asking again on the same connection may help. A lost connection it cannot help."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +80,15 @@ def expand(
             with transient_errors("the expansion"), connection.transaction():
                 return _expand_once(connection, text, tables, run_id)
         except TransientError as passing:
+            if not isinstance(passing.__cause__, _LOCK_ERRORS):
+                raise
             log(f"attempt {attempts}: {passing}; held by {_holders(connection, tables)}")
-            raise
+            raise _LockNotGrantedError(passing.reason, item=passing.item, remedy=passing.remedy) from passing
 
     try:
-        merged = int(retrying(attempts=ATTEMPTS, first_delay=0.1, max_delay=2.0)(attempt))
+        merged = int(
+            retrying(attempts=ATTEMPTS, first_delay=0.1, max_delay=2.0, on=(_LockNotGrantedError,))(attempt)
+        )
     except psycopg.errors.UniqueViolation as clash:
         raise PermanentError(
             f"two spellings of one address cannot become one user: {clash.diag.message_detail or clash}",

@@ -1,5 +1,7 @@
 """The expansion: one short transaction, the same result however often it runs, and refusals by name."""
 
+import uuid
+
 import psycopg
 import pytest
 
@@ -132,6 +134,32 @@ def test_the_expansion_never_waits_long_for_a_lock_and_says_who_holds_it(source,
     assert "nightly report" in told[0]
     assert query(source, "SELECT to_regclass('artworks_v2')") == [(None,)]
     assert expand(source).expanded
+
+
+def test_a_lost_connection_is_not_asked_again_but_told_as_a_passing_trouble(source, steps, monkeypatch):
+    plan(source, steps, monkeypatch)
+    monkeypatch.setattr(
+        expansion,
+        "_expand_once",
+        lambda connection, *_: connection.execute("SELECT pg_terminate_backend(pg_backend_pid())"),
+    )
+    told = []
+    with session(source) as connection, pytest.raises(TransientError, match="the expansion"):
+        expansion.expand(connection, installation.recognise_source(connection), "run", log=told.append)
+    assert told == []
+
+
+def test_a_user_who_may_not_change_the_tables_is_refused_before_anything_is_tried(source):
+    role = f"reader_{uuid.uuid4().hex}"
+    with session(source) as connection:
+        connection.execute(f"CREATE ROLE {role}")
+        connection.execute(f"SET ROLE {role}")
+        with pytest.raises(
+            PermanentError, match=r"may not change artworks, orders, the database, users.*owner of these"
+        ):
+            installation.recognise_source(connection)
+        connection.execute("RESET ROLE")
+        connection.execute(f"DROP ROLE {role}")
 
 
 def test_another_table_of_that_name_is_refused_and_left_alone(source, steps, query):

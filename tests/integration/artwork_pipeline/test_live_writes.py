@@ -203,6 +203,21 @@ def test_people_without_rights_on_the_clean_table_go_on_writing(database, query,
         connection.execute(f"DROP ROLE {role}")
 
 
+def test_triggers_of_the_installation_find_their_own_names(expanded, query, steps):
+    query(expanded, "CREATE TABLE audit (id uuid)")
+    query(
+        expanded,
+        "CREATE FUNCTION remember_user() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN INSERT INTO audit VALUES (NEW.id); RETURN NEW; END $$",
+    )
+    query(
+        expanded,
+        "CREATE TRIGGER remember AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION remember_user()",
+    )
+    query(expanded, NEW, "pending", "Audited", "audited@example.net")
+    assert query(expanded, "SELECT email FROM users JOIN audit USING (id)") == [("audited@example.net",)]
+
+
 def test_four_people_who_write_through_the_whole_backfill_lose_nothing(expanded, query, steps):
     rows = [row for (row,) in query(expanded, "SELECT id FROM artworks ORDER BY id")]
 
