@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Literal, TypeVar
 
-from migration_kit.failures import PermanentError
+from migration_kit.failures import PermanentError, TransientError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 DASK_SCHEDULER_ADDRESS = "DASK_SCHEDULER_ADDRESS"
+CONNECT_SECONDS = 10
 
 
 @contextmanager
@@ -31,6 +32,7 @@ def item_executor(kind: Literal["process", "thread"], workers: int) -> Iterator[
 
     Raises:
         PermanentError: DASK_SCHEDULER_ADDRESS is set but the ``dask`` extra is not installed.
+        TransientError: the cluster does not answer.
     """
     address = os.environ.get(DASK_SCHEDULER_ADDRESS)
     if address and kind == "process":
@@ -54,8 +56,16 @@ def _dask_executor(address: str) -> Iterator[Executor]:
             f"{DASK_SCHEDULER_ADDRESS} is set, but the package distributed is not installed",
             remedy="Install the project with its dask extra, or unset the variable to work on this machine",
         ) from missing
-    with Client(address) as client:
-        yield client.get_executor()
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
+    except OSError as down:
+        raise TransientError(
+            "the Dask scheduler does not answer",
+            item=DASK_SCHEDULER_ADDRESS,
+            remedy="Start the cluster, or unset the variable to work on this machine",
+        ) from down
+    with client:
+        yield client.get_executor()  # type: ignore[no-untyped-call]
 
 
 def bounded_map(

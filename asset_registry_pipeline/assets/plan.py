@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from asset_registry_pipeline.assets import stage
+from asset_registry_pipeline.assets.inventory import INVENTORY
 from asset_registry_pipeline.partitions import (
     component_layers,
     components_into_composites,
@@ -75,6 +76,7 @@ def _plan(context: dg.AssetExecutionContext, resource: RegistryResource) -> dg.M
     accepted: Mapping[str, str] | None = None
     imported = decisions.Imported()
     with failing(context), resource.open() as opened:
+        require_gate(context, opened.ledger, INVENTORY, [layer])
         opened.workspace.begin_batch(batch_id(context))
         if layer in BARRIER_LAYERS:
             imported = decisions.import_decisions(opened, layer)

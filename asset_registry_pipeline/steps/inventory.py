@@ -3,14 +3,19 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from asset_registry_pipeline.registry.documents import SourceDocument, type_name
 from asset_registry_pipeline.registry.findings import Finding
+from asset_registry_pipeline.registry.kinds import Effect
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
 from asset_registry_pipeline.steps.sources import documents_fingerprint, found_in, read_layer
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.accounting import State
 from migration_kit.ledger import Entry
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENVIRONMENT = "environment"
 """The layer under which findings about the surroundings are kept."""
@@ -18,7 +23,10 @@ ENVIRONMENT = "environment"
 
 @dataclass(frozen=True)
 class Inventory:
-    """What one layer holds: numbers, types per field (`census`), findings, and the hash of its documents."""
+    """What one layer holds: numbers, types per field (`census`), findings, and the hash of its documents.
+
+    `usable`: of each document, by item and label, whether nothing was found that quarantines it.
+    """
 
     layer: str
     documents: int
@@ -29,8 +37,15 @@ class Inventory:
     taxonomy: str
     census: Mapping[str, Mapping[str, int]]
     findings: tuple[Finding, ...]
+    usable: tuple[tuple[str, str, bool], ...]
     unfiled: int
     written: int
+
+    def frame(self) -> "pd.DataFrame":
+        """One row for each document, for the suite to judge."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.usable), columns=["item", "label", "usable"])
 
     @property
     def kinds(self) -> dict[str, int]:
@@ -49,7 +64,8 @@ def take(registry: Registry, layer: str, *, run_id: str, batch: str) -> Inventor
     registry.workspace.begin_batch(batch)
     source = read_layer(registry, layer)
     expected = registry.profile.expected[layer]
-    found = [finding for each in found_in(registry, source.documents).values() for finding in each]
+    by_item = found_in(registry, source.documents)
+    found = [finding for each in by_item.values() for finding in each]
     within = abs(len(source.documents) - expected) <= registry.profile.tolerance * expected
     written = registry.workspace.save_snapshot(layer, source.documents)
     written += registry.workspace.save_findings(layer, found)
@@ -81,6 +97,14 @@ def take(registry: Registry, layer: str, *, run_id: str, batch: str) -> Inventor
         taxonomy=registry.taxonomy.pinned,
         census=census(source.documents),
         findings=(*found, *around),
+        usable=tuple(
+            (
+                document.item,
+                document.label,
+                all(finding.effect is not Effect.QUARANTINE for finding in by_item.get(document.item, ())),
+            )
+            for document in source.documents
+        ),
         unfiled=unfiled,
         written=written,
     )

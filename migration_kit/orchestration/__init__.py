@@ -7,10 +7,14 @@ from migration_kit.orchestration.errors import failing
 from migration_kit.orchestration.gating import gate_check_specs, require_gate, validate_then_publish
 from migration_kit.orchestration.metadata import accounting_metadata, problems_metadata
 from migration_kit.orchestration.runs import NETWORK_RETRY, batch_id, batch_seconds, environment_variable
+from migration_kit.orchestration.stages import AssetAttributes, Stage, asset_attributes
 
 __all__ = [
     "NETWORK_RETRY",
+    "AssetAttributes",
+    "Stage",
     "accounting_metadata",
+    "asset_attributes",
     "batch_id",
     "batch_seconds",
     "environment_variable",

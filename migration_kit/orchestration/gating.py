@@ -56,7 +56,9 @@ def validate_then_publish(
     checks = [_check_result(key, partition, report) for report in reports]
     failed = [report for report in reports if not report.passed]
     if failed or not reports:
-        ledger.record_verdict(Verdict.now(stage, partition, candidate, VerdictStatus.FAILED, context.run.run_id))
+        ledger.record_verdict(
+            Verdict.now(stage, partition, candidate, VerdictStatus.FAILED, context.run.run_id)
+        )
         yield from checks
         told = (
             "\n".join(map(_told, failed)) or f"{stage} of {partition}: no suite was run, so nothing is proved"

@@ -12,12 +12,13 @@ from migration_kit.failures import PermanentError
 from migration_kit.orchestration import (
     NETWORK_RETRY,
     accounting_metadata,
+    asset_attributes,
     batch_id,
     failing,
     require_gate,
 )
 from migration_kit.progress import track
-from nabo_pipeline.assets.common import OWNERS, PREFIX, STORAGE_POOL, TAGS, account, problems
+from nabo_pipeline.assets.common import PREFIX, STORAGE_POOL, account, problems
 from nabo_pipeline.assets.plan import STAGE as PLAN_STAGE
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import (
@@ -40,14 +41,9 @@ RECORD_EVERY = 50
 
 
 @dg.asset(
-    key_prefix=PREFIX,
+    **asset_attributes(PREFIX, "apply", kinds={"supabase"}),
     deps=[dg.AssetKey([PREFIX, "migration_plan"])],
     partitions_def=media_category,
-    group_name="apply",
-    owners=OWNERS,
-    tags=TAGS,
-    kinds={"supabase"},
-    code_version="1",
     pool=STORAGE_POOL,
     retry_policy=NETWORK_RETRY,
 )
@@ -177,14 +173,9 @@ def _transfer_metadata(entries: "list[Entry]") -> dict[str, Any]:
 
 
 @dg.asset(
-    key_prefix=PREFIX,
+    **asset_attributes(PREFIX, "apply", kinds={"postgres"}),
     deps=[dg.AssetKey([PREFIX, "images"])],
     partitions_def=media_category,
-    group_name="apply",
-    owners=OWNERS,
-    tags=TAGS,
-    kinds={"postgres"},
-    code_version="1",
     pool=STORAGE_POOL,
     retry_policy=NETWORK_RETRY,
 )

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from migration_kit.ledger import Entry, Ledger
 
 PREFIX = "nabo"
-OWNERS = ["team:data-migrations"]
-TAGS = {"pipeline": "nabo", "domain": "media"}
 STORAGE_POOL = "nabo_storage"
 """Limits how many runs write to the target at once."""
 

@@ -5,9 +5,9 @@ import time
 import dagster as dg
 
 from migration_kit.failures import PermanentError
-from migration_kit.orchestration import NETWORK_RETRY, failing
+from migration_kit.orchestration import NETWORK_RETRY, asset_attributes, failing
 from migration_kit.reports import markdown_table
-from nabo_pipeline.assets.common import MAY_BE_EMPTY, OWNERS, PREFIX, TAGS
+from nabo_pipeline.assets.common import MAY_BE_EMPTY, PREFIX
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import BackupResource, DatabaseResource, MappingsResource
 
@@ -15,13 +15,8 @@ SNIFF_THREADS = 16
 
 
 @dg.asset(
-    key_prefix=PREFIX,
+    **asset_attributes(PREFIX, "inventory", kinds={"s3", "postgres"}),
     partitions_def=media_category,
-    group_name="inventory",
-    owners=OWNERS,
-    tags=TAGS,
-    kinds={"s3", "postgres"},
-    code_version="1",
     retry_policy=NETWORK_RETRY,
 )
 def media_inventory(

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from migration_kit.orchestration import NETWORK_RETRY, failing, gate_check_specs, validate_then_publish
+from migration_kit.orchestration import (
+    NETWORK_RETRY,
+    asset_attributes,
+    failing,
+    gate_check_specs,
+    validate_then_publish,
+)
 from migration_kit.reports import markdown_table
-from nabo_pipeline.assets.common import MAY_BE_EMPTY, OWNERS, PREFIX, TAGS
+from nabo_pipeline.assets.common import MAY_BE_EMPTY, PREFIX
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import DatabaseResource, MappingsResource, StorageResource
 from nabo_pipeline.suites.plan import COLUMNS, PLAN, table_row
@@ -26,14 +32,9 @@ STAGE = "plan"
 
 
 @dg.asset(
-    key=KEY,
+    **asset_attributes(PREFIX, "plan", kinds={"postgres", "supabase"}),
     deps=[dg.AssetKey([PREFIX, "media_inventory"])],
     partitions_def=media_category,
-    group_name="plan",
-    owners=OWNERS,
-    tags=TAGS,
-    kinds={"postgres", "supabase"},
-    code_version="1",
     retry_policy=NETWORK_RETRY,
     check_specs=gate_check_specs(KEY, [PLAN]),
 )

@@ -12,12 +12,14 @@ from migration_kit.failures import PermanentError
 from migration_kit.orchestration import (
     NETWORK_RETRY,
     accounting_metadata,
+    asset_attributes,
     batch_id,
+    batch_seconds,
     failing,
     require_gate,
 )
 from migration_kit.reports import PipelineSummary, reports_path, write_json, write_summary
-from nabo_pipeline.assets.common import OWNERS, PREFIX, TAGS, account
+from nabo_pipeline.assets.common import PREFIX, account
 from nabo_pipeline.assets.verify import KEY as VALIDATION
 from nabo_pipeline.assets.verify import STAGE as VERIFY_STAGE
 from nabo_pipeline.media.paths import CATEGORIES
@@ -30,13 +32,8 @@ if TYPE_CHECKING:
 
 
 @dg.asset(
-    key_prefix=PREFIX,
+    **asset_attributes(PREFIX, "report", kinds={"json"}),
     deps=[dg.AssetDep(VALIDATION, partition_mapping=EVERY_CATEGORY)],
-    group_name="report",
-    owners=OWNERS,
-    tags=TAGS,
-    kinds={"json"},
-    code_version="1",
     retry_policy=NETWORK_RETRY,
 )
 def migration_report(
@@ -61,7 +58,7 @@ def migration_report(
         gate = require_gate(context, ledger, VERIFY_STAGE, CATEGORIES)
         _write_reports(state, entries, cumulative, verified=gate.open)
         total = sum(this_batch.values(), Accounting(source=0))
-        seconds = datetime.now(UTC).timestamp() - _began(context, batch)
+        seconds = batch_seconds(context)
         path = write_summary(PREFIX, PipelineSummary(PREFIX, batch, total, gate.open, seconds))
     return dg.MaterializeResult(
         metadata={
@@ -143,13 +140,3 @@ def _write_reports(
     }
     for name, document in documents.items():
         write_json(folder / name, document)
-
-
-def _began(context: dg.AssetExecutionContext, batch: str) -> float:
-    """When this batch began (seconds since the epoch): the backfill, or else this run."""
-    backfill = context.instance.get_backfill(batch)
-    if backfill is not None:
-        return float(backfill.backfill_timestamp)
-    record = context.instance.get_run_record_by_id(context.run.run_id)
-    began = record.create_timestamp if record else datetime.now(UTC)
-    return float(began.timestamp())

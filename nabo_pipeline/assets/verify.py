@@ -11,11 +11,12 @@ from migration_kit.fingerprints import fingerprint
 from migration_kit.orchestration import (
     NETWORK_RETRY,
     accounting_metadata,
+    asset_attributes,
     failing,
     gate_check_specs,
     validate_then_publish,
 )
-from nabo_pipeline.assets.common import OWNERS, PREFIX, TAGS, account
+from nabo_pipeline.assets.common import PREFIX, account
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import DatabaseResource, StorageResource, TransferSettings
 from nabo_pipeline.suites.validation import AVATARS, GALLERIES, PICTURES, SUITES
@@ -30,14 +31,9 @@ STAGE = "verify"
 
 
 @dg.asset(
-    key=KEY,
+    **asset_attributes(PREFIX, "verify", kinds={"postgres", "supabase"}),
     deps=[dg.AssetKey([PREFIX, "media_records"])],
     partitions_def=media_category,
-    group_name="verify",
-    owners=OWNERS,
-    tags=TAGS,
-    kinds={"postgres", "supabase"},
-    code_version="1",
     retry_policy=NETWORK_RETRY,
     check_specs=gate_check_specs(KEY, SUITES),
 )

@@ -35,6 +35,7 @@ EXPECTED = {
 GATED = {
     "nabo_pipeline": {"nabo/migration_plan", "nabo/media_validation"},
     "asset_registry_pipeline": {
+        "registry/staging_inventory",
         "registry/components",
         "registry/songs",
         "registry/composites",

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from migration_kit.failures import PermanentError
+from migration_kit import workers
+from migration_kit.failures import TransientError
 from migration_kit.workers import bounded_map, item_executor
 
 
@@ -52,7 +53,18 @@ def test_process_work_leaves_this_process():
     assert future.result() != os.getpid()
 
 
-def test_a_configured_cluster_that_does_not_exist_is_named(monkeypatch):
+def test_a_cluster_that_does_not_answer_is_named_by_its_variable(monkeypatch):
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:1")
-    with pytest.raises(PermanentError, match="DASK_SCHEDULER_ADDRESS"), item_executor("process", 1):
+    monkeypatch.setattr(workers, "CONNECT_SECONDS", 0.2)
+    with pytest.raises(TransientError, match="DASK_SCHEDULER_ADDRESS"), item_executor("process", 1):
         pass
+
+
+def test_process_work_goes_to_the_cluster_where_one_is_configured(monkeypatch):
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", cluster.scheduler_address)
+        with item_executor("process", 1) as executor:
+            results = dict(bounded_map(executor, os.path.basename, ["a/b", "c/d"], window=1))
+    assert {item: future.result() for item, future in results.items()} == {"a/b": "b", "c/d": "d"}
