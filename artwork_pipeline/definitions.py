@@ -7,7 +7,7 @@ import dagster as dg
 
 from artwork_pipeline.assets import ASSETS
 from artwork_pipeline.jobs import JOBS
-from artwork_pipeline.resources import from_environment
+from artwork_pipeline.resources import resources
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -15,7 +15,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=ASSETS,
         jobs=JOBS,
-        resources={"database": from_environment(), **(resource_overrides or {})},
+        resources={**resources(), **(resource_overrides or {})},
         # The work is done by the database: a process for each step would cost seconds and buy nothing.
         executor=dg.in_process_executor,
     )

@@ -43,6 +43,6 @@ class ArtworkDatabase(dg.ConfigurableResource[None]):
             yield ledger
 
 
-def from_environment() -> ArtworkDatabase:
-    """The database as the environment names it, read when a run starts."""
-    return ArtworkDatabase(url=environment_variable("ARTWORK_DATABASE_URL"))
+def resources() -> dict[str, dg.ConfigurableResource[None]]:
+    """All resources, from the environment. A variable that is unset is named when it is needed."""
+    return {"database": ArtworkDatabase(url=environment_variable("ARTWORK_DATABASE_URL"))}

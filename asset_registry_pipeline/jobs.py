@@ -7,3 +7,5 @@ registry_inventory = dg.define_asset_job(
     selection=dg.AssetSelection.groups("inventory"),
     description="Look at staging, one layer a partition; nothing of the assets is written.",
 )
+
+JOBS = [registry_inventory]

@@ -48,14 +48,16 @@ class RegistryResource(dg.ConfigurableResource[None]):
             yield registry
 
 
-def from_environment() -> RegistryResource:
-    """The resource as the environment variables describe it, read when a run starts."""
-    return RegistryResource(
-        staging_uri=environment_variable("REGISTRY_STAGING_URI"),
-        staging_db=environment_variable("REGISTRY_STAGING_DB"),
-        development_uri=environment_variable("REGISTRY_DEVELOPMENT_URI"),
-        development_db=environment_variable("REGISTRY_DEVELOPMENT_DB"),
-        profile=environment_variable("REGISTRY_PROFILE"),
-        taxonomy=environment_variable("REGISTRY_TAXONOMY"),
-        decisions=environment_variable("REGISTRY_DECISIONS"),
-    )
+def resources() -> dict[str, dg.ConfigurableResource[None]]:
+    """All resources, from the environment. A variable that is unset is named when it is needed."""
+    return {
+        "registry": RegistryResource(
+            staging_uri=environment_variable("REGISTRY_STAGING_URI"),
+            staging_db=environment_variable("REGISTRY_STAGING_DB"),
+            development_uri=environment_variable("REGISTRY_DEVELOPMENT_URI"),
+            development_db=environment_variable("REGISTRY_DEVELOPMENT_DB"),
+            profile=environment_variable("REGISTRY_PROFILE"),
+            taxonomy=environment_variable("REGISTRY_TAXONOMY"),
+            decisions=environment_variable("REGISTRY_DECISIONS"),
+        )
+    }

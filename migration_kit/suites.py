@@ -105,7 +105,8 @@ def validate_frame(frame: "pd.DataFrame", suite: Suite) -> SuiteReport:
 def validate_query(url: str, query: str, suite: Suite) -> SuiteReport:
     """Validate a query's rows on PostgreSQL itself (``url``: ``postgresql://...``); no row is pulled here."""
     # Bare postgresql:// would mean psycopg 3 to SQLAlchemy, which Great Expectations does not know.
-    address = url.replace("postgresql://", "postgresql+psycopg2://", 1)
+    # A dollar sign would be taken for one of its own variables; an address may write it in percent form.
+    address = url.replace("postgresql://", "postgresql+psycopg2://", 1).replace("$", "%24")
     store = _context().data_sources.add_postgres("database", connection_string=address)
     try:
         source = store.add_query_asset("rows", query=query)

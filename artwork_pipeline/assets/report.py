@@ -1,6 +1,5 @@
 """Stage report: the whole migration accounted for and verified."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -16,6 +15,7 @@ from migration_kit.orchestration import (
     NETWORK_RETRY,
     accounting_metadata,
     batch_id,
+    batch_seconds,
     failing,
     require_gate,
 )
@@ -46,7 +46,7 @@ def migration_report(
             total = account(connection, batch)
             require_balanced(total, where="public.artworks")
             gate = require_gate(context, ledger, VERIFY, SLICES)
-    seconds = datetime.now(UTC).timestamp() - _began(context, batch)
+    seconds = batch_seconds(context)
     path = write_summary(PREFIX, PipelineSummary(PREFIX, batch, total, gate.open, seconds))
     return dg.MaterializeResult(
         metadata={
@@ -70,13 +70,3 @@ def _line(month: str, accounting: Accounting) -> dict[str, object]:
         "merged": accounting.merged,
         "quarantined": sum(accounting.quarantined.values()),
     }
-
-
-def _began(context: dg.AssetExecutionContext, batch: str) -> float:
-    """When this batch began (seconds since the epoch): the backfill, or else this run."""
-    backfill = context.instance.get_backfill(batch)
-    if backfill is not None:
-        return float(backfill.backfill_timestamp)
-    record = context.instance.get_run_record_by_id(context.run.run_id)
-    began = record.create_timestamp if record else datetime.now(UTC)
-    return float(began.timestamp())

@@ -1,12 +1,19 @@
-"""The assets, one module a stage, in the order of the plan. Thin: read, call, write, report."""
+"""The assets, thin: read, call a step, write, report. One module a stage, in the order of the stages."""
 
-from migration_kit.orchestration import AssetAttributes, Stage, asset_attributes
+from asset_registry_pipeline.assets.apply import components, composites, songs
+from asset_registry_pipeline.assets.inventory import staging_inventory
+from asset_registry_pipeline.assets.plan import component_candidates, composite_candidates, song_candidates
+from asset_registry_pipeline.assets.report import migration_report
+from asset_registry_pipeline.assets.verify import reconciliation
 
-PREFIX = "registry"
-POOL = "registry_mongodb"
-"""Limits how many runs write to development at once."""
-
-
-def stage(name: Stage) -> AssetAttributes:
-    """What every asset of a stage says of itself."""
-    return asset_attributes(PREFIX, name, kinds={"mongodb"})
+ASSETS = [
+    staging_inventory,
+    component_candidates,
+    song_candidates,
+    composite_candidates,
+    components,
+    songs,
+    composites,
+    reconciliation,
+    migration_report,
+]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from asset_registry_pipeline.assets import POOL, stage
+from asset_registry_pipeline.assets.common import POOL, stage
 from asset_registry_pipeline.assets.plan import APPLY
 from asset_registry_pipeline.partitions import component_layers, composite_layers, song_layers
 from asset_registry_pipeline.registry.layers import (

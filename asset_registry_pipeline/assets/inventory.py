@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from asset_registry_pipeline.assets import stage
+from asset_registry_pipeline.assets.common import stage
 from asset_registry_pipeline.partitions import layers
 from asset_registry_pipeline.registry.kinds import KINDS
 from asset_registry_pipeline.resources import RegistryResource

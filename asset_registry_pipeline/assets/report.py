@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from asset_registry_pipeline.assets import stage
+from asset_registry_pipeline.assets.common import stage
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.orchestration import (
     NETWORK_RETRY,

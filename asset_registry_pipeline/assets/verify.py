@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from asset_registry_pipeline.assets import stage
+from asset_registry_pipeline.assets.common import stage
 from asset_registry_pipeline.partitions import (
     components_to_reconciliation,
     composites_to_reconciliation,

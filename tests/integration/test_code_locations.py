@@ -10,6 +10,7 @@ import pytest
 CATEGORIES = ("profile", "service", "chat", "other")
 COMPONENTS = ("S", "L", "W", "M")
 LAYERS = (*COMPONENTS, "G", "C")
+MONTHS = ("later_or_undated", "earlier", *(f"2025-{month:02}" for month in range(1, 11)))
 
 EXPECTED = {
     "nabo_pipeline": {
@@ -31,6 +32,15 @@ EXPECTED = {
         "registry/reconciliation": LAYERS,
         "registry/migration_report": None,
     },
+    "artwork_pipeline": {
+        "artwork/preflight": None,
+        "artwork/classification": None,
+        "artwork/expanded_schema": None,
+        "artwork/users": None,
+        "artwork/backfill": MONTHS,
+        "artwork/verification": MONTHS,
+        "artwork/migration_report": None,
+    },
 }
 GATED = {
     "nabo_pipeline": {"nabo/migration_plan", "nabo/media_validation"},
@@ -41,8 +51,13 @@ GATED = {
         "registry/composites",
         "registry/reconciliation",
     },
+    "artwork_pipeline": {"artwork/verification"},
 }
-JOBS = {"nabo_pipeline": {"nabo_migrate_category"}, "asset_registry_pipeline": {"registry_inventory"}}
+JOBS = {
+    "nabo_pipeline": {"nabo_migrate_category"},
+    "asset_registry_pipeline": {"registry_inventory"},
+    "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_month"},
+}
 STAGES = {"inventory", "plan", "apply", "verify", "report"}
 HEAVY = ("great_expectations", "pandas", "pymongo", "boto3", "supabase", "psycopg", "PIL", "skimage")
 

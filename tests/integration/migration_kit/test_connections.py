@@ -72,3 +72,18 @@ def test_a_suite_runs_on_postgresql_itself_and_names_the_rows(postgres_url):
     assert report.broken[0].unexpected == 2
     assert not validate_query(postgres_url, "SELECT id, hash FROM pictures WHERE false", suite).passed
     assert validate_query(postgres_url, "SELECT id, hash FROM pictures WHERE id > 1", suite).passed
+
+
+def test_a_suite_reaches_a_server_whose_password_holds_a_dollar_sign(postgres_url):
+    from urllib.parse import urlsplit
+
+    from migration_kit.suites import Suite, validate_query
+
+    parts = urlsplit(postgres_url)
+    with kit_postgres.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE dollar LOGIN PASSWORD 'p$HOMEw'")
+        try:
+            url = parts._replace(netloc=f"dollar:p$HOMEw@{parts.hostname}:{parts.port}").geturl()
+            assert validate_query(url, "SELECT 1 AS id", Suite("one", ())).passed
+        finally:
+            connection.execute("DROP ROLE dollar")
