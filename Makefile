@@ -32,8 +32,9 @@ demo-clean: .venv/local.installed ## remove the demo's data and reports
 dev: .venv/dev.installed system-packages ## Dagster's UI on the local stack; code is reloaded as it changes
 	@exec $(BIN)/python -m local_stack.demo --develop
 
+# Three workers, each with servers of its own: one of them mostly waits for Dagster's ticks.
 test: .venv/dev.installed system-packages ## everything that CI runs, on servers of its own
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev.installed ## ruff and mypy
 	$(BIN)/ruff check .

@@ -18,6 +18,15 @@ from local_stack.stack import Servers, Stack
 from local_stack.variables import DATABASES, stack_environment
 
 
+# It waits minutes for Dagster's ticks: begun first, it runs beside all the others.
+LONGEST = "test_migrations_through_dagster.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, the others in their order."""
+    items.sort(key=lambda item: item.path.name != LONGEST)
+
+
 @dataclass(frozen=True)
 class MongoPlace:
     """A replica set and two database names that nobody else uses."""
