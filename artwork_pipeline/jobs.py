@@ -4,7 +4,7 @@ import dagster as dg
 
 look_and_plan = dg.define_asset_job(
     "artwork_look_and_plan",
-    selection=dg.AssetSelection.groups("inventory", "plan"),
+    selection=dg.AssetSelection.groups("artwork_inventory", "artwork_plan"),
     description="Look at the database and plan; neither the old table nor the clean one is touched.",
 )
 migrate_month = dg.define_asset_job(

@@ -4,7 +4,7 @@ import dagster as dg
 
 registry_inventory = dg.define_asset_job(
     "registry_inventory",
-    selection=dg.AssetSelection.groups("inventory"),
+    selection=dg.AssetSelection.groups("registry_inventory"),
     description="Look at staging, one layer a partition; nothing of the assets is written.",
 )
 

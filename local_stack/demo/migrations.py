@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from local_stack.dagster_api import Backfill, Dagster
+from local_stack.dagster_api import Backfill, Dagster, DagsterError
 from local_stack.servers.process import Process
 
 LOCATIONS: Mapping[str, str] = {
@@ -22,6 +22,7 @@ LOCATIONS: Mapping[str, str] = {
 
 ASK_EVERY_SECONDS = 1.0
 TELL_EVERY_SECONDS = 15.0
+CANCELLED_WITHIN_SECONDS = 240.0
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,36 @@ class Outcome:
         return max(0.0, (self.backfill.ended_at or time.time()) - self.backfill.started_at)
 
 
+def cancel_leftovers(api: Dagster) -> int:
+    """Cancel what an interrupted demo left to be done, and wait until it has ended; how many backfills it were.
+
+    Dagster would go on with them beside the new ones, and their reports would overwrite those of the new ones.
+
+    Raises:
+        DagsterError: they do not end.
+    """
+    titles = set(map(_title, LOCATIONS))
+    leftovers = {one for one, title in api.unfinished_backfills().items() if title in titles}
+    for one in leftovers:
+        api.cancel_backfill(one)
+    deadline = time.monotonic() + CANCELLED_WITHIN_SECONDS
+    while unfinished := leftovers & api.unfinished_backfills().keys():
+        if time.monotonic() > deadline:
+            raise DagsterError(f"backfills of an earlier demo do not end: {', '.join(sorted(unfinished))}")
+        time.sleep(ASK_EVERY_SECONDS)
+    return len(leftovers)
+
+
 def launch(api: Dagster) -> dict[str, str]:
     """Launch the backfills; their ids by pipeline."""
     return {
-        pipeline: api.launch_backfill(api.assets(location), title=f"{pipeline}: the whole migration")
+        pipeline: api.launch_backfill(api.assets(location), title=_title(pipeline))
         for pipeline, location in LOCATIONS.items()
     }
+
+
+def _title(pipeline: str) -> str:
+    return f"{pipeline}: the whole migration"
 
 
 def follow(api: Dagster, backfills: Mapping[str, str], process: Process, console: Console) -> list[Outcome]:
@@ -64,7 +89,7 @@ def follow(api: Dagster, backfills: Mapping[str, str], process: Process, console
     )
     with bars:
         tasks = {pipeline: bars.add_task(pipeline, total=None, doing="") for pipeline in backfills}
-        told_at = time.monotonic()
+        told_at, told = time.monotonic(), ""
         while True:
             if not process.alive:
                 raise process.failure()
@@ -75,8 +100,10 @@ def follow(api: Dagster, backfills: Mapping[str, str], process: Process, console
             if all(state.ended for state in states.values()):
                 return [_outcome(api, pipeline, state) for pipeline, state in states.items()]
             if not console.is_terminal and time.monotonic() - told_at > TELL_EVERY_SECONDS:
-                told_at = time.monotonic()
-                console.print("; ".join(_line(pipeline, state) for pipeline, state in states.items()))
+                line = "; ".join(_line(pipeline, state) for pipeline, state in states.items())
+                if line != told:
+                    console.print(line)
+                told_at, told = time.monotonic(), line
             time.sleep(ASK_EVERY_SECONDS)
 
 
@@ -98,10 +125,12 @@ def _line(pipeline: str, state: Backfill) -> str:
 
 
 def _outcome(api: Dagster, pipeline: str, state: Backfill) -> Outcome:
+    if state.succeeded:  # a run whose process died may have been started again
+        return Outcome(pipeline, state, ())
     failed = api.runs(state.id, statuses=["FAILURE"])
     said = [
         f"{f'partition {run.partition}: ' if run.partition else ''}{failure}"
         for run in failed
         for failure in api.failures(run.id)
     ]
-    return Outcome(pipeline, state, tuple(said or ([state.error] if state.error else [])))
+    return Outcome(pipeline, state, tuple(said or [state.error or f"the backfill ended as {state.status}"]))

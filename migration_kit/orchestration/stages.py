@@ -23,12 +23,13 @@ class AssetAttributes(TypedDict):
 def asset_attributes(
     pipeline: str, stage: Stage, *, kinds: AbstractSet[str], version: str = "1"
 ) -> AssetAttributes:
-    """The attributes of a pipeline's asset: keys are prefixed by the pipeline, groups are stages."""
+    """The attributes of a pipeline's asset: keys are prefixed by the pipeline, groups are its stages."""
     return AssetAttributes(
         key_prefix=pipeline,
-        group_name=stage,
+        # The lineage of all locations lays groups of one name together: each pipeline's stages have names of their own.
+        group_name=f"{pipeline}_{stage}",
         owners=OWNERS,
-        tags={"pipeline": pipeline},
+        tags={"pipeline": pipeline, "stage": stage},
         kinds=kinds,
         code_version=version,
     )

@@ -7,6 +7,8 @@ from importlib import import_module
 import dagster as dg
 import pytest
 
+from local_stack import dagster_server
+
 CATEGORIES = ("profile", "service", "chat", "other")
 COMPONENTS = ("S", "L", "W", "M")
 LAYERS = (*COMPONENTS, "G", "C")
@@ -14,32 +16,32 @@ MONTHS = ("later_or_undated", "earlier", *(f"2025-{month:02}" for month in range
 
 EXPECTED = {
     "nabo_pipeline": {
-        "nabo/media_inventory": CATEGORIES,
-        "nabo/migration_plan": CATEGORIES,
-        "nabo/images": CATEGORIES,
-        "nabo/media_records": CATEGORIES,
-        "nabo/media_validation": CATEGORIES,
-        "nabo/migration_report": None,
+        "nabo/media_inventory": ("inventory", CATEGORIES),
+        "nabo/migration_plan": ("plan", CATEGORIES),
+        "nabo/images": ("apply", CATEGORIES),
+        "nabo/media_records": ("apply", CATEGORIES),
+        "nabo/media_validation": ("verify", CATEGORIES),
+        "nabo/migration_report": ("report", None),
     },
     "asset_registry_pipeline": {
-        "registry/staging_inventory": LAYERS,
-        "registry/component_candidates": COMPONENTS,
-        "registry/song_candidates": ("G",),
-        "registry/composite_candidates": ("C",),
-        "registry/components": COMPONENTS,
-        "registry/songs": ("G",),
-        "registry/composites": ("C",),
-        "registry/reconciliation": LAYERS,
-        "registry/migration_report": None,
+        "registry/staging_inventory": ("inventory", LAYERS),
+        "registry/component_candidates": ("plan", COMPONENTS),
+        "registry/song_candidates": ("plan", ("G",)),
+        "registry/composite_candidates": ("plan", ("C",)),
+        "registry/components": ("apply", COMPONENTS),
+        "registry/songs": ("apply", ("G",)),
+        "registry/composites": ("apply", ("C",)),
+        "registry/reconciliation": ("verify", LAYERS),
+        "registry/migration_report": ("report", None),
     },
     "artwork_pipeline": {
-        "artwork/preflight": None,
-        "artwork/classification": None,
-        "artwork/expanded_schema": None,
-        "artwork/users": None,
-        "artwork/backfill": MONTHS,
-        "artwork/verification": MONTHS,
-        "artwork/migration_report": None,
+        "artwork/preflight": ("inventory", None),
+        "artwork/classification": ("plan", None),
+        "artwork/expanded_schema": ("apply", None),
+        "artwork/users": ("apply", None),
+        "artwork/backfill": ("apply", MONTHS),
+        "artwork/verification": ("verify", MONTHS),
+        "artwork/migration_report": ("report", None),
     },
 }
 GATED = {
@@ -58,8 +60,21 @@ JOBS = {
     "asset_registry_pipeline": {"registry_inventory"},
     "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_month"},
 }
-STAGES = {"inventory", "plan", "apply", "verify", "report"}
-HEAVY = ("great_expectations", "pandas", "pymongo", "boto3", "supabase", "psycopg", "PIL", "skimage")
+HEAVY = (
+    *("great_expectations", "pandas", "numpy", "skimage", "PIL", "sqlalchemy"),
+    *("pymongo", "bson", "boto3", "supabase", "httpx", "psycopg", "local_stack"),
+)
+POOLS = {
+    "nabo_pipeline": ("nabo_storage", {"nabo/images", "nabo/media_records"}),
+    "asset_registry_pipeline": (
+        "registry_mongodb",
+        {"registry/components", "registry/songs", "registry/composites"},
+    ),
+    "artwork_pipeline": (
+        "artwork_postgres",
+        {"artwork/expanded_schema", "artwork/users", "artwork/backfill"},
+    ),
+}
 
 every_location = pytest.mark.parametrize("location", sorted(EXPECTED))
 
@@ -70,12 +85,13 @@ def graph_of(location: str):
 
 
 @every_location
-def test_it_offers_exactly_the_assets_and_partitions_of_its_plan(location):
+def test_it_offers_exactly_the_assets_stages_and_partitions_of_its_plan(location):
     graph = graph_of(location)
     found = {}
     for key in graph.materializable_asset_keys:
         partitions = graph.get(key).partitions_def
-        found[key.to_user_string()] = tuple(partitions.get_partition_keys()) if partitions else None
+        stage = graph.get(key).tags["stage"]
+        found[key.to_user_string()] = (stage, tuple(partitions.get_partition_keys()) if partitions else None)
     assert found == EXPECTED[location]
 
 
@@ -87,15 +103,24 @@ def test_every_gated_asset_has_blocking_checks(location):
 
 
 @every_location
-def test_every_asset_tells_its_stage_its_owner_and_what_it_is(location):
+def test_every_asset_tells_its_group_its_owner_and_what_it_is(location):
     graph = graph_of(location)
     for key in graph.materializable_asset_keys:
         node = graph.get(key)
-        assert node.group_name in STAGES, key
+        assert node.group_name == f"{key.path[0]}_{node.tags['stage']}", key
         assert node.owners == ["team:data-migrations"], key
         assert node.description, key
         assert node.kinds, key
         assert node.code_version, key
+
+
+@every_location
+def test_what_writes_the_target_is_in_its_pool(location):
+    definitions: dg.Definitions = import_module(f"{location}.definitions").defs
+    pool, writers = POOLS[location]
+    assets = [asset for asset in definitions.assets or () if isinstance(asset, dg.AssetsDefinition)]
+    assert {asset.key.to_user_string() for asset in assets if asset.op.pool == pool} == writers
+    assert pool in dagster_server.POOLS
 
 
 @every_location

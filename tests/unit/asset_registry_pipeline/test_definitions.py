@@ -1,41 +1,12 @@
 """The code location: what it holds, how it loads, and its partition mappings in both directions."""
 
-import subprocess
-import sys
-
 import dagster as dg
 import pytest
 
 from asset_registry_pipeline import partitions
-from asset_registry_pipeline.definitions import build_defs
 from asset_registry_pipeline.registry.outcomes import account
 from migration_kit.accounting import State
 from migration_kit.ledger import Entry
-
-
-def test_the_location_has_its_nine_assets_in_the_groups_of_the_plan() -> None:
-    specs = {spec.key.to_user_string(): spec for spec in build_defs().resolve_all_asset_specs()}
-    groups = {name.removeprefix("registry/"): spec.group_name for name, spec in specs.items()}
-    assert groups == {
-        "staging_inventory": "inventory",
-        "component_candidates": "plan",
-        "song_candidates": "plan",
-        "composite_candidates": "plan",
-        "components": "apply",
-        "songs": "apply",
-        "composites": "apply",
-        "reconciliation": "verify",
-        "migration_report": "report",
-    }
-    for spec in specs.values():
-        assert all((spec.owners, spec.tags, spec.kinds, spec.code_version, spec.description))
-
-
-def test_loading_the_location_imports_no_client_and_no_data_library() -> None:
-    heavy = "('great_expectations', 'pandas', 'pymongo', 'bson', 'boto3', 'psycopg', 'PIL', 'local_stack')"
-    code = f"import sys, asset_registry_pipeline.definitions; print([m for m in {heavy} if m in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
 
 
 def _downstream(
