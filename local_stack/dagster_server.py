@@ -20,7 +20,8 @@ READY_WITHIN_SECONDS = 120.0
 GRACE_SECONDS = 20.0
 POOLS = {"nabo_storage": 2, "registry_mongodb": 2, "artwork_postgres": 2}
 """Steps that may write to each target store at once. Each limit is set explicitly: after a change of the
-instance's default limit, runs that use an existing pool die (dagster issue 33552)."""
+instance's default limit, runs that use an existing pool die:
+https://github.com/dagster-io/dagster/issues/33552."""
 
 
 @dataclass(frozen=True)
