@@ -4,7 +4,6 @@ Here belongs what a person types and reads. `up` stays in the foreground until C
 that runs elsewhere, `env` prints its variables for a shell, `clean` removes its data.
 """
 
-import fcntl
 import os
 import shlex
 import signal
@@ -13,11 +12,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
+from local_stack.ending import end_on_signals
 from local_stack.given import place
+from local_stack.lock import running_pid, the_only_one
 from local_stack.servers import ServerFailed
 from local_stack.stack import (
     PREFERRED_PORTS,
@@ -29,7 +29,6 @@ from local_stack.stack import (
 )
 
 _STOPS_WITHIN_SECONDS = 60.0
-_END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _data_dir = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -49,13 +48,14 @@ def main() -> None:
 )
 def up(data_dir: Path | None, env_file: Path | None) -> None:
     """Run the stack until Ctrl-C. Servers given in the environment are used instead of our own."""
-    for number in _END_SIGNALS:
-        signal.signal(number, _end)
+    end_on_signals()
     with _clear_errors():
         folder = make_data_dir(data_dir or default_data_dir())
-        with _the_only_one(folder), running_stack(folder, preferred_ports=PREFERRED_PORTS) as stack:
-            for file in (folder / "environment", *([env_file] if env_file else [])):
-                _write_private(file, as_exports(stack.environment))
+        with (
+            the_only_one(folder),
+            running_stack(folder, preferred_ports=PREFERRED_PORTS) as stack,
+            _written(stack, [folder / "environment", *([env_file] if env_file else [])]),
+        ):
             _print_addresses(stack)
             _watch(stack)
 
@@ -108,36 +108,15 @@ def as_exports(environment: Mapping[str, str]) -> str:
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(environment.items()))
 
 
-def running_pid(data_dir: Path) -> int | None:
-    """The process that runs a stack on this data folder, asked of the lock it holds, not of a file it left."""
-    path = data_dir / "up.lock"
-    if not path.exists():
-        return None
-    with path.open("r+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return int(lock.read() or 0) or None
-    return None
-
-
 @contextmanager
-def _the_only_one(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder's lock; raises ServerFailed if another stack has it."""
-    with (data_dir / "up.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ServerFailed(
-                f"a stack runs on {data_dir} already: `python -m local_stack down` ends it"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        try:
-            yield
-        finally:
-            (data_dir / "environment").unlink(missing_ok=True)
+def _written(stack: Stack, files: list[Path]) -> Iterator[None]:
+    """The variables in these files; the first, in the data folder, is there only as long as the stack runs."""
+    for file in files:
+        _write_private(file, as_exports(stack.environment))
+    try:
+        yield
+    finally:
+        files[0].unlink(missing_ok=True)
 
 
 @contextmanager
@@ -158,13 +137,6 @@ def _watch(stack: Stack) -> None:
         while (failure := stack.dead_server()) is None:
             time.sleep(1.0)
         raise failure
-
-
-def _end(*_: object) -> NoReturn:
-    """The first signal ends the stack, also while it is starting; further ones do not disturb its end."""
-    for number in _END_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _print_addresses(stack: Stack) -> None:

@@ -45,7 +45,8 @@ _FAILURES = """
 query Failures($id: ID!, $cursor: String) {
   logsForRun(runId: $id, afterCursor: $cursor, limit: 1000) { __typename
     ... on EventConnection { cursor hasMore events { __typename
-        ... on ExecutionStepFailureEvent { stepKey error { message } failureMetadata { description } }
+        ... on ExecutionStepFailureEvent { stepKey
+            error { message causes { message } } failureMetadata { description } }
         ... on RunFailureEvent { message } } } } }
 """
 _RETRY = """
@@ -60,15 +61,32 @@ mutation Reload($name: String!) {
     ... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename
         ... on PythonError { message } } } } }
 """
+_UNFINISHED = """
+{ partitionBackfillsOrError(filters: {statuses: [REQUESTED, CANCELING, FAILING]}) { __typename
+    ... on PythonError { message }
+    ... on PartitionBackfills { results { id title } } } }
+"""
+_CANCEL = """
+mutation Cancel($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename
+    ... on CancelBackfillSuccess { backfillId }
+    ... on UnauthorizedError { message }
+    ... on PythonError { message } } }
+"""
+_TERMINATE = """
+mutation Terminate($ids: [String!]!) {
+  terminateRuns(runIds: $ids, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) { __typename
+    ... on PythonError { message } } }
+"""
 _SET_POOL = """
 mutation SetPool($pool: String!, $limit: Int!) { setConcurrencyLimit(concurrencyKey: $pool, limit: $limit) }
 """
 
+_UNFINISHED_RUNS = ("QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING")
 _ENDED = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED", "COMPLETED"}
 
 
 class DagsterError(RuntimeError):
-    """Dagster refused a request: its own first line."""
+    """Dagster refused a request, in its own first line, or did not answer."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +149,7 @@ class Dagster:
         """Whether the webserver has loaded its workspace, with or without errors."""
         try:
             entries = self._ask(_LOCATIONS)["workspaceOrError"].get("locationEntries", [])
-        except (httpx.HTTPError, DagsterError):
+        except DagsterError:
             return False
         return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
 
@@ -168,6 +186,20 @@ class Dagster:
         params = {"parentRunId": backfill_id, "strategy": "FROM_FAILURE"}
         return str(_granted(self._ask(_RETRY, params=params)["reexecutePartitionBackfill"])["backfillId"])
 
+    def unfinished_backfills(self) -> dict[str, str]:
+        """The backfills that are still to do or to cancel: their titles by id."""
+        found = _granted(self._ask(_UNFINISHED)["partitionBackfillsOrError"])["results"]
+        return {one["id"]: one["title"] or "" for one in found}
+
+    def cancel_backfill(self, backfill_id: str) -> None:
+        """Let a backfill start nothing any more, and end its runs at once, those too whose process is gone.
+
+        The backfill itself reads *canceling* until the daemon's next tick.
+        """
+        _granted(self._ask(_CANCEL, id=backfill_id)["cancelPartitionBackfill"])
+        if runs := [run.id for run in self.runs(backfill_id, statuses=_UNFINISHED_RUNS)]:
+            _granted(self._ask(_TERMINATE, ids=runs)["terminateRuns"])
+
     def backfill(self, backfill_id: str) -> Backfill:
         """How far the backfill is."""
         said = _granted(self._ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"])
@@ -190,15 +222,19 @@ class Dagster:
         return [_run(run) for run in _granted(self._ask(_RUNS, filter=wanted)["runsOrError"])["results"]]
 
     def failures(self, run_id: str) -> Iterator[str]:
-        """What the run's failed steps say, in their own words."""
-        cursor, more = None, True
+        """What the run's failed steps say, in their own words; without one, what the run says (its process died)."""
+        cursor, more, of_a_step, of_the_run = None, True, False, ""
         while more:
             page = _granted(self._ask(_FAILURES, id=run_id, cursor=cursor)["logsForRun"])
             for event in page["events"]:
                 if event["__typename"] == "ExecutionStepFailureEvent":
-                    told = (event["failureMetadata"] or {}).get("description") or event["error"]["message"]
-                    yield f"{event['stepKey']}: {told.strip()}"
+                    of_a_step = True
+                    yield f"{event['stepKey']}: {_reason(event)}"
+                elif event["__typename"] == "RunFailureEvent":
+                    of_the_run = event["message"].strip()
             cursor, more = page["cursor"], page["hasMore"]
+        if of_the_run and not of_a_step:
+            yield of_the_run
 
     def reload(self, location: str) -> str | None:
         """Load the location's code anew; the error if it does not load."""
@@ -210,8 +246,12 @@ class Dagster:
         self._ask(_SET_POOL, pool=pool, limit=limit)
 
     def _ask(self, query: str, **variables: object) -> dict[str, Any]:
-        response = self._http.post("/graphql", json={"query": query, "variables": variables})
-        answer = response.json()
+        try:
+            answer = self._http.post("/graphql", json={"query": query, "variables": variables}).json()
+        except (httpx.HTTPError, ValueError) as problem:
+            raise DagsterError(
+                f"Dagster at {self.url} does not answer ({type(problem).__name__})"
+            ) from problem
         if answer.get("errors"):
             raise DagsterError(str(answer["errors"][0]["message"]).splitlines()[0])
         data: dict[str, Any] = answer["data"]
@@ -222,6 +262,13 @@ def _granted(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     if "message" in answer:
         raise DagsterError(str(answer["message"]).strip().splitlines()[0])
     return answer
+
+
+def _reason(failure: Mapping[str, Any]) -> str:
+    """Why the step failed: as the pipeline told it, else the error below Dagster's own ("Exceeded max_retries")."""
+    described = (failure["failureMetadata"] or {}).get("description")
+    error = failure["error"]
+    return str(described or next(iter(error["causes"]), error)["message"]).strip()
 
 
 def _asset_status(said: Mapping[str, Any]) -> AssetStatus:

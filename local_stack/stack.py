@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +48,16 @@ class Servers:
         if not missing:
             return
         starters = self._starters(local_credentials(make_data_dir(self.data_dir)))
-        try:
-            with ThreadPoolExecutor(len(missing)) as pool:
-                futures = {name: pool.submit(self._start, name, starters[name]) for name in missing}
-            for future in futures.values():
-                future.result()
-        except BaseException:
-            self.stop()
-            raise
+        with ThreadPoolExecutor(len(missing)) as pool:
+            futures = [pool.submit(self._start, name, starters[name]) for name in missing]
+            try:
+                for future in futures:
+                    future.result()
+            except BaseException:
+                # Those still on their way up come to their end first: none may appear after the stop.
+                wait(futures)
+                self.stop()
+                raise
 
     def __getitem__(self, name: str) -> Server:
         """That server, started now if it does not run yet."""

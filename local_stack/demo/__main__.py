@@ -3,24 +3,33 @@
 With ``--develop`` the migrations are left to the person at the UI, and code is reloaded as it changes.
 """
 
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from rich.console import Console
 
+from local_stack.dagster_api import DagsterError
 from local_stack.dagster_server import RunningDagster, running_dagster
 from local_stack.demo import accounting, migrations
 from local_stack.demo.reloading import reloading
+from local_stack.ending import end_on_signals
+from local_stack.lock import the_only_one
 from local_stack.servers.process import ServerFailed
 from local_stack.sources import artworks, media, registry
-from local_stack.stack import PREFERRED_PORTS, PROJECT, Stack, running_stack
+from local_stack.stack import (
+    PREFERRED_PORTS,
+    PROJECT,
+    Stack,
+    default_data_dir,
+    make_data_dir,
+    running_stack,
+)
+from migration_kit.environment import refuse_same_database
 from migration_kit.failures import MigrationError
 from migration_kit.redaction import redact
 
@@ -54,11 +63,10 @@ def main(*, leave: bool, develop: bool, scale: str, rows: int, seed: int, data_d
     at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     wishes = Wishes(develop or (at_a_terminal and not leave), develop, scale, rows, seed, data_dir)
     console = Console(highlight=False, width=None if at_a_terminal else 150)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+    end_on_signals()
     try:
         right = _show(console, wishes)
-    except (ServerFailed, MigrationError, ValueError) as failed:
+    except (ServerFailed, DagsterError, MigrationError, ValueError) as failed:
         console.print(f"Failed: {redact(str(failed))}", style="bold red", markup=False)
         right = False
     except KeyboardInterrupt:
@@ -67,15 +75,12 @@ def main(*, leave: bool, develop: bool, scale: str, rows: int, seed: int, data_d
     sys.exit(0 if right else 1)
 
 
-def _end(number: int, _frame: object) -> NoReturn:
-    # The same way out as Ctrl-C: every context manager stops what it started.
-    raise KeyboardInterrupt(number)
-
-
 def _show(console: Console, wishes: Wishes) -> bool:
+    data_dir = make_data_dir(wishes.data_dir or default_data_dir())
     with ExitStack() as cleanup:
+        cleanup.enter_context(the_only_one(data_dir))
         with _step(console, "Starting the servers"):
-            stack = cleanup.enter_context(running_stack(wishes.data_dir, preferred_ports=PREFERRED_PORTS))
+            stack = cleanup.enter_context(running_stack(data_dir, preferred_ports=PREFERRED_PORTS))
         _fill(console, stack, wishes)
         with _step(console, "Starting Dagster"):
             dagster = cleanup.enter_context(
@@ -86,7 +91,10 @@ def _show(console: Console, wishes: Wishes) -> bool:
         if wishes.develop:
             cleanup.enter_context(reloading(dagster.api.url, PROJECT, console))
         else:
-            right = _migrate(console, dagster, Path(stack.environment["REPORTS_PATH"]))
+            try:
+                right = _migrate(console, dagster, Path(stack.environment["REPORTS_PATH"]))
+            except DagsterError as refused:  # perhaps because its storage is gone
+                raise stack.dead_server() or refused from refused
         if wishes.stay:
             console.print(f"The UI stays open at {dagster.api.url}; Ctrl-C stops everything.", style="bold")
             _stay(stack, dagster)
@@ -95,6 +103,11 @@ def _show(console: Console, wishes: Wishes) -> bool:
 
 def _fill(console: Console, stack: Stack, wishes: Wishes) -> None:
     environment = stack.environment
+    refuse_same_database(
+        (environment["REGISTRY_STAGING_URI"], environment["REGISTRY_STAGING_DB"]),
+        (environment["REGISTRY_DEVELOPMENT_URI"], environment["REGISTRY_DEVELOPMENT_DB"]),
+        variables=("REGISTRY_STAGING_DB", "REGISTRY_DEVELOPMENT_DB"),
+    )
     with _step(console, "Filling the media backup"):
         media.fill(environment, seed=wishes.seed, scale=wishes.scale)
     with _step(console, "Filling the staging registry"):
@@ -104,6 +117,8 @@ def _fill(console: Console, stack: Stack, wishes: Wishes) -> None:
 
 
 def _migrate(console: Console, dagster: RunningDagster, reports: Path) -> bool:
+    if leftovers := migrations.cancel_leftovers(dagster.api):
+        console.print(f"Cancelled {len(leftovers)} backfills that an interrupted demo left to be done.")
     backfills = migrations.launch(dagster.api)
     console.print(
         "Launched as backfills, one a migration. Each new level of partitions waits for Dagster's 30 s tick."

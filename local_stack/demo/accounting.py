@@ -28,7 +28,9 @@ def summarise(outcomes: Sequence[Outcome], reports: Path) -> dict[str, dict[str,
 
 def _summary(outcome: Outcome, path: Path) -> dict[str, Any]:
     written = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    failures = list(outcome.failures)
     if written.get("batch_id") != outcome.backfill.id:
+        failures = failures or [f"{path} holds no report of this backfill ({outcome.backfill.id})"]
         written = {name: {} if name in REASONS else 0 for name in COLUMNS}
         written |= {"balanced": False, "verified": False}
     seconds = round(outcome.seconds, 1)
@@ -36,7 +38,7 @@ def _summary(outcome: Outcome, path: Path) -> dict[str, Any]:
         "verified": bool(written["verified"]) and outcome.backfill.succeeded,
         "seconds": seconds,
         "items_per_second": round(written["source"] / seconds, 1) if seconds else 0.0,
-        "failures": list(outcome.failures),
+        "failures": failures,
     }
 
 

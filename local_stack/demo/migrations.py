@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from local_stack.dagster_api import Backfill, Dagster, DagsterError
+from local_stack.dagster_api import Backfill, Dagster
 from local_stack.servers.process import Process
+from migration_kit.redaction import redact
 
 LOCATIONS: Mapping[str, str] = {
     "nabo": "nabo_pipeline",
@@ -22,7 +23,6 @@ LOCATIONS: Mapping[str, str] = {
 
 ASK_EVERY_SECONDS = 1.0
 TELL_EVERY_SECONDS = 15.0
-CANCELLED_WITHIN_SECONDS = 240.0
 
 
 @dataclass(frozen=True)
@@ -39,24 +39,16 @@ class Outcome:
         return max(0.0, (self.backfill.ended_at or time.time()) - self.backfill.started_at)
 
 
-def cancel_leftovers(api: Dagster) -> int:
-    """Cancel what an interrupted demo left to be done, and wait until it has ended; how many backfills it were.
+def cancel_leftovers(api: Dagster) -> list[str]:
+    """Cancel the backfills that an interrupted demo left to be done, and return their ids.
 
     Dagster would go on with them beside the new ones, and their reports would overwrite those of the new ones.
-
-    Raises:
-        DagsterError: they do not end.
     """
     titles = set(map(_title, LOCATIONS))
-    leftovers = {one for one, title in api.unfinished_backfills().items() if title in titles}
+    leftovers = [one for one, title in api.unfinished_backfills().items() if title in titles]
     for one in leftovers:
         api.cancel_backfill(one)
-    deadline = time.monotonic() + CANCELLED_WITHIN_SECONDS
-    while unfinished := leftovers & api.unfinished_backfills().keys():
-        if time.monotonic() > deadline:
-            raise DagsterError(f"backfills of an earlier demo do not end: {', '.join(sorted(unfinished))}")
-        time.sleep(ASK_EVERY_SECONDS)
-    return len(leftovers)
+    return leftovers
 
 
 def launch(api: Dagster) -> dict[str, str]:
@@ -129,7 +121,7 @@ def _outcome(api: Dagster, pipeline: str, state: Backfill) -> Outcome:
         return Outcome(pipeline, state, ())
     failed = api.runs(state.id, statuses=["FAILURE"])
     said = [
-        f"{f'partition {run.partition}: ' if run.partition else ''}{failure}"
+        redact(f"{f'partition {run.partition}: ' if run.partition else ''}{failure}")
         for run in failed
         for failure in api.failures(run.id)
     ]

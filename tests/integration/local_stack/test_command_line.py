@@ -1,4 +1,4 @@
-"""`python -m local_stack`: up, env, down, clean, as a person uses them."""
+"""`python -m local_stack`: up, env, down, clean, as a person uses them; and what the demo refuses."""
 
 import os
 import shlex
@@ -11,6 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pymongo import MongoClient
+
+from local_stack.variables import VARIABLES
 
 _ROOT = Path(__file__).parents[3]
 
@@ -26,8 +29,8 @@ def environment(stack) -> dict[str, str]:
 def run(environment, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run one command of the local stack on a data folder of its own."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "local_stack", *arguments, "--data-dir", str(tmp_path / "stack")]
+    def run(*arguments: str, module: str = "local_stack") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", module, *arguments, "--data-dir", str(tmp_path / "stack")]
         return subprocess.run(
             command, env=environment, cwd=_ROOT, capture_output=True, text=True, check=False
         )
@@ -109,3 +112,46 @@ def test_a_given_server_that_does_not_answer_ends_up_with_one_line(environment, 
     assert refused.stderr.startswith("Error: NABO_DATABASE_URL: ")
     assert "hunter2" not in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+def test_a_ctrl_c_while_servers_are_on_their_way_up_leaves_no_process(servers):
+    data_dir = servers.data_dir / "interrupted"
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    command = [sys.executable, "-m", "local_stack", "up", "--data-dir", str(data_dir)]
+    starting = psutil.Popen(
+        command, env=environment, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    while not starting.children():  # the first keeper: three servers more are about to follow
+        assert starting.poll() is None
+    starting.send_signal(signal.SIGINT)
+    _, told = starting.communicate(timeout=60)
+    assert starting.returncode == 130
+    assert told == b"Ended before all servers were up.\n"
+    assert [
+        one for one in psutil.process_iter(["cmdline"]) if str(data_dir) in str(one.info["cmdline"])
+    ] == []
+
+
+def test_the_demo_does_not_run_beside_another_program_on_its_data(up, run):
+    refused = run("--exit", module="local_stack.demo")
+    assert refused.returncode == 1
+    assert "a stack runs on" in refused.stdout
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_demo_refuses_a_server_that_does_not_answer_with_one_line(environment, run):
+    environment["NABO_DATABASE_URL"] = "postgresql://me:hunter2@127.0.0.1:1/nabo"
+    refused = run("--exit", module="local_stack.demo")
+    assert refused.returncode == 1
+    assert refused.stdout.startswith("Failed: NABO_DATABASE_URL: ")
+    assert "hunter2" not in refused.stdout + refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_demo_refuses_a_staging_that_is_development_before_it_fills_anything(environment, run, mongo):
+    environment |= {"REGISTRY_STAGING_DB": mongo.development, "REGISTRY_DEVELOPMENT_DB": mongo.development}
+    refused = run("--exit", module="local_stack.demo")
+    assert refused.returncode == 1
+    assert "REGISTRY_STAGING_DB and REGISTRY_DEVELOPMENT_DB: source and target are the same" in refused.stdout
+    with MongoClient(mongo.uri) as client:
+        assert client[mongo.development].list_collection_names() == []
