@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from migration_kit.failures import PermanentError
 from migration_kit.orchestration import (
     NETWORK_RETRY,
     accounting_metadata,
     asset_attributes,
     batch_id,
     failing,
-    require_gate,
 )
 from migration_kit.progress import track
-from nabo_pipeline.assets.common import PREFIX, STORAGE_POOL, account, problems
-from nabo_pipeline.assets.plan import STAGE as PLAN_STAGE
+from nabo_pipeline.assets.common import PREFIX, STORAGE_POOL, accepted_plan, account, problems
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import (
     BackupResource,
@@ -30,7 +27,7 @@ from nabo_pipeline.resources import (
 )
 
 if TYPE_CHECKING:
-    from migration_kit.ledger import Entry, Ledger, Plan
+    from migration_kit.ledger import Entry
     from migration_kit.ledger.postgres import PostgresLedger
     from nabo_pipeline.media.plans import PlanItem
     from nabo_pipeline.stores.backup import Backup
@@ -60,20 +57,21 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
     Refuses a plan whose source has changed. Any run resumes: what the ledger calls verified and what still stands is
     not sent again; an object that stands there with other bytes is never overwritten.
     """
-    from nabo_pipeline.steps.planning import require_same_source
+    from nabo_pipeline.steps.planning import read_plan, require_same_source
 
     category, started = context.partition_key, time.monotonic()
     with failing(context), ExitStack() as stack:
         ledger = stack.enter_context(database.ledger())
-        items = stack.enter_context(database.state()).plan_items(category)
+        state = stack.enter_context(database.state())
         target = stack.enter_context(database.target())
-        plan = _accepted_plan(context, ledger, category)
+        plan = accepted_plan(context, ledger, category)
+        items = read_plan(state, plan)
         source = backup.open()
         require_same_source(category, plan.source_fingerprint, source, mappings.read())
         known = {entry.item: entry for entry in ledger.entries(partition=category)}
         outcomes = _outcomes(context, items, known, source, target=target, storage=storage, transfer=transfer)
         written = _record(ledger, target, category, outcomes)
-        accounting = account(ledger, category, plan.items, batch_id(context))
+        accounting = account(ledger, state, category, plan.items, batch_id(context))
         entries = list(ledger.entries(partition=category))
         told = problems("images", category, entries)
     seconds = time.monotonic() - started
@@ -85,19 +83,6 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
             "outcomes_written": written,
         }
     )
-
-
-def _accepted_plan(context: dg.AssetExecutionContext, ledger: "Ledger", category: str) -> "Plan":
-    """The newest plan, which must be the one that passed its gate."""
-    gate = require_gate(context, ledger, PLAN_STAGE, [category])
-    plan = ledger.plan(category)
-    if plan is None or plan.fingerprint != gate.accepted[category]:
-        raise PermanentError(
-            "the stored plan is not the one that was validated",
-            item=category,
-            remedy=f"Materialise nabo/migration_plan for {category} again.",
-        )
-    return plan
 
 
 def _outcomes(
@@ -114,13 +99,12 @@ def _outcomes(
     from migration_kit.accounting import State
     from migration_kit.ledger import Entry
     from nabo_pipeline.media.plans import BUCKETS
-    from nabo_pipeline.steps.transfer import DONE, Carrier, carry_all
+    from nabo_pipeline.steps.transfer import Carrier, carry_all, stands_for_object
 
     category, run, batch = context.partition_key, context.run.run_id, batch_id(context)
     for item in items:
-        before = known.get(item.item)
         # What has been migrated stays so in the ledger, even if a later plan leaves it out: its object is ours.
-        if not item.migrates and (before is None or before.state not in DONE):
+        if not item.migrates and not stands_for_object(known.get(item.item)):
             yield Entry(item.item, category, State(item.action), item.reason, run_id=run, batch_id=batch)
     goes = [item for item in items if item.migrates]
     if not goes:
@@ -185,17 +169,20 @@ def media_records(
     """The rows of `public.media` for the uploaded pictures: each batch in one transaction with its ledger entries.
 
     Ids are derived from bucket and path, so a second run writes nothing; a row that somebody changed stays changed.
+    Refuses while the plan has not passed, or while files of it have no outcome.
     """
     from nabo_pipeline.steps.recording import Recorder, record_rows
-    from nabo_pipeline.steps.transfer import DONE
+    from nabo_pipeline.steps.transfer import stands_for_object
 
     category, started = context.partition_key, time.monotonic()
-    with failing(context), database.ledger() as ledger, database.target() as target:
-        plan = ledger.plan(category)
-        if plan is None:
-            raise PermanentError(
-                "there is no plan", item=category, remedy="Materialise nabo/migration_plan first."
-            )
+    with (
+        failing(context),
+        database.ledger() as ledger,
+        database.state() as state,
+        database.target() as target,
+    ):
+        plan = accepted_plan(context, ledger, category)
+        account(ledger, state, category, plan.items)
         recorder = Recorder(
             target,
             storage.open(),
@@ -204,8 +191,9 @@ def media_records(
             context.run.run_id,
             batch_id(context),
         )
-        rows = record_rows(recorder, list(ledger.entries(partition=category, states=DONE)))
-        accounting = account(ledger, category, plan.items, batch_id(context))
+        standing = [entry for entry in ledger.entries(partition=category) if stands_for_object(entry)]
+        rows = record_rows(recorder, standing)
+        accounting = account(ledger, state, category, plan.items, batch_id(context))
         entries = list(ledger.entries(partition=category))
         told = problems("media-records", category, entries)
     seconds = time.monotonic() - started

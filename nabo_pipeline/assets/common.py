@@ -1,16 +1,22 @@
-"""What several of the assets need: their common attributes, accounting from the ledger, problem files."""
+"""What several of the assets need: the accepted plan, accounting from the ledger, problem files."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
+
 from migration_kit.accounting import Accounting, State, require_balanced
-from migration_kit.orchestration import problems_metadata
+from migration_kit.failures import PermanentError
+from migration_kit.orchestration import problems_metadata, require_gate
 from migration_kit.reports import reports_path, write_json
 
 if TYPE_CHECKING:
-    from migration_kit.ledger import Entry, Ledger
+    from migration_kit.ledger import Entry, Ledger, Plan
+    from nabo_pipeline.stores.state import StateStore
 
 PREFIX = "nabo"
+PLAN_STAGE = "plan"
+VERIFY_STAGE = "verify"
 STORAGE_POOL = "nabo_storage"
 """Limits how many runs write to the target at once."""
 
@@ -18,13 +24,37 @@ MAY_BE_EMPTY = ("other",)
 """Categories without a single file are an error, but for files that belong to no category."""
 
 
-def account(ledger: "Ledger", category: str, source: int, batch: str | None = None) -> Accounting:
+def accepted_plan(context: dg.AssetExecutionContext, ledger: "Ledger", category: str) -> "Plan":
+    """The newest plan, which must be the one that passed its gate; asked by everything that goes by it."""
+    gate = require_gate(context, ledger, PLAN_STAGE, [category])
+    plan = ledger.plan(category)
+    if plan is None or plan.fingerprint != gate.accepted[category]:
+        raise PermanentError(
+            "the stored plan is not the one that was validated",
+            item=category,
+            remedy=f"Materialise nabo/migration_plan for {category} again.",
+        )
+    return plan
+
+
+def account(
+    ledger: "Ledger", state: "StateStore", category: str, source: int, batch: str | None = None
+) -> Accounting:
     """The category's accounting: what this batch did, or (without `batch`) where everything stands.
 
     Raises PermanentError if a file of the source has no outcome.
     """
     accounting = Accounting.from_counts(source, ledger.counts(partition=category, batch_id=batch))
     require_balanced(accounting, where=f"{PREFIX} {category}", source_may_be_empty=category in MAY_BE_EMPTY)
+    # Equal numbers are not enough: one file may have gone and another one come.
+    if unmatched := state.unmatched(category):
+        raise PermanentError(
+            f"inventory, plan and ledger are not of the same files: {'; '.join(unmatched[:5])}"
+            f" ({len(unmatched)} in all)",
+            item=f"{PREFIX} {category}",
+            remedy=f"Materialise {category} again from nabo/media_inventory on; what left the backup since it was"
+            " migrated must be looked at in the ledger.",
+        )
     return accounting
 
 

@@ -16,7 +16,7 @@ from migration_kit.orchestration import (
     validate_then_publish,
 )
 from migration_kit.reports import markdown_table
-from nabo_pipeline.assets.common import MAY_BE_EMPTY, PREFIX
+from nabo_pipeline.assets.common import MAY_BE_EMPTY, PLAN_STAGE, PREFIX
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import DatabaseResource, MappingsResource, StorageResource
 from nabo_pipeline.suites.plan import COLUMNS, PLAN, table_row
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from nabo_pipeline.steps.planning import Draft
 
 KEY = dg.AssetKey([PREFIX, "migration_plan"])
-STAGE = "plan"
 
 
 @dg.asset(
@@ -69,7 +68,7 @@ def migration_plan(
         yield from validate_then_publish(
             context,
             ledger=ledger,
-            stage=STAGE,
+            stage=PLAN_STAGE,
             partition=category,
             candidate=draft.fingerprint,
             asset_key=KEY,

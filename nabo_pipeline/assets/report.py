@@ -19,14 +19,14 @@ from migration_kit.orchestration import (
     require_gate,
 )
 from migration_kit.reports import PipelineSummary, reports_path, write_json, write_summary
-from nabo_pipeline.assets.common import PREFIX, account
+from nabo_pipeline.assets.common import PREFIX, VERIFY_STAGE, accepted_plan, account
 from nabo_pipeline.assets.verify import KEY as VALIDATION
-from nabo_pipeline.assets.verify import STAGE as VERIFY_STAGE
 from nabo_pipeline.media.paths import CATEGORIES
 from nabo_pipeline.partitions import EVERY_CATEGORY
 from nabo_pipeline.resources import BackupResource, DatabaseResource, StorageResource, TransferSettings
 
 if TYPE_CHECKING:
+    from migration_kit.gates import Gate
     from migration_kit.ledger import Entry, Ledger
     from nabo_pipeline.stores.state import StateStore
 
@@ -45,17 +45,19 @@ def migration_report(
 ) -> dg.MaterializeResult[None]:
     """The whole backup accounted for, verified, and summed up; pictures before and after.
 
-    Asks the ledger whether every category's newest validation passed, at the start and again before it publishes.
+    Asks the ledger whether every category's newest validation passed and stands for the outcomes as they are, at the
+    start and again before it publishes.
     """
     batch = batch_id(context)
     with failing(context), database.ledger() as ledger, database.state() as state:
-        require_gate(context, ledger, VERIFY_STAGE, CATEGORIES)
+        _require_verified(context, ledger)
         _prove_whole(state)
-        this_batch = {name: account(ledger, name, _planned(ledger, name), batch) for name in CATEGORIES}
-        cumulative = {name: account(ledger, name, _planned(ledger, name)) for name in CATEGORIES}
+        planned = {name: accepted_plan(context, ledger, name).items for name in CATEGORIES}
+        this_batch = {name: account(ledger, state, name, planned[name], batch) for name in CATEGORIES}
+        cumulative = {name: account(ledger, state, name, planned[name]) for name in CATEGORIES}
         entries = [entry for name in CATEGORIES for entry in ledger.entries(partition=name)]
         sheet = _sheet(entries, backup, storage, transfer)
-        gate = require_gate(context, ledger, VERIFY_STAGE, CATEGORIES)
+        gate = _require_verified(context, ledger)
         _write_reports(state, entries, cumulative, verified=gate.open)
         total = sum(this_batch.values(), Accounting(source=0))
         seconds = batch_seconds(context)
@@ -71,13 +73,23 @@ def migration_report(
     )
 
 
-def _planned(ledger: "Ledger", category: str) -> int:
-    plan = ledger.plan(category)
-    if plan is None:
+def _require_verified(context: dg.AssetExecutionContext, ledger: "Ledger") -> "Gate":
+    """The gate of every category's validation, which must have been of the outcomes that the ledger has now."""
+    from nabo_pipeline.steps.verification import outcomes_fingerprint
+
+    gate = require_gate(context, ledger, VERIFY_STAGE, CATEGORIES)
+    stale = [
+        name
+        for name in CATEGORIES
+        if outcomes_fingerprint(ledger.entries(partition=name)) != gate.accepted[name]
+    ]
+    if stale:
         raise PermanentError(
-            "there is no plan", item=category, remedy="Materialise nabo/migration_plan for it."
+            "outcomes have changed since they were validated",
+            item=", ".join(stale),
+            remedy="Materialise nabo/media_validation for them again, then this.",
         )
-    return plan.items
+    return gate
 
 
 def _prove_whole(state: "StateStore") -> None:
@@ -102,7 +114,8 @@ def _sheet(
     from nabo_pipeline.steps.showing import before_and_after
     from nabo_pipeline.steps.transfer import DONE
 
-    done = [entry for entry in entries if entry.state in DONE]
+    # Chat images are private: they are shown to no one but those who chatted.
+    done = [entry for entry in entries if entry.state in DONE and entry.partition != "chat"]
     with transfer.isolated() as workers:
         picture = before_and_after(done, backup.open(), storage.open(), workers)
     if picture is None:

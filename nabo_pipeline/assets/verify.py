@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from migration_kit.fingerprints import fingerprint
 from migration_kit.orchestration import (
     NETWORK_RETRY,
     accounting_metadata,
@@ -16,7 +15,7 @@ from migration_kit.orchestration import (
     gate_check_specs,
     validate_then_publish,
 )
-from nabo_pipeline.assets.common import PREFIX, account
+from nabo_pipeline.assets.common import PREFIX, VERIFY_STAGE, accepted_plan, account
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import DatabaseResource, StorageResource, TransferSettings
 from nabo_pipeline.suites.validation import AVATARS, GALLERIES, PICTURES, SUITES
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from nabo_pipeline.steps.verification import Findings
 
 KEY = dg.AssetKey([PREFIX, "media_validation"])
-STAGE = "verify"
 
 
 @dg.asset(
@@ -47,20 +45,22 @@ def media_validation(
 
     Every object is downloaded, hashed and decoded. What is wrong is named in the failed check; nothing is repaired.
     """
-    from nabo_pipeline.steps.transfer import DONE
+    from nabo_pipeline.steps.transfer import stands_for_object
+    from nabo_pipeline.steps.verification import outcomes_fingerprint
 
     category, started = context.partition_key, time.monotonic()
-    with failing(context), database.ledger() as ledger:
-        plan = ledger.plan(category)
-        accounting = account(ledger, category, plan.items if plan else 0)
-        entries = list(ledger.entries(partition=category, states=DONE))
+    with failing(context), database.ledger() as ledger, database.state() as state:
+        plan = accepted_plan(context, ledger, category)
+        accounting = account(ledger, state, category, plan.items)
+        outcomes = list(ledger.entries(partition=category))
+        entries = [entry for entry in outcomes if stands_for_object(entry)]
         findings = _look(context, entries, database=database, storage=storage, transfer=transfer)
         yield from validate_then_publish(
             context,
             ledger=ledger,
-            stage=STAGE,
+            stage=VERIFY_STAGE,
             partition=category,
-            candidate=fingerprint([[entry.item, entry.target_hash, dict(entry.detail)] for entry in entries]),
+            candidate=outcomes_fingerprint(outcomes),
             asset_key=KEY,
             validate=lambda: _reports(findings, expected=bool(entries)),
             publish=lambda: {

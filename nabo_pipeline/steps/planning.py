@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import combine, fingerprint
+from migration_kit.ledger import Plan
 from nabo_pipeline.media.mappings import Mappings
 from nabo_pipeline.media.plans import BUCKETS, PlanItem, make_plan
 from nabo_pipeline.steps.inventory import list_category
@@ -46,9 +48,25 @@ def draft_plan(
     items = make_plan(category, state.inventory(category), mappings, target.facts(mappings), rules)
     return Draft(
         tuple(items),
-        fingerprint([asdict(item) for item in items]),
+        _fingerprint(items),
         combine([listing.fingerprint, mappings.fingerprint]),
     )
+
+
+def read_plan(state: StateStore, plan: Plan) -> list[PlanItem]:
+    """The rows of a plan. Raises PermanentError if other rows are stored than it stands for."""
+    items = state.plan_items(plan.partition)
+    if _fingerprint(items) != plan.fingerprint:
+        raise PermanentError(
+            "other rows are stored than the plan stands for; another run may be planning at this moment",
+            item=f"plan of {plan.partition}",
+            remedy=f"Materialise nabo/migration_plan for {plan.partition} again.",
+        )
+    return items
+
+
+def _fingerprint(items: Iterable[PlanItem]) -> str:
+    return fingerprint([asdict(item) for item in items])
 
 
 def require_same_source(category: str, planned: str, backup: Backup, mappings: Mappings) -> None:

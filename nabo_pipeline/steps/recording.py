@@ -19,7 +19,8 @@ from migration_kit.ledger.postgres import PostgresLedger
 from migration_kit.postgres import transient_errors
 from nabo_pipeline.media.plans import HAS_AVATAR, NO_MESSAGE, NO_PROFILE, NO_SERVICE
 from nabo_pipeline.media.records import MediaRow, choose_preview, created_times, media_id
-from nabo_pipeline.stores.storage import Storage
+from nabo_pipeline.steps.transfer import state_of_object
+from nabo_pipeline.stores.storage import MissingError, Storage
 from nabo_pipeline.stores.target import Parents, Target
 
 BATCH = 200
@@ -40,16 +41,24 @@ class Recorder:
 
 
 def record_rows(recorder: Recorder, entries: Iterable[Entry]) -> int:
-    """Writes the missing rows of migrated pictures; returns how many.
+    """Writes the missing rows of pictures whose objects stand; returns how many.
 
-    A batch that fails does not stop the others: they are written, then the first failure is raised.
+    A gallery that fails does not stop the others: they are written, then the first failure is raised.
     """
-    written, failures = 0, []
+    written, failures = 0, list[PermanentError]()
     for batch in _batches(entries):
         try:
             written += _write(recorder, batch)
         except PermanentError as error:
-            failures.append(error)
+            if len(batch) == 1:
+                failures.append(error)
+                continue
+            # One gallery of the batch is wrong: each by itself, so that it costs no other its rows.
+            for gallery in batch:
+                try:
+                    written += _write(recorder, [gallery])
+                except PermanentError as its_own:
+                    failures.append(its_own)
     if failures:
         raise failures[0]
     return written
@@ -119,10 +128,8 @@ def _give_up(recorder: Recorder, entry: Entry, row: MediaRow, avatars: frozenset
         reason = NO_MESSAGE
     elif row.service_id:
         reason = NO_SERVICE
-    if entry.state is State.MIGRATED:
-        there = sha256_stream([recorder.storage.download(detail["bucket"], detail["path"])])
-        if there == entry.target_hash:
-            recorder.storage.remove(detail["bucket"], detail["path"])
+    if state_of_object(entry) is State.MIGRATED:
+        _remove(recorder.storage, detail["bucket"], detail["path"], entry.target_hash)
     return replace(
         entry,
         state=state,
@@ -132,6 +139,16 @@ def _give_up(recorder: Recorder, entry: Entry, row: MediaRow, avatars: frozenset
         run_id=recorder.run_id,
         batch_id=recorder.batch_id,
     )
+
+
+def _remove(storage: Storage, bucket: str, path: str, expected: str | None) -> None:
+    """Takes our object away, but not one that somebody changed since. One that has gone already is no error."""
+    try:
+        there = sha256_stream([storage.download(bucket, path)])
+    except MissingError:
+        return
+    if there == expected:
+        storage.remove(bucket, path)
 
 
 def _gallery(

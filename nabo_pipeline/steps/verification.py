@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from migration_kit.fingerprints import combine, fingerprint
 from migration_kit.ledger import Entry
 from migration_kit.progress import track
 from migration_kit.workers import bounded_map, item_executor
@@ -50,8 +51,16 @@ class Findings:
     bytes_read: int
 
 
+def outcomes_fingerprint(entries: Iterable[Entry]) -> str:
+    """Hash of a category's outcomes, in the order of the items: a verification stands for these and for no others."""
+    return combine(
+        fingerprint([entry.item, str(entry.state), entry.reason, entry.target_hash, dict(entry.detail)])
+        for entry in entries
+    )
+
+
 def verify(reader: Reader, bucket: str, media_type: str, entries: Sequence[Entry]) -> Findings:
-    """Checks everything, not a sample. `entries`: the ledger's migrated pictures of one category."""
+    """Checks everything, not a sample. `entries`: those of one category that stand for an object."""
     expected = [_expected(entry) for entry in entries]
     folders = sorted({one.path.split("/", 1)[0] for one in expected})
     types = _content_types(reader, bucket, folders)

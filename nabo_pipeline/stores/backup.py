@@ -5,6 +5,7 @@ What the objects mean is not known here. A folder or object that cannot be read 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -19,6 +20,10 @@ from nabo_pipeline.media.inventory import StoredObject
 
 T = TypeVar("T")
 CONNECTIONS = 32
+
+
+class UnreadableError(PermanentError):
+    """This one object cannot be read. It says nothing about the others, as a lost disk or expired credentials would."""
 
 
 class Backup(Protocol):
@@ -138,6 +143,10 @@ class _EmptyObjectError(PermanentError):
     """S3 answers a range of an empty object with an error."""
 
 
+_ABOUT_ONE_OBJECT = frozenset(("NoSuchKey", "AccessDenied", "InvalidObjectState"))
+"""Absent, forbidden by its own rights, or archived. Everything else that S3 refuses concerns all objects."""
+
+
 def _translated(error: Exception, item: str, bucket: str) -> MigrationError:
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -152,7 +161,8 @@ def _translated(error: Exception, item: str, bucket: str) -> MigrationError:
             or code in ("SlowDown", "RequestTimeout", "Throttling", "InternalError")
         ):
             return TransientError(f"S3 answered {code or status}", item=item)
-        return PermanentError(
+        kind = UnreadableError if code in _ABOUT_ONE_OBJECT else PermanentError
+        return kind(
             f"S3 answered {code or status} for bucket {bucket}",
             item=item,
             remedy="Check S3_BACKUP_PATH, the credentials and the rights to list and read.",
@@ -197,6 +207,9 @@ class FolderBackup:
             with (self.root / key).open("rb") as stream:
                 return stream.read(length)
         except OSError as error:
+            # Of a disk or share that has gone only an empty folder may be left where it was mounted.
+            if not (self.root / key.split("/", 1)[0]).exists():
+                raise TransientError("the folder of the backup is gone", item=key) from error
             raise _unreadable_error(error, key) from error
 
 
@@ -213,8 +226,15 @@ def _unreadable(error: OSError) -> None:
     raise _unreadable_error(error, str(error.filename)) from error
 
 
-def _unreadable_error(error: OSError, item: str) -> PermanentError:
-    return PermanentError(
+_ABOUT_ONE_FILE = frozenset(
+    (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
+)
+
+
+def _unreadable_error(error: OSError, item: str) -> MigrationError:
+    if error.errno not in _ABOUT_ONE_FILE:
+        return TransientError(f"the backup cannot be read: {error.strerror}", item=item)
+    return UnreadableError(
         f"it cannot be read: {error.strerror}",
         item=item,
         remedy="Give the migration the right to read the backup.",

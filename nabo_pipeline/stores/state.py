@@ -106,6 +106,25 @@ class StateStore:
         """The category's plan, in the order of the paths."""
         return self._rows("plan_items", "item", _PLAN_COLUMNS, category, PlanItem)
 
+    def unmatched(self, category: str) -> list[str]:
+        """The files that not all of inventory, plan and ledger know, each with those that lack it."""
+        query = f"""
+            select coalesce(i.key, p.item, o.item) as file, i.key is null, p.item is null, o.item is null
+            from (select key from {SCHEMA}.inventory where category = %(category)s) i
+            full join (select item from {SCHEMA}.plan_items where category = %(category)s) p on p.item = i.key
+            full join (select item from {SCHEMA}.outcomes where partition = %(category)s) o
+                on o.item = coalesce(i.key, p.item)
+            where i.key is null or p.item is null or o.item is null
+            order by coalesce(i.key, p.item, o.item) collate "C"
+        """  # noqa: S608 - constants
+        with transient_errors("accounting"):
+            rows = self._connection.execute(query.encode(), {"category": category}).fetchall()
+        names = ("inventory", "plan", "ledger")
+        return [
+            f"{file} (not in {', '.join(name for name, absent in zip(names, lacks, strict=True) if absent)})"
+            for file, *lacks in rows
+        ]
+
     def _rows(self, table: str, key: str, columns: tuple[str, ...], category: str, kind: type[T]) -> list[T]:
         # By bytes, as Python sorts: the database's collation would order letters otherwise.
         query = f'select {", ".join(columns)} from {SCHEMA}.{table} where category = %s order by {key} collate "C"'  # noqa: S608 - constants

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CACHE_CONTROL = "3600"
 """Seconds; what the app sets on its own uploads."""
+MARK = {"migratedBy": "nabo_pipeline"}
+"""Metadata of every object that this migration puts there, stored with it in one step: whose it is stays known even if
+the run is lost before it has said so in the ledger."""
 LIST_PAGE = 1000
 CONNECTIONS = 32
 
@@ -31,6 +34,10 @@ class MissingError(PermanentError):
     """There is no such object."""
 
 
+class RefusedError(PermanentError):
+    """Storage does not take this object: its size, its type or its name. It says nothing about the others."""
+
+
 class Storage:
     """A project's Storage; safe to use from many threads."""
 
@@ -43,14 +50,19 @@ class Storage:
         return BucketRules(bucket, found.file_size_limit, frozenset(found.allowed_mime_types or ()))
 
     def upload(self, bucket: str, path: str, data: bytes, mime: str) -> None:
-        """Writes a new object. Raises DuplicateError if one is there, PermanentError if Storage refuses it."""
+        """Writes a new object with this migration's mark.
+
+        Raises DuplicateError if one is there, RefusedError if Storage does not take this one.
+        """
         tries = 0
 
         def once() -> object:
             nonlocal tries
             tries += 1
             # The client changes the options that it is given: a fresh dict for every try.
-            options: Any = {"content-type": mime, "cache-control": CACHE_CONTROL, "upsert": "false"}
+            options: Any = {
+                "content-type": mime, "cache-control": CACHE_CONTROL, "upsert": "false", "metadata": dict(MARK),
+            }  # fmt: skip
             return self._storage.from_(bucket).upload(path, data, options)
 
         try:
@@ -70,6 +82,12 @@ class Storage:
         except MissingError:
             return None
         return int(found["size"])
+
+    def is_marked(self, bucket: str, path: str) -> bool:
+        """Whether the object carries this migration's mark. Raises MissingError."""
+        found = self._call(f"{bucket}/{path}", lambda: self._storage.from_(bucket).info(path))
+        told = found.get("metadata") or {}
+        return all(told.get(name) == value for name, value in MARK.items())
 
     def content_types(self, bucket: str, folder: str) -> dict[str, str]:
         """Path -> content type of every object below a folder, at any depth."""
@@ -133,7 +151,12 @@ _RETRIED = frozenset(("408", "423", "429", "500", "502", "503", "504", "544"))
 """True statuses that another try may heal; 544 is Storage's own time-out of its database."""
 
 
-_KINDS: dict[str, type[PermanentError]] = {"409": DuplicateError, "404": MissingError}
+_KINDS: dict[str, type[PermanentError]] = {
+    "409": DuplicateError,
+    "404": MissingError,
+    "413": RefusedError,
+    "415": RefusedError,
+}
 
 
 def translated(error: Exception, item: str) -> MigrationError:
@@ -154,4 +177,6 @@ def translated(error: Exception, item: str) -> MigrationError:
     if status == "404" and "bucket" in error.message.lower():
         return PermanentError(told, item=item, remedy="Create the bucket as the app's own migrations do.")
     remedy = "Check SUPABASE_SERVICE_ROLE_KEY." if status in ("401", "403") else None
-    return _KINDS.get(status, PermanentError)(told, item=item, remedy=remedy)
+    bad_name = status == "400" and error.code == "InvalidKey"
+    kind = RefusedError if bad_name else _KINDS.get(status, PermanentError)
+    return kind(told, item=item, remedy=remedy)

@@ -77,6 +77,30 @@ class Place:
 
         put_backup(self.environment, [(key, data)])
 
+    def backup_bytes(self, key: str) -> bytes:
+        """A file of the backup on S3."""
+        client, place = self._backup(key)
+        return bytes(client.get_object(**place)["Body"].read())
+
+    def remove_from_backup(self, key: str) -> None:
+        client, place = self._backup(key)
+        client.delete_object(**place)
+
+    def _backup(self, key: str) -> tuple[Any, dict[str, str]]:
+        from local_stack.sources.media.servers import s3_client
+
+        bucket, _, prefix = self.environment["S3_BACKUP_PATH"].removeprefix("s3://").partition("/")
+        return s3_client(self.environment), {"Bucket": bucket, "Key": f"{prefix}/{key}"}
+
+    def migrated(self, category: str) -> list[dict[str, Any]]:
+        """What the ledger says of each migrated file of a category, in the order of the items."""
+        rows = self.query(
+            "select item, target_hash, detail from nabo_migration.outcomes"
+            " where state = 'migrated' and partition = %s order by item",
+            category,
+        )
+        return [{"item": item, "target_hash": target_hash, **detail} for item, target_hash, detail in rows]
+
 
 @pytest.fixture
 def place(  # noqa: PLR0917 - fixtures

@@ -5,8 +5,10 @@ import json
 import dagster as dg
 import pytest
 
+from migration_kit.failures import TransientError
 from migration_kit.gates import Verdict, VerdictStatus
 from nabo_pipeline.resources import DatabaseResource
+from nabo_pipeline.stores.backup import FolderBackup, UnreadableError
 
 
 def told(result: dg.ExecuteInProcessResult) -> str:
@@ -49,6 +51,97 @@ def test_apply_refuses_a_plan_that_did_not_pass_its_gate(place, status):
         ledger.record_verdict(Verdict.now("plan", "profile", candidate, status, "another run"))
     assert "Needed partitions of plan have not passed" in told(place.run("profile", "images"))
     assert place.objects() == {}
+
+
+def test_nothing_goes_by_a_plan_that_did_not_pass_its_gate_though_pictures_were_sent(place):
+    assert place.run("service", "media_inventory", "migration_plan", "images").success
+    with DatabaseResource(url=place.environment["NABO_DATABASE_URL"]).ledger() as ledger:
+        ledger.record_verdict(Verdict.now("plan", "service", "another", VerdictStatus.FAILED, "another run"))
+    for name in ("media_records", "media_validation"):
+        assert "Needed partitions of plan have not passed" in told(place.run("service", name))
+    assert place.query("select count(*) from public.media") == [(0,)]
+
+
+def test_apply_refuses_rows_that_are_not_those_of_the_accepted_plan(place):
+    assert place.run("profile", "media_inventory", "migration_plan").success
+    place.query("update nabo_migration.plan_items set owner = 'someone else' where action = 'migrate'")
+    assert "other rows are stored than the plan stands for" in told(place.run("profile", "images"))
+    assert place.objects() == {}
+
+
+def test_the_report_refuses_outcomes_that_changed_after_they_were_verified(place):
+    assert all(result.success for result in place.migrate().values())
+    (place.reports / "nabo" / "migration-summary.json").unlink()
+    place.query(
+        "update nabo_migration.outcomes set detail = detail || '{\"bytes\": 1}' where item ="
+        " (select min(item) from nabo_migration.outcomes where state = 'migrated' and partition = 'service')"
+    )
+    answer = told(place.run(None, "migration_report"))
+    assert "service: outcomes have changed since they were validated" in answer
+    assert not (place.reports / "nabo" / "migration-summary.json").exists()
+
+
+def test_a_file_that_came_and_one_that_went_do_not_make_up_for_each_other(place):
+    assert all(result.success for result in place.migrate().values())
+    (gone,) = (
+        item for (item,) in place.query("select item from nabo_migration.outcomes where partition = 'other'")
+    )
+    place.remove_from_backup(gone)
+    place.put("another-stray.txt", b"new since the migration")
+    for category in ("profile", "service", "chat", "other"):
+        assert place.run(category, "media_inventory", "migration_plan").success
+    answer = told(place.run(None, "migration_report"))
+    assert "another-stray.txt (not in ledger)" in answer
+    assert f"{gone} (not in inventory, plan)" in answer
+
+
+@pytest.mark.parametrize(("code", "status"), [("ExpiredToken", 400), ("InvalidAccessKeyId", 403)])
+def test_credentials_that_expire_on_the_way_quarantine_no_file(place, monkeypatch, code, status):
+    from botocore.exceptions import ClientError
+
+    from nabo_pipeline.stores.backup import S3Backup
+
+    assert place.run("service", "media_inventory", "migration_plan").success
+
+    def expired(backup: S3Backup, key: str, _: int) -> bytes:
+        def ask() -> bytes:
+            answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+            raise ClientError(answer, "GetObject")
+
+        return backup._call(key, ask)
+
+    monkeypatch.setattr(S3Backup, "_get", expired)
+    assert code in told(place.run("service", "images"))
+    assert not any(state == "quarantined" for state, _ in place.outcomes().values())
+
+
+def test_a_key_for_storage_that_is_refused_on_the_way_quarantines_no_file(place, monkeypatch):
+    assert place.run("service", "media_inventory", "migration_plan").success
+    monkeypatch.setattr("nabo_pipeline.stores.storage.Storage.rules", _rules_of_before(place))
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "e30.e30.c2lnbmF0dXJl")
+    assert "SUPABASE_SERVICE_ROLE_KEY" in told(place.run("service", "images"))
+    assert not any(state == "quarantined" for state, _ in place.outcomes().values())
+
+
+def _rules_of_before(place):
+    from nabo_pipeline.stores.storage import Storage
+
+    rules = Storage(place.environment["SUPABASE_URL"], place.environment["SUPABASE_SERVICE_ROLE_KEY"]).rules(
+        "service-media"
+    )
+    return lambda *_: rules
+
+
+def test_a_backup_whose_folder_goes_on_the_way_quarantines_no_file(tmp_path):
+    (tmp_path / "Profile-Pics").mkdir()
+    (tmp_path / "Profile-Pics" / "one").write_bytes(b"1")
+    backup = FolderBackup(tmp_path)
+    assert backup.read("Profile-Pics/one", at_most=9) == b"1"
+    with pytest.raises(UnreadableError):
+        backup.read("Profile-Pics/two", at_most=9)
+    (tmp_path / "Profile-Pics").rename(tmp_path / "unmounted")
+    with pytest.raises(TransientError, match="folder of the backup is gone"):
+        backup.read("Profile-Pics/one", at_most=9)
 
 
 def test_the_report_refuses_while_a_category_is_not_verified(place):

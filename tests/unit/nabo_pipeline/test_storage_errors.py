@@ -5,7 +5,7 @@ import pytest
 from storage3.exceptions import StorageApiError
 
 from migration_kit.failures import PermanentError, TransientError
-from nabo_pipeline.stores.storage import DuplicateError, MissingError, translated
+from nabo_pipeline.stores.storage import DuplicateError, MissingError, RefusedError, translated
 
 
 @pytest.mark.parametrize(
@@ -14,9 +14,10 @@ from nabo_pipeline.stores.storage import DuplicateError, MissingError, translate
         ("The resource already exists", "Duplicate", "409", DuplicateError),
         ("Object not found", "not_found", "404", MissingError),
         ("Bucket not found", "Bucket not found", "404", PermanentError),
-        ("The object exceeded the maximum allowed size", "Payload too large", "413", PermanentError),
-        ("mime type image/gif is not supported", "invalid_mime_type", "415", PermanentError),
-        ("Invalid key: a%", "InvalidKey", "400", PermanentError),
+        ("The object exceeded the maximum allowed size", "Payload too large", "413", RefusedError),
+        ("mime type image/gif is not supported", "invalid_mime_type", "415", RefusedError),
+        ("Invalid key: a%", "InvalidKey", "400", RefusedError),
+        ("jwt expired", "InvalidJWT", "400", PermanentError),
         ("signature verification failed", "Unauthorized", "403", PermanentError),
         ("slow down", "TooManyRequests", "429", TransientError),
         ("gone away", "InternalError", 503, TransientError),
