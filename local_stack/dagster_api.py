@@ -14,7 +14,7 @@ _LOCATIONS = """
 { workspaceOrError { __typename
     ... on PythonError { message }
     ... on Workspace { locationEntries { name loadStatus locationOrLoadError { __typename
-        ... on PythonError { message } } } } } }
+        ... on PythonError { message causes { message } } } } } } }
 """
 _ASSETS = "{ assetNodes { assetKey { path } repository { location { name } } } }"
 _LAUNCH = """
@@ -59,7 +59,7 @@ _RELOAD = """
 mutation Reload($name: String!) {
   reloadRepositoryLocation(repositoryLocationName: $name) { __typename
     ... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename
-        ... on PythonError { message } } } } }
+        ... on PythonError { message causes { message } } } } } }
 """
 _UNFINISHED = """
 { partitionBackfillsOrError(filters: {statuses: [REQUESTED, CANCELING, FAILING]}) { __typename
@@ -156,12 +156,8 @@ class Dagster:
     def load_errors(self) -> dict[str, str]:
         """The code locations that did not load, with the error of each."""
         entries = self._ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]
-        loaded = {entry["name"]: entry["locationOrLoadError"] or {} for entry in entries}
-        return {
-            name: said.get("message", "")
-            for name, said in loaded.items()
-            if said["__typename"] == "PythonError"
-        }
+        told = {entry["name"]: _load_error(entry["locationOrLoadError"]) for entry in entries}
+        return {name: error for name, error in told.items() if error}
 
     def assets(self, location: str) -> list[tuple[str, ...]]:
         """The keys of the location's assets, sorted."""
@@ -238,8 +234,9 @@ class Dagster:
 
     def reload(self, location: str) -> str | None:
         """Load the location's code anew; the error if it does not load."""
-        said = self._ask(_RELOAD, name=location)["reloadRepositoryLocation"]
-        return (said.get("locationOrLoadError") or {}).get("message")
+        return _load_error(
+            self._ask(_RELOAD, name=location)["reloadRepositoryLocation"].get("locationOrLoadError")
+        )
 
     def limit_pool(self, pool: str, limit: int) -> None:
         """Let at most ``limit`` steps of the pool run at once."""
@@ -269,6 +266,14 @@ def _reason(failure: Mapping[str, Any]) -> str:
     described = (failure["failureMetadata"] or {}).get("description")
     error = failure["error"]
     return str(described or next(iter(error["causes"]), error)["message"]).strip()
+
+
+def _load_error(said: Mapping[str, Any] | None) -> str | None:
+    """What went wrong in the code itself: the innermost cause, on one line. Dagster's own words come around it."""
+    if not said or said["__typename"] != "PythonError":
+        return None
+    messages = [said["message"], *(cause["message"] for cause in said.get("causes") or ())]
+    return " ".join(messages[-1].split())
 
 
 def _asset_status(said: Mapping[str, Any]) -> AssetStatus:

@@ -65,7 +65,7 @@ def running_dagster(
         with Dagster(f"http://127.0.0.1:{port}") as api:
             wait_until_ready(process, api.answers, timeout_seconds=READY_WITHIN_SECONDS)
             for location, error in api.load_errors().items():
-                raise ServerFailed(f"code location {location} does not load: {error.strip().splitlines()[0]}")
+                raise ServerFailed(f"code location {location} does not load: {error}")
             for pool, limit in POOLS.items():
                 api.limit_pool(pool, limit)
             yield RunningDagster(api, process)

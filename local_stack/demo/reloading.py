@@ -52,7 +52,7 @@ class _Changes(FileSystemEventHandler):
             for location in LOCATIONS.values():
                 if everything or location in packages:
                     error = api.reload(location)
-                    told = f"[red]does not load:[/] {error.splitlines()[0]}" if error else "reloaded"
+                    told = f"[red]does not load:[/] {error}" if error else "reloaded"
                     self._console.print(f"{location} {told}")
 
 
