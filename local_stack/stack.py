@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ class Servers:
         self._durable = durable
         self._ports = preferred_ports or {}
         self._running: dict[str, Server] = {}
+        self._given_up = False
         self._lock = Lock()
 
     @property
@@ -48,16 +49,18 @@ class Servers:
         if not missing:
             return
         starters = self._starters(local_credentials(make_data_dir(self.data_dir)))
-        with ThreadPoolExecutor(len(missing)) as pool:
+        self._given_up = False
+        pool = ThreadPoolExecutor(len(missing))
+        try:
             futures = [pool.submit(self._start, name, starters[name]) for name in missing]
-            try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                # Those still on their way up come to their end first: none may appear after the stop.
-                wait(futures)
-                self.stop()
-                raise
+            for future in futures:
+                future.result()
+        except BaseException:
+            self._given_up = True
+            pool.shutdown()  # those on their way up come to their end first: none may appear after the stop
+            self.stop()
+            raise
+        pool.shutdown()
 
     def __getitem__(self, name: str) -> Server:
         """That server, started now if it does not run yet."""
@@ -75,7 +78,10 @@ class Servers:
     def _start(self, name: str, starter: Callable[[], Server]) -> None:
         server = starter()
         with self._lock:
-            self._running[name] = server
+            if not self._given_up:
+                self._running[name] = server
+                return
+        server.stop()
 
     def _starters(self, secrets: Mapping[str, str]) -> dict[str, Callable[[], Server]]:
         where, ports = self.data_dir, self._ports

@@ -13,8 +13,6 @@ import psutil
 import pytest
 from pymongo import MongoClient
 
-from local_stack.variables import VARIABLES
-
 _ROOT = Path(__file__).parents[3]
 
 
@@ -112,24 +110,6 @@ def test_a_given_server_that_does_not_answer_ends_up_with_one_line(environment, 
     assert refused.stderr.startswith("Error: NABO_DATABASE_URL: ")
     assert "hunter2" not in refused.stderr
     assert refused.stderr.count("\n") == 1
-
-
-def test_a_ctrl_c_while_servers_are_on_their_way_up_leaves_no_process(servers):
-    data_dir = servers.data_dir / "interrupted"
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    command = [sys.executable, "-m", "local_stack", "up", "--data-dir", str(data_dir)]
-    starting = psutil.Popen(
-        command, env=environment, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    while not starting.children():  # the first keeper: three servers more are about to follow
-        assert starting.poll() is None
-    starting.send_signal(signal.SIGINT)
-    _, told = starting.communicate(timeout=60)
-    assert starting.returncode == 130
-    assert told == b"Ended before all servers were up.\n"
-    assert [
-        one for one in psutil.process_iter(["cmdline"]) if str(data_dir) in str(one.info["cmdline"])
-    ] == []
 
 
 def test_the_demo_does_not_run_beside_another_program_on_its_data(up, run):

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -198,6 +200,28 @@ def test_nothing_is_left_of_a_stack_whose_program_is_killed(servers, end):
     parent.stdout.close()
 
     assert psutil.wait_procs(family, timeout=20)[1] == []
+
+
+def test_an_interrupt_while_servers_are_on_their_way_up_ends_all_of_them():
+    data_dir = Path(tempfile.mkdtemp(prefix="stack-interrupted-"))  # PostgreSQL's user may not enter pytest's
+    data_dir.chmod(0o711)
+    program = (
+        "import psutil; from pathlib import Path; from local_stack.stack import Servers\n"
+        "try:\n"
+        f"    Servers(Path({str(data_dir)!r}), durable=False).start(['storage', 's3', 'mongo', 'postgres'])\n"
+        "except KeyboardInterrupt:\n"
+        "    print([process.cmdline() for process in psutil.Process().children(recursive=True)])\n"
+    )
+    starting = psutil.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(_ROOT)}
+    )
+    while len(starting.children()) < 3:  # all are on their way, none is up
+        assert starting.poll() is None
+    starting.send_signal(signal.SIGINT)
+    try:
+        assert starting.communicate(timeout=60)[0] == b"[]\n"
+    finally:
+        shutil.rmtree(data_dir)
 
 
 def test_a_folder_with_other_things_in_it_does_not_become_a_data_folder(tmp_path):
