@@ -22,6 +22,7 @@ class RegistryResource(dg.ConfigurableResource[None]):
     profile: str = ""
     taxonomy: str = ""
     decisions: str = ""
+    allowed: str = ""
 
     @contextmanager
     def open(self) -> Iterator["Registry"]:
@@ -43,6 +44,7 @@ class RegistryResource(dg.ConfigurableResource[None]):
                 self.profile,
                 self.taxonomy,
                 self.decisions,
+                self.allowed,
             )
         ) as registry:
             yield registry
@@ -59,5 +61,6 @@ def resources() -> dict[str, dg.ConfigurableResource[None]]:
             profile=environment_variable("REGISTRY_PROFILE"),
             taxonomy=environment_variable("REGISTRY_TAXONOMY"),
             decisions=environment_variable("REGISTRY_DECISIONS"),
+            allowed=environment_variable("REGISTRY_ALLOWED"),
         )
     }

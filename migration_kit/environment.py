@@ -7,6 +7,7 @@ points at belongs to the stores.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ _PLACEHOLDER = re.compile(r"^<.*>$|\$\{|^(changeme|xxx+)$", re.IGNORECASE)
 _LITERAL_CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@:'\"${]+:[^\s/@'\"${]+@", re.IGNORECASE)
 _PRODUCTION = re.compile(r"prod", re.IGNORECASE)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, never bound
+_THIS_MACHINE = ("localhost/*",)
 _DEFAULT_PORTS = {"mongodb": 27017, "postgresql": 5432, "postgres": 5432}
 
 
@@ -53,6 +55,11 @@ VARIABLES: Mapping[str, Variable] = {
         "MongoDB of development", "mongodb://localhost:27017/?replicaSet=rs0"
     ),
     "REGISTRY_DEVELOPMENT_DB": Variable("database of development", "nna-registry-service-dev"),
+    "REGISTRY_ALLOWED": Variable(
+        "HOST/DATABASE patterns, separated by commas, that the registry may be on; unset: on this machine only",
+        "*.dev.example/nna-registry-service-*",
+        optional=True,
+    ),
     "REGISTRY_PROFILE": Variable(
         "plan_000, plan_001, plan_002, default, or the path of a YAML profile", "default", optional=True
     ),
@@ -123,15 +130,50 @@ def required_folder(name: str, value: str | None) -> Path:
     return folder
 
 
-def _place(address: str, database: str) -> tuple[frozenset[str], str]:
+def _servers(address: str) -> list[tuple[str, int]]:
+    """Host and port of each server of an address; whatever names this machine is `localhost`."""
     parts = urlsplit(address)
     default_port = _DEFAULT_PORTS.get(parts.scheme.split("+")[0], 0)
-    hosts = set()
+    servers = []
     for server in parts.netloc.rpartition("@")[2].lower().split(","):
         host, _, port = server.rpartition(":") if server.rpartition(":")[2].isdigit() else (server, "", "")
         bare = (host or server).strip("[]")
-        hosts.add(f"{'localhost' if bare in _LOOPBACK else bare}:{port or default_port}")
-    return frozenset(hosts), database
+        servers.append(("localhost" if bare in _LOOPBACK else bare, int(port or default_port)))
+    return servers
+
+
+def _place(address: str, database: str) -> tuple[frozenset[tuple[str, int]], str]:
+    return frozenset(_servers(address)), database
+
+
+def refuse_unlisted(place: tuple[str, str], *, allowed: str, variable: str, listed_in: str) -> None:
+    """Refuse an ``(address, database)`` of which a host, with the database, fits none of the allowed patterns.
+
+    ``allowed``: ``HOST/DATABASE`` shell patterns, separated by commas; empty allows this machine only, where every
+    name of it counts as ``localhost``. ``variable`` and ``listed_in``: the variables that hold address and patterns.
+
+    Raises:
+        PermanentError: naming the host and the database, or the pattern that is none.
+    """
+    patterns = [pattern.strip().lower() for pattern in allowed.split(",") if pattern.strip()]
+    for pattern in patterns:
+        host, slash, database = pattern.partition("/")
+        if not (host and slash and database):
+            raise PermanentError(
+                f"{pattern!r} is no pattern of a host and a database",
+                item=listed_in,
+                remedy=f"Set it to something like {VARIABLES[listed_in].example}",
+            )
+    address, database = place
+    for host, _ in _servers(address):
+        if not any(
+            fnmatchcase(f"{host}/{database.lower()}", pattern) for pattern in patterns or _THIS_MACHINE
+        ):
+            raise PermanentError(
+                f"{host}/{database} is not on the list of allowed places",
+                item=variable,
+                remedy=f"Correct it, or add {host}/{database} to {listed_in} if it is what you mean",
+            )
 
 
 def refuse_same_database(

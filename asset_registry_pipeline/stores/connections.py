@@ -29,7 +29,7 @@ LEGACY_NAMES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says: where from, where to, and by which profile, taxonomy and decisions."""
+    """What the environment says: where from, where to, what is allowed, which profile, taxonomy and decisions."""
 
     staging_uri: str
     staging_db: str
@@ -38,6 +38,7 @@ class Settings:
     profile: str = ""
     taxonomy: str = ""
     decisions: str = ""
+    allowed: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def check(settings: Settings) -> tuple[str, ...]:
     """Refuse what must not be touched, before anything is; returns what is only worth a warning.
 
     Raises:
-        PermanentError: a variable is missing, source and target are one, or a name says production.
+        PermanentError: a variable is missing, source and target are one, a name says production, or a place is not
+            on the list of allowed ones.
     """
     places = {}
     for role, uri, database in (
@@ -107,6 +109,9 @@ def check(settings: Settings) -> tuple[str, ...]:
         environment.refuse_production(name_uri, urlsplit(address).netloc.rpartition("@")[2])
         environment.refuse_production(name_db, environment.required(name_db, database))
         places[role] = (address, database)
+        environment.refuse_unlisted(
+            places[role], allowed=settings.allowed, variable=name_uri, listed_in="REGISTRY_ALLOWED"
+        )
     environment.refuse_same_database(
         places["STAGING"],
         places["DEVELOPMENT"],

@@ -19,6 +19,7 @@ FINE = Settings(
     "nna-registry-service-staging",
     "mongodb://b.invalid:1",
     "nna-registry-service-dev",
+    allowed="*.invalid/nna-registry-*",
 )
 
 
@@ -45,6 +46,40 @@ def test_a_setting_that_must_not_be_is_refused_by_its_variable(changes: dict[str
         check(dataclasses.replace(FINE, **changes))
 
 
+@pytest.mark.parametrize("side", ["staging", "development"])
+@pytest.mark.parametrize(
+    ("uri", "database", "allowed"),
+    [
+        ("mongodb://c.elsewhere:1", "nna-registry-service-dev", FINE.allowed),
+        ("mongodb+srv://c.elsewhere", "nna-registry-service-dev", FINE.allowed),
+        ("mongodb://b.invalid:1,c.elsewhere:1", "nna-registry-service-dev", FINE.allowed),
+        ("mongodb://b.invalid:1", "another", FINE.allowed),
+        ("mongodb://me:b.invalid@c.elsewhere:1", "nna-registry-service-dev", FINE.allowed),
+        ("mongodb://b.invalid:1", "nna-registry-service-dev", ""),
+    ],
+)
+def test_a_host_or_database_that_is_not_on_the_list_is_refused(
+    side: str, uri: str, database: str, allowed: str
+) -> None:
+    wrong = dataclasses.replace(FINE, **{f"{side}_uri": uri, f"{side}_db": database, "allowed": allowed})
+    with pytest.raises(PermanentError, match=r"not on the list of allowed places.*REGISTRY_ALLOWED"):
+        check(wrong)
+
+
+def test_without_a_list_only_this_machine_is_allowed_by_whatever_name() -> None:
+    for host in ("localhost", "127.0.0.1:2", "[::1]:3"):
+        check(
+            dataclasses.replace(
+                FINE, staging_uri=f"mongodb://{host}", development_uri=f"mongodb://{host}", allowed=" "
+            )
+        )
+
+
+def test_a_list_that_cannot_be_read_allows_nothing_and_says_so() -> None:
+    with pytest.raises(PermanentError, match=r"REGISTRY_ALLOWED: 'b\.invalid' is no pattern"):
+        check(dataclasses.replace(FINE, allowed="b.invalid"))
+
+
 def test_a_password_that_says_prod_is_no_reason_to_refuse_and_is_never_told() -> None:
     assert check(dataclasses.replace(FINE, staging_uri="mongodb://me:product@a.invalid:1")) == ()
     with pytest.raises(PermanentError) as refused:
@@ -64,7 +99,7 @@ def test_a_server_that_does_not_answer_is_a_passing_failure_and_not_an_empty_sou
 ) -> None:
     monkeypatch.setattr("migration_kit.mongo.SERVER_SELECTION_SECONDS", 0.2)
     silent = dataclasses.replace(
-        FINE, staging_uri=f"mongodb://{LOOPBACK}:1", development_uri=f"mongodb://{LOOPBACK}:1"
+        FINE, staging_uri=f"mongodb://{LOOPBACK}:1", development_uri=f"mongodb://{LOOPBACK}:1", allowed=""
     )
     with pytest.raises(TransientError, match="does not answer"), opened(silent):
         pass
