@@ -7,7 +7,14 @@ import os
 import re
 
 MASK = "***"
-_CREDENTIALS_IN_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s@]+@", re.IGNORECASE)
+# A password may hold an @ that nobody escaped: the credentials end at the last one before the path.
+_CREDENTIALS_IN_URL = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^\s/@:]*:[^\s@]+(?:@[^\s/@]*(?=@))*@", re.IGNORECASE
+)
+_PARAMETER = re.compile(
+    r"(?P<name>\b(?:\w*password|passwd|pwd|secret_?key|signature|x-amz-signature)\s*=\s*)(?:'[^']*'|[^\s&;,'\"]+)",
+    re.IGNORECASE,
+)
 _BEARER = re.compile(
     r"(?P<kind>bearer|apikey|token)(?P<between>[\s:=\"']+)[A-Za-z0-9._~+/-]{12,}=*", re.IGNORECASE
 )
@@ -18,11 +25,12 @@ _SHORTEST_SECRET = 8
 
 
 def redact(text: str) -> str:
-    """The text without passwords in URLs, bearer tokens, JWTs and the values of secret variables."""
+    """The text without passwords in URLs and parameters, bearer tokens, JWTs and the values of secret variables."""
     for name, value in os.environ.items():
         if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET:
             text = text.replace(value, MASK)
     text = _CREDENTIALS_IN_URL.sub(rf"\g<scheme>{MASK}@", text)
+    text = _PARAMETER.sub(rf"\g<name>{MASK}", text)
     text = _JWT.sub(MASK, text)
     return _BEARER.sub(rf"\g<kind>\g<between>{MASK}", text)
 

@@ -6,9 +6,11 @@ A database needs a replica set for ``publish``, whose two writes go in one trans
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from bson.codec_options import CodecOptions
+from bson.timestamp import Timestamp
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -22,6 +24,9 @@ from migration_kit.ledger import CHUNK, Entry, Plan
 _DUPLICATE_KEY = 11000
 _SAYS = ("partition", "state", "reason", "source_hash", "target_hash", "detail")
 _BY = ("run_id", "batch_id")
+# An empty timestamp becomes the server's own at insertion, and grows from one to the next. Ids and clocks are the
+# clients': two machines do not agree on them, and the newest verdict decides.
+_IN_ORDER = MappingProxyType({"order": Timestamp(0, 0)})
 
 
 class MongoLedger:
@@ -38,7 +43,7 @@ class MongoLedger:
     def install(self) -> None:
         """Make the collections' indexes where they are missing."""
         self._outcomes.create_index([("partition", ASCENDING), ("state", ASCENDING), ("reason", ASCENDING)])
-        self._verdicts.create_index([("stage", ASCENDING), ("partition", ASCENDING), ("_id", DESCENDING)])
+        self._verdicts.create_index([("stage", ASCENDING), ("partition", ASCENDING), ("order", DESCENDING)])
         # Collections cannot be made inside a transaction of every server version: be sure they are there.
         self._publications.create_index([("stage", ASCENDING)])
         self._plans.create_index([("run_id", ASCENDING)])
@@ -132,13 +137,13 @@ class MongoLedger:
 
     def record_verdict(self, verdict: Verdict) -> None:
         """Keep a verdict as the newest of its stage and partition."""
-        self._verdicts.insert_one(_verdict_row(verdict))
+        self._verdicts.insert_one(_verdict_row(verdict) | _IN_ORDER)
 
     def publish(self, verdict: Verdict) -> None:
         """Keep a passed verdict and its publication in one transaction."""
 
         def both(session: ClientSession) -> None:
-            self._verdicts.insert_one(_verdict_row(verdict), session=session)
+            self._verdicts.insert_one(_verdict_row(verdict) | _IN_ORDER, session=session)
             self._publications.replace_one(
                 {"_id": f"{verdict.stage}/{verdict.partition}"},
                 _verdict_row(verdict),
@@ -154,7 +159,7 @@ class MongoLedger:
         rows = self._verdicts.aggregate(
             [
                 {"$match": {"stage": stage}},
-                {"$sort": {"stage": 1, "partition": 1, "_id": -1}},
+                {"$sort": {"stage": 1, "partition": 1, "order": -1}},
                 {"$group": {"_id": "$partition", "newest": {"$first": "$$ROOT"}}},
             ]
         )

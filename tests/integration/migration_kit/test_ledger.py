@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -103,6 +104,26 @@ def test_a_gate_follows_the_newest_verdict(ledger):
     ledger.record_verdict(replace(passed, status=VerdictStatus.FAILED, candidate="c2"))
     assert not ledger.gate("images", ["profile"]).open
     assert ledger.publications("images") == {"profile": "c1"}
+
+
+def test_the_newest_verdict_is_the_last_to_arrive_whatever_the_clocks_of_its_machines_say(mongo):
+    from bson import ObjectId
+
+    from migration_kit.ledger.mongo import MongoLedger
+    from migration_kit.mongo import connect
+
+    passed = Verdict.now("images", "profile", "c1", VerdictStatus.PASSED, "run-1")
+    with connect(mongo.uri) as client:
+        ledger = MongoLedger(client[mongo.development])
+        ledger.install()
+        ledger.publish(passed)
+        rows = client[mongo.development]["migration_verdicts"]
+        fast = rows.find_one_and_delete({}) | {
+            "_id": ObjectId("f" * 24)
+        }  # as a machine whose clock runs fast
+        rows.insert_one(fast)
+        ledger.record_verdict(replace(passed, status=VerdictStatus.FAILED, at=passed.at - timedelta(hours=1)))
+        assert not ledger.gate("images", ["profile"]).open
 
 
 def test_the_gate_of_one_stage_says_nothing_about_another(ledger):
