@@ -110,6 +110,20 @@ def install_schema(conninfo: str) -> None:
         connection.execute((Path(__file__).parent / "schema.sql").read_bytes())
 
 
+def has_other_people(conninfo: str, dataset: Dataset) -> bool:
+    """Whether the database has users, but none of the data set's."""
+    import psycopg
+
+    ours = [new for _, new, _ in dataset.users]
+    with psycopg.connect(conninfo) as connection:
+        (there,) = connection.execute("select to_regclass('auth.users') is not null").fetchone() or (False,)
+        if not there:
+            return False
+        query = "select count(*), count(*) filter (where id::text = any(%s)) from auth.users"
+        people, known = connection.execute(query, [ours]).fetchone() or (0, 0)
+    return bool(people and not known)
+
+
 def put_people(conninfo: str, dataset: Dataset) -> None:
     """Users (whose profiles the trigger makes) and services; rows that are there already stay as they are."""
     import psycopg

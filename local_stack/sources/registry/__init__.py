@@ -67,17 +67,19 @@ def fill(
             raise ValueError(
                 f"{database.name} was filled with {marker['recipe']}, not with {recipe}: use another"
             )
-        fresh = marker is None
+        fresh = marker is None or not marker.get("complete")
         if fresh:
-            if database["assets"].estimated_document_count():
+            if marker is None and set(database.list_collection_names()) & {"assets", "taxonomies"}:
                 raise ValueError(f"{database.name} holds assets that are not ours: use another database")
+            # First: what a fill that is cut short leaves behind is ours, and is made anew.
+            database[MARKER].replace_one({"_id": "registry"}, {"recipe": recipe}, upsert=True)
+            database["assets"].delete_many({})
             tables = [{"_id": layer, "layer": layer, "version": taxonomy.VERSION, **entry}
                       for layer, entry in taxonomy.table().items()]  # fmt: skip
             database["taxonomies"].delete_many({})
             database["taxonomies"].insert_many(tables)
             database["assets"].insert_many([one.document for one in made])
-            # Last: a fill that was cut short has no marker, and the check above then says so.
-            database[MARKER].insert_one({"_id": "registry", "recipe": recipe})
+            database[MARKER].update_one({"_id": "registry"}, {"$set": {"complete": True}})
     path = Path(environment["REGISTRY_DECISIONS"])
     if not path.exists() or path.read_text(encoding="utf-8") != csv:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,11 +3,15 @@
 import hashlib
 import io
 import json
+import uuid
 from collections import Counter
+from pathlib import Path
 
+import psycopg
 import pytest
 from PIL import Image
 
+from local_stack.sources import media
 from local_stack.sources.media.broken import jpeg_of_size, odd_files
 from local_stack.sources.media.photographs import content
 from local_stack.sources.media.shape import REAL, SMALL, build
@@ -72,3 +76,70 @@ def test_a_padded_picture_has_exactly_the_size_and_decodes(size):
     data = jpeg_of_size(random.Random(1), size)
     assert len(data) == size
     Image.open(io.BytesIO(data)).load()
+
+
+@pytest.fixture
+def places(tmp_path, postgres_url, storage):
+    """Empty places that a source may fill."""
+    return {
+        "S3_BACKUP_PATH": str(tmp_path / "backup"),
+        "NABO_MAPPINGS_PATH": str(tmp_path / "mappings"),
+        "NABO_DATABASE_URL": postgres_url,
+        "SUPABASE_URL": storage.url,
+        "SUPABASE_SERVICE_ROLE_KEY": storage.service_role_key,
+    }
+
+
+def _somebodys_file(places, variable, name):
+    path = Path(places[variable]) / name
+    path.parent.mkdir()
+    path.write_text("theirs")
+
+
+def _somebodys_user(places):
+    with psycopg.connect(places["NABO_DATABASE_URL"]) as connection:
+        connection.execute("create schema auth")
+        connection.execute("create table auth.users (id uuid primary key)")
+        connection.execute("insert into auth.users values (%s)", [uuid.uuid4()])
+
+
+@pytest.mark.parametrize(
+    ("variable", "theirs"),
+    [
+        ("S3_BACKUP_PATH", lambda places: _somebodys_file(places, "S3_BACKUP_PATH", "photo.jpg")),
+        (
+            "NABO_MAPPINGS_PATH",
+            lambda places: _somebodys_file(places, "NABO_MAPPINGS_PATH", "user-id-mapping.json"),
+        ),
+        ("NABO_DATABASE_URL", _somebodys_user),
+    ],
+    ids=["backup", "mappings", "users"],
+)
+def test_what_is_somebody_elses_is_neither_overwritten_nor_added_to(places, variable, theirs):
+    theirs(places)
+    before = [
+        path
+        for folder in ("S3_BACKUP_PATH", "NABO_MAPPINGS_PATH")
+        for path in Path(places[folder]).rglob("*")
+    ]
+    with pytest.raises(ValueError, match=f"{variable}: .* not made here"):
+        media.fill(places, shape=SMALL)
+    assert [
+        path
+        for folder in ("S3_BACKUP_PATH", "NABO_MAPPINGS_PATH")
+        for path in Path(places[folder]).rglob("*")
+    ] == before
+    assert all(path.read_text() == "theirs" for path in before)
+
+
+def test_a_filling_that_was_cut_short_is_finished_by_the_next_and_a_third_changes_nothing(places):
+    whole = media.fill(places, shape=SMALL)
+    marker = Path(places["NABO_MAPPINGS_PATH"]) / media.MARKER
+    begun = json.loads(marker.read_text())
+    del begun["stands"]  # as it reads while the backup is being filled
+    marker.write_text(json.dumps(begun))
+    pictures = sorted(path for path in Path(places["S3_BACKUP_PATH"]).rglob("*") if path.is_file())
+    pictures[0].unlink()
+    assert media.fill(places, shape=SMALL) == whole
+    assert pictures[0].exists()
+    assert not media.fill(places, shape=SMALL).made

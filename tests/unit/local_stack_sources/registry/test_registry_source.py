@@ -6,8 +6,9 @@ from collections import Counter
 
 import bson
 import pytest
+from pymongo import MongoClient
 
-from local_stack.sources.registry import REAL, SMALL, _make, taxonomy
+from local_stack.sources.registry import MARKER, REAL, SMALL, _make, fill, taxonomy
 from local_stack.sources.registry.decisions import COLUMNS, decisions_csv
 from local_stack.sources.registry.documents import Made
 from local_stack.sources.registry.hostile import _documents
@@ -127,3 +128,36 @@ def test_bad_input_covers_every_field_with_every_type() -> None:
         "a symbol",
     ):
         assert what in told
+
+
+@pytest.fixture
+def staging(mongo, tmp_path):
+    """The variables of an empty staging, and its database."""
+    environment = {
+        "REGISTRY_STAGING_URI": mongo.uri,
+        "REGISTRY_STAGING_DB": mongo.staging,
+        "REGISTRY_DECISIONS": str(tmp_path / "decisions.csv"),
+    }
+    with MongoClient(mongo.uri) as client:
+        yield environment, client[mongo.staging]
+
+
+@pytest.mark.parametrize("collection", ["assets", "taxonomies"])
+def test_somebody_elses_staging_is_left_as_it_is(staging, collection):
+    environment, database = staging
+    database[collection].insert_one({"_id": "theirs"})
+    with pytest.raises(ValueError, match="not ours"):
+        fill(environment, layers=SMALL)
+    assert database.list_collection_names() == [collection]
+    assert list(database[collection].find()) == [{"_id": "theirs"}]
+
+
+def test_a_filling_that_was_cut_short_is_made_anew_and_a_third_changes_nothing(staging):
+    environment, database = staging
+    assert fill(environment, layers=SMALL).made
+    whole = list(database["assets"].find())
+    database[MARKER].update_one({}, {"$unset": {"complete": 1}})  # as it reads while the assets are inserted
+    database["assets"].delete_one({})
+    assert fill(environment, layers=SMALL).made
+    assert list(database["assets"].find()) == whole
+    assert not fill(environment, layers=SMALL).made
