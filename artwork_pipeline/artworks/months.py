@@ -27,6 +27,20 @@ SLICES: tuple[str, ...] = (
 )
 
 
+def bounds(name: str) -> tuple[datetime | None, datetime | None]:
+    """From when on (UTC), and until before when, a slice goes; ``None`` where it is open.
+
+    Raises:
+        ValueError: there is no slice of this name.
+    """
+    if name == LATER_OR_UNDATED:
+        return END, None
+    if name == EARLIER:
+        return None, FIRST_MONTH
+    number = SLICES.index(name) - SLICES.index(f"{FIRST_MONTH:%Y-%m}")
+    return month_start(number), month_start(number + 1)
+
+
 def slice_of(created_at: datetime | None) -> str:
     """The slice of a row by its time of creation (time zone aware, or unknown)."""
     if created_at is None or created_at >= END:

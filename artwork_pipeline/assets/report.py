@@ -34,12 +34,14 @@ def migration_report(
 
     Asks the ledger whether each month's newest verification passed, at the start and again before it publishes.
     """
+    from artwork_pipeline.stores.expansion import require_followed
     from artwork_pipeline.stores.installation import require_installed
     from artwork_pipeline.stores.totals import account
 
     batch = batch_id(context)
     with failing(context), database.session() as connection:
         require_installed(connection, "base", "expansion")
+        require_followed(connection)
         with database.ledger() as ledger:
             require_gate(context, ledger, VERIFY, SLICES)
             months = {month: account(connection, batch, month) for month in SLICES}

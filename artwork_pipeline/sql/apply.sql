@@ -1,9 +1,12 @@
 -- Writing rows into the clean table: one way for the backfill and for the forward triggers.
+--
+-- Rows are always looked up by their ids. Left to itself, the planner reads whole tables for a batch, whose cost then
+-- grows with what is there already: the tables grow faster than what it knows of them.
 
 -- Carry out the plan for rows of the old table that the caller holds locked. What says the same already is not
 -- rewritten: neither in the clean table nor among the outcomes. Returns the clean rows and the outcomes written.
 CREATE OR REPLACE FUNCTION artwork_migration.apply_rows(ids uuid[], run text, batch text, OUT clean_rows bigint, OUT outcomes bigint)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 DECLARE
     moved uuid[];
 BEGIN
@@ -34,7 +37,7 @@ BEGIN
 
     -- Each row is read once; what is there already is compared here, so that a second run writes nothing.
     WITH batch AS MATERIALIZED (
-        SELECT p.*, a.customer_email, artwork_migration.as_source(a) AS s, t.access_token AS issued_token, t.issued_at,
+        SELECT p.*, public.normalised_email(a.customer_email) AS email, artwork_migration.as_source(a) AS s, t.access_token AS issued_token, t.issued_at,
                v AS before, (o.detail ->> 'user_id')::uuid AS recorded, o AS outcome
         FROM unnest(ids) AS wanted (id)
         JOIN artwork_migration.plan p ON p.artwork_id = wanted.id
@@ -45,15 +48,15 @@ BEGIN
     ), cleaned AS MATERIALIZED (
         -- The user found the first time, whatever the user's address is by now; another customer, another user.
         SELECT batch.*, CASE WHEN state = 'migrated'
-                             THEN artwork_migration.clean(s, COALESCE(same_user.id, by_email.id), issued_token, issued_at) END AS v
+                             THEN artwork_migration.clean(s, email, COALESCE(same_user.id, by_email.id), issued_token,
+                                                          issued_at) END AS v
         FROM batch
+        -- LIMIT 1 makes it a look into the index for each row; a join would read every user for each batch.
         LEFT JOIN LATERAL (SELECT u.id FROM public.users u
-                           WHERE u.id = recorded
-                             AND (before).customer_email = public.normalised_email(batch.customer_email)) AS same_user ON true
-        -- LIMIT 1 makes it a look into the index for each row; a join would normalise every user's address each time.
+                           WHERE u.id = recorded AND (before).customer_email = batch.email LIMIT 1) AS same_user ON true
         LEFT JOIN LATERAL (SELECT u.id FROM public.users u
                            WHERE state = 'migrated' AND same_user.id IS NULL
-                             AND public.normalised_email(u.email) = public.normalised_email(batch.customer_email)
+                             AND public.normalised_email(u.email) = batch.email
                            LIMIT 1) AS by_email ON true
     ), written AS (
         INSERT INTO public.artworks_v2
@@ -100,7 +103,7 @@ END $$;
 CREATE OR REPLACE FUNCTION artwork_migration.backfill_batch(
     wanted text, size integer, run text, batch text,
     OUT read_rows bigint, OUT clean_rows bigint, OUT outcomes bigint, OUT last_read uuid
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 DECLARE
     place artwork_migration.cursors;
     ids uuid[];
@@ -144,6 +147,11 @@ BEGIN
                  WHERE p.state = 'migrated' AND NOT EXISTS (SELECT FROM public.artworks_v2 v WHERE v.id = s.id));
 
     SELECT * INTO clean_rows, outcomes FROM artwork_migration.apply_rows(ids, run, batch);
+    IF clean_rows + outcomes > 0 THEN
+        -- What was compared before is not what is there now: a verdict on it opens the gate no more.
+        UPDATE artwork_migration.publications SET candidate = 'filled again, not compared yet', run_id = run, at = now()
+        WHERE stage = 'verify' AND partition IN (SELECT p.partition FROM artwork_migration.plan p WHERE p.artwork_id = ANY (ids));
+    END IF;
     UPDATE artwork_migration.cursors SET last_id = COALESCE(last_read, last_id), finished = read_rows < size,
            run_id = run, moved_at = now()
     WHERE partition = wanted;

@@ -29,6 +29,17 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
        AND s.mockup_urls IS NULL AND s.mockup_generated_at IS NULL AND s.upscaled_at IS NULL
 $$;
 
+-- Rows of a slice that the plan does not know, or knows in another slice.
+CREATE OR REPLACE FUNCTION artwork_migration.unplanned_rows(wanted text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    slice record;
+BEGIN
+    SELECT * INTO STRICT slice FROM artwork_migration.slice_bounds(wanted);
+    RETURN (SELECT count(*) FROM public.artworks a
+            WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before)
+              AND NOT EXISTS (SELECT FROM artwork_migration.plan p WHERE p.artwork_id = a.id AND p.partition = wanted));
+END $$;
+
 -- The dry run over the whole table: reads only.
 CREATE OR REPLACE FUNCTION artwork_migration.classify() RETURNS SETOF artwork_migration.plan
 LANGUAGE sql STABLE AS $$

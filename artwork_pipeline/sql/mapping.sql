@@ -23,28 +23,19 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                 WHEN has_image THEN 'completed' ELSE 'not_started' END
 $$;
 
--- The key with the old value, where the clean row says something else.
-CREATE OR REPLACE FUNCTION artwork_migration.unless_same(key text, old text, new text) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN old IS DISTINCT FROM new THEN jsonb_build_object(key, old) ELSE '{}' END
-$$;
-
-CREATE OR REPLACE FUNCTION artwork_migration.if_there(key text, document jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN document IS NOT NULL THEN jsonb_build_object(key, document) ELSE '{}' END
-$$;
-
+-- The address comes in its one form: whoever looks for its user has it already, and making it is the dearest part.
 CREATE OR REPLACE FUNCTION artwork_migration.clean(
-    s artwork_migration.source_row, owner uuid, issued_token text, issued_at timestamptz
+    s artwork_migration.source_row, email text, owner uuid, issued_token text, issued_at timestamptz
 ) RETURNS public.artworks_v2
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     v public.artworks_v2;
+    kept jsonb;
 BEGIN
     v.id := s.id;
     v.user_id := COALESCE(s.user_id, owner);
     v.customer_name := s.customer_name;
-    v.customer_email := public.normalised_email(s.customer_email);
+    v.customer_email := email;
     v.pet_name := s.pet_name;
     v.pet_mom_image_url := artwork_migration.first_picture(s.original_pet_mom_url, s.source_images, 'pet_mom_photo');
     v.pet_image_url := artwork_migration.first_picture(s.original_pet_url, s.source_images, 'pet_photo');
@@ -67,22 +58,52 @@ BEGIN
     v.mockup_generated_at := s.mockup_generated_at;
     v.created_at := s.created_at;
     v.updated_at := s.updated_at;
-    v.legacy := jsonb_build_object('original_image_url', s.original_image_url, 'generation_status', s.generation_status,
-                                   'upscale_status', s.upscale_status)
-        || artwork_migration.unless_same('generated_image_url', s.generated_image_url, v.generated_image_url)
-        || artwork_migration.unless_same('upscaled_image_url', s.upscaled_image_url, v.upscaled_image_url)
-        || artwork_migration.unless_same('original_pet_mom_url', s.original_pet_mom_url, v.pet_mom_image_url)
-        || artwork_migration.unless_same('original_pet_url', s.original_pet_url, v.pet_image_url)
-        || artwork_migration.unless_same('customer_email', s.customer_email, v.customer_email)
-        || artwork_migration.unless_same('access_token', s.access_token, v.access_token)
-        || CASE WHEN s.mockup_urls IS NULL AND v.mockup_urls IS NOT NULL THEN '{"mockup_urls": null}'::jsonb ELSE '{}' END
-        || CASE WHEN s.user_id IS NULL THEN '{"user_id": null}'::jsonb ELSE '{}' END
-        || CASE WHEN s.token_expires_at IS NULL THEN '{"token_expires_at": null}'::jsonb ELSE '{}' END
-        || artwork_migration.if_there('generation_step', to_jsonb(s.generation_step))
-        || artwork_migration.if_there('source_images', s.source_images)
-        || artwork_migration.if_there('generated_images', s.generated_images)
-        || artwork_migration.if_there('delivery_images', s.delivery_images)
-        || artwork_migration.if_there('generation_steps', s.generation_steps);
+    kept := jsonb_build_object('original_image_url', s.original_image_url, 'generation_status', s.generation_status,
+                                   'upscale_status', s.upscale_status);
+    -- The old value, where the clean row says something else. Joining documents is dear: only those with something in them.
+    IF s.generated_image_url IS DISTINCT FROM v.generated_image_url THEN
+        kept := kept || jsonb_build_object('generated_image_url', s.generated_image_url);
+    END IF;
+    IF s.upscaled_image_url IS DISTINCT FROM v.upscaled_image_url THEN
+        kept := kept || jsonb_build_object('upscaled_image_url', s.upscaled_image_url);
+    END IF;
+    IF s.original_pet_mom_url IS DISTINCT FROM v.pet_mom_image_url THEN
+        kept := kept || jsonb_build_object('original_pet_mom_url', s.original_pet_mom_url);
+    END IF;
+    IF s.original_pet_url IS DISTINCT FROM v.pet_image_url THEN
+        kept := kept || jsonb_build_object('original_pet_url', s.original_pet_url);
+    END IF;
+    IF s.customer_email IS DISTINCT FROM v.customer_email THEN
+        kept := kept || jsonb_build_object('customer_email', s.customer_email);
+    END IF;
+    IF s.access_token IS DISTINCT FROM v.access_token THEN
+        kept := kept || jsonb_build_object('access_token', s.access_token);
+    END IF;
+    IF s.mockup_urls IS NULL AND v.mockup_urls IS NOT NULL THEN
+        kept := kept || '{"mockup_urls": null}';
+    END IF;
+    IF s.user_id IS NULL THEN
+        kept := kept || '{"user_id": null}';
+    END IF;
+    IF s.token_expires_at IS NULL THEN
+        kept := kept || '{"token_expires_at": null}';
+    END IF;
+    IF s.generation_step IS NOT NULL THEN
+        kept := kept || jsonb_build_object('generation_step', s.generation_step);
+    END IF;
+    IF s.source_images IS NOT NULL THEN
+        kept := kept || jsonb_build_object('source_images', s.source_images);
+    END IF;
+    IF s.generated_images IS NOT NULL THEN
+        kept := kept || jsonb_build_object('generated_images', s.generated_images);
+    END IF;
+    IF s.delivery_images IS NOT NULL THEN
+        kept := kept || jsonb_build_object('delivery_images', s.delivery_images);
+    END IF;
+    IF s.generation_steps IS NOT NULL THEN
+        kept := kept || jsonb_build_object('generation_steps', s.generation_steps);
+    END IF;
+    v.legacy := kept;
     RETURN v;
 END $$;
 

@@ -33,3 +33,31 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                 WHEN created_at < @first_month@ THEN @earlier@
                 ELSE to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') END
 $$;
+
+-- The same the other way round, for a look at one slice: from when on, and until before when. Rows without a date
+-- are in the slice without an end.
+CREATE OR REPLACE FUNCTION artwork_migration.slice_bounds(wanted text, OUT first_moment timestamptz, OUT end_before timestamptz)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT b.first_moment::timestamptz, b.end_before::timestamptz
+    FROM (VALUES @bounds@) AS b (slice, first_moment, end_before) WHERE b.slice = wanted
+$$;
+
+CREATE OR REPLACE FUNCTION artwork_migration.is_within(
+    created_at timestamptz, first_moment timestamptz, end_before timestamptz
+) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT created_at >= first_moment AND (created_at < end_before OR end_before IS NULL)
+        OR created_at IS NULL AND end_before IS NULL
+$$;
+
+-- How many rows the old table has in a slice, or in all of them.
+CREATE OR REPLACE FUNCTION artwork_migration.source_rows(wanted text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    slice record;
+BEGIN
+    IF wanted IS NULL THEN
+        RETURN (SELECT count(*) FROM public.artworks);
+    END IF;
+    SELECT * INTO STRICT slice FROM artwork_migration.slice_bounds(wanted);
+    RETURN (SELECT count(*) FROM public.artworks a
+            WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before));
+END $$;

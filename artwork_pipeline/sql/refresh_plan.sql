@@ -14,20 +14,38 @@ FROM proposed AS survivor
 WHERE survivor.artwork_id = proposed.merged_into AND survivor.state <> 'migrated';
 ANALYZE proposed;
 
-INSERT INTO artwork_migration.plan SELECT * FROM proposed ON CONFLICT DO NOTHING;
+CREATE TEMP TABLE differing ON COMMIT DROP AS
+SELECT proposed.*, p.artwork_id IS NULL AS is_new FROM proposed LEFT JOIN artwork_migration.plan p USING (artwork_id)
+WHERE p.artwork_id IS NULL
+   OR (p.partition, p.state, p.reason, p.merged_into, p.source_hash)
+       IS DISTINCT FROM (proposed.partition, proposed.state, proposed.reason, proposed.merged_into, proposed.source_hash);
+
+-- A backfill that was stopped in the middle of a slice would go on behind rows that are planned anew only now.
+-- First of all locks, as a batch of the backfill takes its own.
+UPDATE artwork_migration.cursors SET last_id = NULL
+WHERE NOT finished AND last_id IS NOT NULL AND partition IN (SELECT partition FROM differing);
+
+INSERT INTO artwork_migration.plan (artwork_id, partition, state, reason, merged_into, source_hash)
+SELECT artwork_id, partition, state, reason, merged_into, source_hash FROM differing WHERE is_new ON CONFLICT DO NOTHING;
 
 -- A row that differs is locked first, then changed only if it still is what was judged: a trigger that came between
 -- knows better.
-CREATE TEMP TABLE differing ON COMMIT DROP AS
-SELECT proposed.* FROM proposed JOIN artwork_migration.plan p USING (artwork_id) WHERE p *<> proposed;
 DO $$ BEGIN
-    PERFORM FROM public.artworks a JOIN differing d ON d.artwork_id = a.id ORDER BY a.id FOR NO KEY UPDATE OF a;
+    PERFORM FROM public.artworks a JOIN differing d ON d.artwork_id = a.id
+    WHERE NOT d.is_new ORDER BY a.id FOR NO KEY UPDATE OF a;
 END $$;
 UPDATE artwork_migration.plan p
 SET partition = d.partition, state = d.state, reason = d.reason, merged_into = d.merged_into, source_hash = d.source_hash
 FROM differing d JOIN public.artworks a ON a.id = d.artwork_id
-WHERE p.artwork_id = d.artwork_id AND artwork_migration.row_hash(artwork_migration.as_source(a)) = d.source_hash
+WHERE NOT d.is_new AND p.artwork_id = d.artwork_id AND artwork_migration.row_hash(artwork_migration.as_source(a)) = d.source_hash
   AND (d.state = 'migrated' OR NOT artwork_migration.is_referenced(d.artwork_id));
 
 DELETE FROM artwork_migration.plan p
 WHERE NOT EXISTS (SELECT FROM public.artworks a WHERE a.id = p.artwork_id);
+
+-- Before the backfill reads it: without, the first batches are planned as if it were empty.
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM differing) THEN
+        ANALYZE artwork_migration.plan;
+    END IF;
+END $$;

@@ -1,12 +1,15 @@
 -- The forward triggers: what happens to the old table reaches the clean one in the same transaction.
--- They run with the migration's rights, not with those of whoever writes. Names here are qualified; the search path
--- is for the installation's own triggers on users, which may not be.
+-- They run with the migration's rights, not with those of whoever writes: so the search path holds nothing that others
+-- can put functions into, and every name is qualified. They run in the writer's session: the hash of a row is made of
+-- texts as they are sent, so the client's encoding must be the migration's.
 --
 -- Rows that arrive live are judged by the rules for test rows. They are never merged: when a row comes, nobody can
 -- know that it will not be finished. A row that is migrated stays migrated; one that was set aside is migrated as
 -- soon as an order or a review points at it, its content no longer fits the rule, or, for a twin, something is made of it.
 
-CREATE OR REPLACE FUNCTION artwork_migration.create_user_of(wanted uuid[]) RETURNS void LANGUAGE sql AS $$
+-- The installation's own triggers on users need not qualify their names: they find those in public.
+CREATE OR REPLACE FUNCTION artwork_migration.create_user_of(wanted uuid[]) RETURNS void
+LANGUAGE sql SET search_path = public, pg_temp AS $$
     INSERT INTO public.users (email, is_anonymous)
     SELECT DISTINCT address, true
     FROM public.artworks a CROSS JOIN LATERAL public.normalised_email(a.customer_email) AS address
@@ -95,7 +98,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION artwork_migration.forward() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         PERFORM artwork_migration.forget(OLD.id);
@@ -111,7 +114,7 @@ END $$;
 
 -- An order or a review was placed on a row that was set aside: it is a real one. The argument is the pointing column.
 CREATE OR REPLACE FUNCTION artwork_migration.forward_reference() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' AS $$
 DECLARE
     pointed_at uuid := (to_jsonb(NEW) ->> TG_ARGV[0])::uuid;
 BEGIN

@@ -16,22 +16,25 @@ from migration_kit.failures import PermanentError, retrying
 from migration_kit.postgres import transient_errors
 
 DEFAULT_BATCH = 10_000
-LOCK_TIMEOUT = "5s"
-ATTEMPTS = 8
+# Well below the server's deadlock_timeout (one second): whoever waits longest is shot first, and that must not be a
+# customer. The backfill lets go and comes again.
+LOCK_TIMEOUT = "300ms"
+ATTEMPTS = 20
 CHANGED_UNSEEN = "AM001"
 
-_UNPLANNED = """
-    SELECT count(*) FROM public.artworks a
-    WHERE artwork_migration.slice_of(a.created_at) = %s
-      AND NOT EXISTS (SELECT FROM artwork_migration.plan p WHERE p.artwork_id = a.id AND p.partition = %s)
-"""
+_UNPLANNED = "SELECT artwork_migration.unplanned_rows(%s)"
 _WITHOUT_USER = """
-    SELECT count(*) FROM artwork_migration.plan p JOIN public.artworks a ON a.id = p.artwork_id
-    WHERE p.partition = %s AND p.state = 'migrated' AND a.user_id IS NULL
-      AND public.normalised_email(a.customer_email) <> ''
-      AND NOT EXISTS (SELECT FROM artwork_migration.outcomes o WHERE o.item = a.id::text AND o.state = 'migrated')
-      AND NOT EXISTS (SELECT FROM public.users u
-                      WHERE public.normalised_email(u.email) = public.normalised_email(a.customer_email))
+    SELECT count(*) FROM (
+        -- OFFSET 0: addresses are put into their one form for the rows that are left, not for the whole table.
+        SELECT a.customer_email FROM artwork_migration.plan p JOIN public.artworks a ON a.id = p.artwork_id
+        WHERE p.partition = %s AND p.state = 'migrated' AND a.user_id IS NULL
+          AND NOT EXISTS (SELECT FROM artwork_migration.outcomes o WHERE o.item = a.id::text AND o.state = 'migrated')
+        OFFSET 0
+    ) AS to_fill
+    CROSS JOIN LATERAL (SELECT public.normalised_email(customer_email) AS email OFFSET 0) AS customer
+    -- LIMIT 1 makes it a look into the index for each row; a join would normalise every user's address.
+    WHERE email <> ''
+      AND (SELECT u.id FROM public.users u WHERE public.normalised_email(u.email) = customer.email LIMIT 1) IS NULL
 """
 # A finished slice begins anew; one that another runner is in the middle of, or died in, is gone on with.
 _BEGIN = """
@@ -76,7 +79,7 @@ def require_ready(connection: psycopg.Connection[Any], partition: str) -> None:
         PermanentError: says what is missing and what to materialise.
     """
     installation.require_installed(connection, "base", "expansion")
-    unplanned = scalar(connection, _UNPLANNED, [partition, partition])
+    unplanned = scalar(connection, _UNPLANNED, [partition])
     if unplanned:
         raise PermanentError(
             f"{unplanned} rows came since the plan was made, and no trigger saw them",
@@ -101,11 +104,18 @@ def backfill(
         PermanentError: the slice is not ready, or rows changed without a trigger seeing it.
         TransientError: the database could not be had.
     """
+    if batch_size < 1:
+        raise PermanentError(
+            f"a batch of {batch_size} rows",
+            item=partition,
+            remedy="Set batch_size to 1 or more; 10000 is a good size",
+        )
     with session(conninfo) as connection:
         require_ready(connection, partition)
         connection.execute(_BEGIN, [partition, run_id])
     while True:
-        batch = retrying(attempts=ATTEMPTS)(_one_batch, conninfo, (partition, batch_size, run_id, batch_id))
+        again = retrying(attempts=ATTEMPTS, max_delay=5.0)
+        batch = again(_one_batch, conninfo, (partition, batch_size, run_id, batch_id))
         yield batch
         if batch.read_rows < batch_size:
             return
@@ -113,23 +123,20 @@ def backfill(
 
 def _one_batch(conninfo: str, arguments: tuple[str, int, str, str]) -> Batch:
     # A connection for each batch: one that broke is not tried again, and its cost is nothing beside the batch's.
-    try:
-        with (
-            session(conninfo) as connection,
-            transient_errors(f"backfill of {arguments[0]}"),
-            connection.transaction(),
-        ):
-            connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-            row = connection.execute(_BATCH, arguments).fetchone()
-    except psycopg.Error as refused:
-        if refused.sqlstate != CHANGED_UNSEEN:
-            raise
-        raise PermanentError(
-            str(refused.diag.message_primary),
-            item=arguments[0],
-            remedy="Find out what switched the triggers off, then materialise artwork/classification and "
-            "artwork/expanded_schema again; they take the changed rows up",
-        ) from None
+    with session(conninfo) as connection:
+        try:
+            with transient_errors(f"backfill of {arguments[0]}"), connection.transaction():
+                connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                row = connection.execute(_BATCH, arguments).fetchone()
+        except psycopg.Error as refused:
+            if refused.sqlstate != CHANGED_UNSEEN:
+                raise
+            raise PermanentError(
+                str(refused.diag.message_primary),
+                item=arguments[0],
+                remedy="Find out what switched the triggers off, then materialise artwork/classification and "
+                "artwork/expanded_schema again; they take the changed rows up",
+            ) from None
     if row is None:
         raise PermanentError("the database gave no answer to a batch", item=arguments[0])
     return Batch(*row)

@@ -17,6 +17,7 @@ from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError, TransientError, retrying
 from migration_kit.fingerprints import fingerprint
 from migration_kit.postgres import transient_errors
+from migration_kit.redaction import mask_email
 
 LOCK_TIMEOUT = "300ms"
 ATTEMPTS = 30
@@ -90,12 +91,27 @@ def expand(
             retrying(attempts=ATTEMPTS, first_delay=0.1, max_delay=2.0, on=(_LockNotGrantedError,))(attempt)
         )
     except psycopg.errors.UniqueViolation as clash:
+        told = mask_email(clash.diag.message_detail or str(clash.diag.message_primary))
         raise PermanentError(
-            f"two spellings of one address cannot become one user: {clash.diag.message_detail or clash}",
+            f"two spellings of one address cannot become one user: {told}",
             item=f"{clash.diag.schema_name}.{clash.diag.table_name}",
             remedy="Nothing was changed; remove one of the two rows that would be the same, then start again",
         ) from clash
     return Expansion(expanded=True, merged_users=merged, attempts=attempts)
+
+
+def require_followed(connection: psycopg.Connection[Any]) -> None:
+    """Refuse to call anything verified while what people write does not reach the clean table.
+
+    Raises:
+        PermanentError: a trigger or a guard was taken away or switched off.
+    """
+    if not _is_whole(connection, installation.recognise_source(connection)):
+        raise PermanentError(
+            "a forward trigger, row-level security or the users' index was taken away or switched off",
+            item="public.artworks",
+            remedy="Materialise artwork/classification and artwork/expanded_schema, then backfill and verification",
+        )
 
 
 def _expand_once(
@@ -132,9 +148,10 @@ def _refuse_other_table(connection: psycopg.Connection[Any]) -> None:
 
 def _is_whole(connection: psycopg.Connection[Any], source: Source) -> bool:
     """Whether everything that the expansion made is still there and switched on."""
+    artworks = str(scalar(connection, "SELECT 'public.artworks'::regclass::text"))
     wanted = {
-        ("artworks", "artwork_migration_forward"),
-        ("artworks", "artwork_migration_no_truncate"),
+        (artworks, "artwork_migration_forward"),
+        (artworks, "artwork_migration_no_truncate"),
         *((_shown(connection, one), rendering.reference_trigger(one)) for one in source.references),
     }
     tables = ["public.artworks", *(rendering.table_name(one).as_string() for one in source.references)]

@@ -24,7 +24,9 @@ _COUNTS = """
 """
 _SLICES = "SELECT partition, count(*) FROM dry_run GROUP BY partition ORDER BY partition"
 _SAMPLES = """
-    SELECT COALESCE(reason, state), artwork_id, '***@' || split_part(public.normalised_email(customer_email), '@', -1)
+    SELECT COALESCE(reason, state), artwork_id,
+           '***@' || CASE WHEN position('@' IN public.normalised_email(customer_email)) > 0
+                          THEN split_part(public.normalised_email(customer_email), '@', -1) ELSE '***' END
     FROM (SELECT d.*, row_number() OVER (PARTITION BY d.reason, d.state ORDER BY d.artwork_id) AS position
           FROM dry_run d WHERE d.state <> 'migrated') AS ranked
     JOIN public.artworks a ON a.id = ranked.artwork_id

@@ -65,6 +65,7 @@ def base(dialect: Dialect, references: Iterable[Reference], lower_collation: str
                 end=f"timestamptz {_literal(months.END.isoformat())}",
                 first_month=f"timestamptz {_literal(months.FIRST_MONTH.isoformat())}",
                 earlier=_literal(months.EARLIER),
+                bounds=", ".join(map(_bounds, months.SLICES)),
                 later_or_undated=_literal(months.LATER_OR_UNDATED),
             ),
             script(f"source_{dialect.lower()}"),
@@ -131,6 +132,12 @@ def _pairs(columns: Iterable[str], expected: str, found: str) -> str:
         f"({_literal(name)}, ({expected}).{_identifier(name)}::text, ({found}).{_identifier(name)}::text)"
         for name in columns
     )
+
+
+def _bounds(name: str) -> str:
+    first, end = months.bounds(name)
+    moments = (first.isoformat() if first else "-infinity", end.isoformat() if end else None)
+    return "({})".format(", ".join("NULL" if one is None else _literal(one) for one in (name, *moments)))
 
 
 def _quarantine_reason() -> str:

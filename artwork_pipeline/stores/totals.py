@@ -18,10 +18,7 @@ _COUNTS = """
     FROM artwork_migration.outcomes WHERE %(partition)s::text IS NULL OR partition = %(partition)s
     GROUP BY ended, reason
 """
-_ROWS = """
-    SELECT count(*) FROM public.artworks a
-    WHERE %(partition)s::text IS NULL OR artwork_migration.slice_of(a.created_at) = %(partition)s
-"""
+_ROWS = "SELECT artwork_migration.source_rows(%(partition)s)"
 
 
 def account(connection: psycopg.Connection[Any], batch: str, partition: str | None = None) -> Accounting:

@@ -13,19 +13,19 @@ from psycopg import sql
 
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.accounting import Accounting
-from migration_kit.fingerprints import combine
 from migration_kit.postgres import transient_errors
 from migration_kit.suites import RuleResult, SuiteReport
 
 MOST_EXAMPLES = 10
 
-_SOURCE_ROWS = "SELECT count(*) FROM public.artworks a WHERE artwork_migration.slice_of(a.created_at) = %s"
+_SOURCE_ROWS = "SELECT artwork_migration.source_rows(%s)"
 _DIFFERENCES = """
     SELECT problem, artwork_id::text, column_name, expected, found FROM artwork_migration.differences(%s)
 """
 _HASHES = """
-    SELECT concat_ws(':', item, state, reason, source_hash, target_hash) FROM artwork_migration.outcomes
-    WHERE partition = %s ORDER BY item
+    SELECT COALESCE(encode(sha256(string_agg(said, ''::bytea ORDER BY item)), 'hex'), 'empty')
+    FROM (SELECT item, sha256(convert_to(concat_ws(':', item, state, reason, source_hash, target_hash), 'UTF8')) AS said
+          FROM artwork_migration.outcomes WHERE partition = %s) AS each
 """
 _CLEAN_ROWS = """
     SELECT v.id::text AS id, v.user_id::text AS user_id, v.customer_name, v.customer_email, v.pet_mom_image_url,
@@ -74,8 +74,7 @@ def compare(connection: psycopg.Connection[Any], partition: str) -> Comparison:
         rows = int(scalar(connection, _SOURCE_ROWS, [partition]))
         counts = connection.execute(_COUNTS, [partition]).fetchall()
         differences = tuple(Difference(*row) for row in connection.execute(_DIFFERENCES, [partition]))
-        with connection.cursor("hashes") as cursor:
-            candidate = combine(row[0] for row in cursor.execute(_HASHES, [partition]))
+        candidate = str(scalar(connection, _HASHES, [partition]))
     return Comparison(partition, rows, Accounting.from_counts(rows, counts), candidate, differences)
 
 

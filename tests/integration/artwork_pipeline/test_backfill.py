@@ -120,6 +120,42 @@ def test_rows_that_changed_behind_the_triggers_back_stop_the_backfill_by_name(ex
     assert steps.differences(expanded) == []
 
 
+def test_a_backfill_that_was_stopped_takes_up_rows_that_were_planned_behind_its_cursor(
+    expanded, steps, query
+):
+    stopped = backfill.backfill(expanded, MONTH, batch_size=10, run_id="stopped", batch_id="batch")
+    next(stopped)
+    stopped.close()
+    query(expanded, "ALTER TABLE artworks DISABLE TRIGGER artwork_migration_forward")
+    query(
+        expanded,
+        "INSERT INTO artworks (id, original_image_url, customer_name, customer_email, created_at) "
+        "VALUES ('00000000-0000-0000-0000-000000000000', 'pending', 'Unseen', 'unseen@example.net', '2025-03-09')",
+    )
+    query(expanded, "ALTER TABLE artworks ENABLE TRIGGER artwork_migration_forward")
+    steps.prepare(expanded)
+    steps.fill_all(expanded)
+    assert steps.differences(expanded) == []
+
+
+def test_an_error_of_the_database_is_told_without_the_values_of_the_row(expanded, steps, query):
+    query(
+        expanded,
+        "INSERT INTO artworks_v2 (customer_name, customer_email, access_token, token_expires_at, legacy) "
+        "SELECT 'x', 'x@example.net', access_token, now(), '{}' FROM artworks JOIN artwork_migration.plan p "
+        "ON p.artwork_id = id WHERE p.partition = '2025-03' AND p.state = 'migrated' AND access_token <> '' LIMIT 1",
+    )
+    token = query(expanded, "SELECT access_token FROM artworks_v2")[0][0]
+    with pytest.raises(PermanentError, match=r"artworks_v2_access_token_key.*duplicate key") as refused:
+        steps.fill_month(expanded, MONTH)
+    assert token not in str(refused.value)
+
+
+def test_a_batch_without_rows_is_refused(expanded, steps):
+    with pytest.raises(PermanentError, match="a batch of 0 rows"):
+        steps.fill_month(expanded, MONTH, batch_size=0)
+
+
 def test_filling_every_month_again_writes_nothing(migrated, steps):
     assert steps.fill_all(migrated) == 0
 

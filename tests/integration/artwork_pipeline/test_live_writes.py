@@ -218,6 +218,60 @@ def test_triggers_of_the_installation_find_their_own_names(expanded, query, step
     assert query(expanded, "SELECT email FROM users JOIN audit USING (id)") == [("audited@example.net",)]
 
 
+def test_what_a_client_of_another_encoding_writes_is_followed_like_any_other(database, query, steps):
+    query(
+        database,
+        "UPDATE artworks SET customer_name = '\u5c71\u7530' WHERE id = (SELECT min(id::text)::uuid FROM artworks)",
+    )
+    with psycopg.connect(database, client_encoding="latin1", autocommit=True) as connection:
+        connection.execute(NEW, ["pending", "Zo\u00eb", "zoe@example.net"])
+        # A name that this client could not even be shown.
+        connection.execute(
+            "UPDATE artworks SET pet_name = 'Rex' WHERE id = (SELECT min(id::text)::uuid FROM artworks)"
+        )
+        assert connection.execute("SHOW client_encoding").fetchone() == ("LATIN1",)
+    assert settled(database, steps) == []
+
+
+def test_a_function_that_somebody_puts_into_public_is_not_run_with_the_migrations_rights(migrated, query):
+    query(migrated, "CREATE TABLE stolen (as_whom text)")
+    query(
+        migrated,
+        "CREATE FUNCTION public.cardinality(ids uuid[]) RETURNS integer LANGUAGE sql AS "
+        "$$ INSERT INTO public.stolen VALUES (current_user); SELECT pg_catalog.cardinality(ids) $$",
+    )
+    query(migrated, NEW, "pending", "New Customer", "new@example.net")
+    assert query(migrated, "SELECT * FROM stolen") == []
+
+
+def test_a_customer_is_not_shot_in_a_deadlock_with_the_backfill(expanded, steps, query):
+    """The customer holds a twin and wants the other row; the backfill holds that one and wants the twin."""
+    survivor, between, twin = query(
+        expanded,
+        "SELECT p.merged_into, x.artwork_id, p.artwork_id FROM artwork_migration.plan p JOIN artwork_migration.plan x "
+        "ON x.partition = p.partition AND x.artwork_id > p.merged_into AND x.artwork_id < p.artwork_id "
+        "WHERE p.state = 'merged' AND p.partition = '2025-03' ORDER BY 3, 2 LIMIT 1",
+    )[0]
+    waiting = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                 AND query LIKE %s"""
+
+    def wait_for(what):
+        assert any(query(expanded, waiting, what) == [(1,)] for _ in range(2000)), what
+
+    with psycopg.connect(expanded) as holder, ThreadPoolExecutor(2) as pool:
+        holder.execute("SELECT FROM artworks WHERE id = %s FOR UPDATE", [between])
+        filling = pool.submit(steps.fill_month, expanded, "2025-03")
+        wait_for("%%backfill_batch%%")
+        customer = pool.submit(query, expanded, "UPDATE artworks SET pet_name = 'Rex' WHERE id = %s", twin)
+        wait_for("UPDATE artworks%%")
+        holder.rollback()
+        customer.result()
+        filling.result()
+    assert query(expanded, "SELECT pet_name FROM artworks WHERE id = %s", twin) == [("Rex",)]
+    assert query(expanded, OUTCOME, str(survivor)) == [("migrated", None)]
+    assert settled(expanded, steps) == []
+
+
 def test_four_people_who_write_through_the_whole_backfill_lose_nothing(expanded, query, steps):
     rows = [row for (row,) in query(expanded, "SELECT id FROM artworks ORDER BY id")]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from artwork_pipeline.artworks.months import SLICES
+from artwork_pipeline.stores import verification
 from local_stack.sources import artworks
 
 OUTCOMES_AS_EXPECTED = """
@@ -101,6 +102,49 @@ def test_a_month_that_fails_stops_the_report_and_not_its_neighbours(
 def test_the_report_refuses_while_a_month_was_never_checked(migrated, pipeline_of, steps):
     told = steps.failure(pipeline_of(migrated).report())
     assert all(f"{month}: never checked" in told for month in SLICES)
+
+
+def test_a_month_that_is_filled_again_must_be_compared_again(migrated, pipeline_of, query, steps):
+    pipeline = pipeline_of(migrated)
+    assert all(pipeline.run("verification", month=month).success for month in SLICES)
+    assert pipeline.run("backfill", month="2025-03").success
+    assert pipeline.report().success
+
+    query(
+        migrated,
+        "DELETE FROM artwork_migration.outcomes WHERE item = (SELECT min(item) FROM artwork_migration.outcomes "
+        "WHERE partition = '2025-03' AND state = 'migrated')",
+    )
+    assert pipeline.run("backfill", month="2025-03").success
+    assert "2025-03: stale" in steps.failure(pipeline.report())
+    assert pipeline.run("verification", month="2025-03").success
+    assert pipeline.report().success
+
+
+def test_a_comparison_that_is_lost_leaves_no_earlier_verdict_in_force(
+    migrated, pipeline_of, steps, monkeypatch
+):
+    pipeline = pipeline_of(migrated)
+    assert all(pipeline.run("verification", month=month).success for month in SLICES)
+    monkeypatch.setattr(verification, "_DIFFERENCES", "SELECT 1 / 0, %s")
+    assert not pipeline.run("verification", month="2025-03").success
+    assert "2025-03: its checks are running, or" in steps.failure(pipeline.report())
+
+
+def test_nothing_is_called_verified_while_a_trigger_is_switched_off(migrated, pipeline_of, query, steps):
+    pipeline = pipeline_of(migrated)
+    assert all(pipeline.run("verification", month=month).success for month in SLICES)
+    query(migrated, "ALTER TABLE artworks DISABLE TRIGGER artwork_migration_forward")
+    for told in (pipeline.report(), pipeline.run("verification", month="2025-03")):
+        assert "taken away or switched off" in steps.failure(told)
+
+
+def test_an_address_without_a_domain_is_not_told_whole(source, pipeline_of, query, reports_path):
+    query(
+        source, "UPDATE artworks SET customer_email = 'idas-secret-name', original_image_url = 'test-pending'"
+    )
+    assert pipeline_of(source).run("preflight").success
+    assert "secret" not in (reports_path / "artwork" / "preflight.json").read_text()
 
 
 def test_the_look_before_writes_nothing_and_says_what_hangs_on_the_table(

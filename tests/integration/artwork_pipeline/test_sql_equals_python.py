@@ -14,7 +14,7 @@ from artwork_pipeline.artworks import mapping, rules
 from artwork_pipeline.artworks.columns import CLEAN_COLUMNS, SOURCE_COLUMNS
 from artwork_pipeline.artworks.emails import SPACES, ZERO_WIDTH, normalise_email
 from artwork_pipeline.artworks.mapping import JSON_NULL
-from artwork_pipeline.artworks.months import FIRST_MONTH, slice_of
+from artwork_pipeline.artworks.months import FIRST_MONTH, SLICES, slice_of
 from artwork_pipeline.artworks.twins import Candidate, find_twins
 
 AT_ONCE = settings(
@@ -170,6 +170,13 @@ def test_a_moment_is_in_one_slice_in_both(database, candidates):
         "SELECT artwork_migration.slice_of(t) FROM unnest(%s::timestamptz[]) AS t", [edges]
     )
     assert [row[0] for row in rows] == [slice_of(moment) for moment in edges]
+    within = database.execute(
+        "SELECT t, slice FROM unnest(%s::timestamptz[]) AS t CROSS JOIN unnest(%s::text[]) AS slice "
+        "CROSS JOIN LATERAL artwork_migration.slice_bounds(slice) AS b "
+        "WHERE artwork_migration.is_within(t, b.first_moment, b.end_before)",
+        [edges, [*SLICES]],
+    ).fetchall()
+    assert sorted(within, key=repr) == sorted(((moment, slice_of(moment)) for moment in edges), key=repr)
 
 
 @AT_ONCE
@@ -192,19 +199,20 @@ def test_a_row_is_mapped_to_the_same_clean_row_and_back_in_both(database, candid
     issued_at = datetime(2026, 1, 1, tzinfo=UTC)
     for row in candidates:
         value, parameters = source_row(row)
+        email = normalise_email(row["customer_email"])
         statement = (
             f"SELECT {fields(CLEAN_COLUMNS)} FROM ("
-            f"SELECT artwork_migration.clean({value}, %s, %s, %s) AS r OFFSET 0) q"
+            f"SELECT artwork_migration.clean({value}, %s, %s, %s, %s) AS r OFFSET 0) q"
         )
-        record = database.execute(statement, [*parameters, owner, "issued", issued_at]).fetchone()
+        record = database.execute(statement, [*parameters, email, owner, "issued", issued_at]).fetchone()
         expected = mapping.clean(row, owner=owner, issued_token="issued", issued_at=issued_at)
         assert as_python(record, CLEAN_COLUMNS) == expected
 
         restored = (
             f"SELECT {fields(SOURCE_COLUMNS)} FROM (SELECT artwork_migration.restore("
-            f"artwork_migration.clean({value}, %s, %s, %s)) AS r OFFSET 0) q"
+            f"artwork_migration.clean({value}, %s, %s, %s, %s)) AS r OFFSET 0) q"
         )
-        record = database.execute(restored, [*parameters, owner, "issued", issued_at]).fetchone()
+        record = database.execute(restored, [*parameters, email, owner, "issued", issued_at]).fetchone()
         assert as_python(record, SOURCE_COLUMNS) == row == mapping.restore(expected)
 
 
