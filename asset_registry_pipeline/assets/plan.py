@@ -76,7 +76,7 @@ def _plan(context: dg.AssetExecutionContext, resource: RegistryResource) -> dg.M
     accepted: Mapping[str, str] | None = None
     imported = decisions.Imported()
     with failing(context), resource.open() as opened:
-        require_gate(context, opened.ledger, INVENTORY, [layer])
+        inspected = require_gate(context, opened.ledger, INVENTORY, [layer]).accepted[layer]
         opened.workspace.begin_batch(batch_id(context))
         if layer in BARRIER_LAYERS:
             imported = decisions.import_decisions(opened, layer)
@@ -84,7 +84,7 @@ def _plan(context: dg.AssetExecutionContext, resource: RegistryResource) -> dg.M
                 context.log.warning(f"decision not taken: {row['name']}: {row['why']}")
         else:
             accepted = require_gate(context, opened.ledger, APPLY, BARRIER_LAYERS).accepted
-        planning = plan.make(opened, layer, run_id=context.run.run_id, accepted=accepted)
+        planning = plan.make(opened, layer, run_id=context.run.run_id, accepted=accepted, inspected=inspected)
     seconds = monotonic() - began
     reasons = [{"reason": reason, "documents": count} for reason, count in planning.reasons.items()]
     return dg.MaterializeResult(

@@ -110,8 +110,8 @@ def _from_cells(cells: dict[str, str]) -> Decision:
         verdict = Verdict(cells["decision"].strip().lower())
     except ValueError:
         raise ValueError(f"the decision {cells['decision']!r} is not approve, edit or reject") from None
-    words = cells["creatorDescription"] or None
-    if verdict is Verdict.EDIT and not (words or "").strip():
+    words = cells["creatorDescription"] if cells["creatorDescription"].strip() else None
+    if verdict is Verdict.EDIT and words is None:
         raise ValueError("an edit without words")
     return Decision(
         layer=cells["layer"].strip(),

@@ -1,6 +1,7 @@
 """What can be found in one document; nothing across documents, no stores. The kinds of findings are in `kinds`."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,11 +165,17 @@ def _phase_2b(subject: _Subject) -> _Found:
     metadata = body.get("aiMetadata")
     if shapes.is_character_map(metadata):
         try:
-            shapes.join_character_map(metadata)
+            metadata = shapes.join_character_map(metadata)
         except shapes.ShapeError as error:
             yield "broken_character_map", "aiMetadata", str(error)
         else:
             yield "character_map", "aiMetadata", ""
+    elif is_text(metadata):
+        with suppress(shapes.ShapeError):  # found by `_json_fields`
+            metadata = shapes.parse_json_object(metadata)
+    confidence = metadata.get("confidence") if isinstance(metadata, Mapping) else None
+    if isinstance(confidence, int | float) and not 0 <= confidence <= 1:
+        yield "impossible_confidence", "aiMetadata", f"{confidence}"
     words = body.get("creatorDescription")
     if is_text(words) and is_hfn(words.strip().split(":")[0]):
         yield "hfn_as_creator_description", "creatorDescription", words.strip()

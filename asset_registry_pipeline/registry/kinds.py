@@ -41,6 +41,7 @@ KINDS: Mapping[str, tuple[Effect, str]] = {
         Effect.QUARANTINE,
         "aiMetadata stored as a map of characters that cannot be joined",
     ),
+    "impossible_confidence": (Effect.QUARANTINE, "aiMetadata.confidence is not from 0 to 1"),
     "blank_components": (Effect.REPORT, "a list of components with an empty text in it; emptied"),
     "hfn_as_creator_description": (Effect.REVIEW, "an HFN where the creator's description belongs"),
     "no_description": (Effect.REVIEW, "there is no description"),

@@ -11,8 +11,23 @@ TAKEN = "another document in development has the name or the address"
 SUPERSEDED = "it is in development, but would not be migrated now"
 REFUSED = "development refuses the document"
 
+FOUND_BY_PUBLISHING = frozenset({CONFLICT, TAKEN, REFUSED})
+"""Reasons with which a document that was ready did not get into development."""
 PRESENT_REASONS = frozenset({CONFLICT, SUPERSEDED})
 """Reasons of quarantine with which a document of that `_id` is in development all the same."""
+
+
+WRITTEN = "written"
+
+
+def written_mark(before: Entry | None) -> dict[str, bool]:
+    """For the detail of a document that is quarantined now: whether this migration wrote what is in development."""
+    return {WRITTEN: True} if written_by_migration(before) else {}
+
+
+def written_by_migration(entry: Entry | None) -> bool:
+    """Whether the document that the entry's `target_hash` stands for was written by this migration."""
+    return entry is not None and (entry.state is State.MIGRATED or entry.detail.get(WRITTEN) is True)
 
 
 def account(items: Collection[str], entries: Iterable[Entry], *, batch: str | None = None) -> Accounting:

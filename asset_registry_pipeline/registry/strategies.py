@@ -32,8 +32,9 @@ def cleaned_description(body: Body) -> str | None:
 
 
 def description_or_notice(body: Body) -> str | None:
-    """The description, shortened where it is over the limit; a notice where there is none."""
-    return texts.shorten((body.get("description") or "").strip()) or NOTICE
+    """The description, shortened where it is over the limit; a notice where there is none, or only a name."""
+    text = (body.get("description") or "").strip()
+    return NOTICE if is_hfn(text.split(":")[0]) else texts.shorten(text) or NOTICE
 
 
 def description_or_empty(body: Body) -> str | None:

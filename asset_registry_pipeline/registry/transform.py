@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from asset_registry_pipeline.registry import composites, shapes, strategies, texts
+from asset_registry_pipeline.registry.addresses import is_hfn
 from asset_registry_pipeline.registry.aggregation import Features, component_analysis
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.registry.documents import JSON_FIELDS, SourceDocument, masked
@@ -123,10 +124,16 @@ def _stopped_by_curation(
         return Planned(source, Disposition.HELD, CHANGED, {"decided_at": decision.decided_at.isoformat()})
     if decision.verdict is Verdict.REJECT:
         return Planned(source, Disposition.EXCLUDED, REJECTED, {"why": masked(decision.reason or "")})
-    if decision.words is not None and len(decision.words) > texts.CREATOR_DESCRIPTION_LIMIT:
-        why = f"{len(decision.words)} characters, {texts.CREATOR_DESCRIPTION_LIMIT} allowed"
+    if why := _wrong_with(decision.words or ""):
         return Planned(source, Disposition.HELD, UNUSABLE_WORDS, {"why": why})
     return None
+
+
+def _wrong_with(words: str) -> str | None:
+    """Why a curator's words may not be published; what got that far would fail its whole layer."""
+    if len(words) > texts.CREATOR_DESCRIPTION_LIMIT:
+        return f"{len(words)} characters, {texts.CREATOR_DESCRIPTION_LIMIT} allowed"
+    return "a name where words belong" if is_hfn(words.strip().split(":")[0]) else None
 
 
 def _document(

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from asset_registry_pipeline.registry.outcomes import CONFLICT, REFUSED, SUPERSEDED, TAKEN, account
+from asset_registry_pipeline.registry.outcomes import (
+    CONFLICT,
+    REFUSED,
+    SUPERSEDED,
+    TAKEN,
+    account,
+    written_by_migration,
+    written_mark,
+)
 from asset_registry_pipeline.registry.transform import Disposition
 from asset_registry_pipeline.steps.plan import candidates_fingerprint
 from asset_registry_pipeline.steps.sources import LayerSource, read_layer
@@ -185,13 +193,11 @@ def _publish_once(run: _Run, chunk: Sequence[Candidate], session: ClientSession)
 def _entry_for_equal(run: _Run, candidate: Candidate) -> Entry:
     """A document that is there already: what an earlier run recorded of having written it stays."""
     before = run.known.get(candidate.item)
-    if before is None or before.state is not State.MIGRATED:
-        # A second runner may have written it since this run looked.
+    if not written_by_migration(before):
+        # A second runner may have written it since this run looked, or it stood in another layer before.
         before = run.registry.ledger.entry(candidate.item)
-    written_by_us = (
-        before is not None and before.state is State.MIGRATED and before.target_hash == candidate.target_hash
-    )
-    return _entry(run, candidate, State.MIGRATED if written_by_us else State.ALREADY_PRESENT)
+    ours = before is not None and written_by_migration(before) and before.target_hash == candidate.target_hash
+    return _entry(run, candidate, State.MIGRATED if ours else State.ALREADY_PRESENT)
 
 
 def _entries_not_ready(run: _Run, candidates: Sequence[Candidate]) -> Iterable[Entry]:
@@ -222,7 +228,11 @@ def _entry(
         reason=reason,
         source_hash=candidate.source_hash,
         target_hash=written if before or state in _IN_DEVELOPMENT else None,
-        detail={"label": candidate.label, **(detail or {})},
+        detail={
+            "label": candidate.label,
+            **(detail or {}),
+            **({} if state in _IN_DEVELOPMENT else written_mark(before)),
+        },
         run_id=run.run_id,
         batch_id=run.batch,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asset_registry_pipeline.registry.decisions import Decision
+from asset_registry_pipeline.registry.documents import masked
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS
 from asset_registry_pipeline.steps.sources import decision_key
 from asset_registry_pipeline.stores.connections import Registry
@@ -53,7 +54,9 @@ def import_decisions(registry: Registry, layer: str) -> Imported:
             outcomes[outcome] += 1
         else:
             refused.append({"name": decision.name, "why": outcome})
-    return Imported(**outcomes, refused=tuple(refused))
+    # What stands in the wrong column may be somebody's address.
+    told = tuple({name: masked(text) for name, text in row.items()} for row in refused)
+    return Imported(**outcomes, refused=told)
 
 
 def _settle(registry: Registry, decision: Decision, known: Mapping[str, Decision], current: str) -> str:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asset_registry_pipeline.registry.documents import SourceDocument, type_name
+from asset_registry_pipeline.registry.documents import SourceDocument, masked, type_name
 from asset_registry_pipeline.registry.findings import Finding
 from asset_registry_pipeline.registry.kinds import Effect
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
+from asset_registry_pipeline.registry.outcomes import written_mark
 from asset_registry_pipeline.steps.sources import documents_fingerprint, found_in, read_layer
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.accounting import State
@@ -133,19 +134,24 @@ def _record_unfiled(registry: Registry, *, run_id: str, batch: str) -> int:
     found = [_outside(document) for document in documents]
     registry.workspace.save_snapshot(UNFILED, documents)
     registry.workspace.save_findings(UNFILED, found)
-    registry.ledger.record(
-        Entry(
-            item=finding.item,
-            partition=UNFILED,
-            state=State.QUARANTINED,
-            reason=finding.reason,
-            source_hash=document.source_hash,
-            detail={"why": finding.detail, "label": document.label[:200]},
-            run_id=run_id,
-            batch_id=batch,
+    entries = []
+    for document, finding in zip(documents, found, strict=True):
+        # One that was migrated before its layer was broken: what was written of it has to stay known.
+        before = registry.ledger.entry(document.item)
+        entries.append(
+            Entry(
+                item=finding.item,
+                partition=UNFILED,
+                state=State.QUARANTINED,
+                reason=finding.reason,
+                source_hash=document.source_hash,
+                target_hash=before.target_hash if before else None,
+                detail={"why": masked(finding.detail), "label": document.label[:200], **written_mark(before)},
+                run_id=run_id,
+                batch_id=batch,
+            )
         )
-        for document, finding in zip(documents, found, strict=True)
-    )
+    registry.ledger.record(entries)
     return len(documents)
 
 

@@ -27,18 +27,31 @@ class Planning:
 
 
 def make(
-    registry: Registry, layer: str, *, run_id: str, accepted: Mapping[str, str] | None = None
+    registry: Registry,
+    layer: str,
+    *,
+    run_id: str,
+    accepted: Mapping[str, str] | None = None,
+    inspected: str | None = None,
 ) -> Planning:
     """Plan a layer from staging as the inventory saw it, stage the outcomes and keep the plan.
 
+    `inspected`: the fingerprint of the inventory that passed its checks, where one is required.
+
     Raises:
-        PermanentError: there is no inventory, or staging has changed since it was taken.
+        PermanentError: there is no inventory, it is not the inspected one, or staging has changed since it was taken.
     """
     source = read_layer(registry, layer, accepted)
     inventory = registry.workspace.inventory(layer)
     if inventory is None or inventory["fingerprint"] != documents_fingerprint(source.documents):
         raise PermanentError(
             "staging has changed since its inventory" if inventory else "there is no inventory",
+            item=f"layer {layer}",
+            remedy=f"Materialise registry/staging_inventory of {layer}, then this again",
+        )
+    if inspected is not None and inspected != inventory["fingerprint"]:
+        raise PermanentError(
+            "the newest inventory is not the one that passed its checks",
             item=f"layer {layer}",
             remedy=f"Materialise registry/staging_inventory of {layer}, then this again",
         )

@@ -46,15 +46,16 @@ def compile_report(registry: Registry, *, batch: str) -> MigrationReport:
         PermanentError: a document of the source has no outcome, or the source is empty.
     """
     began = registry.workspace.begin_batch(batch)
-    layers, problems = {}, []
+    layers, problems, unverified = {}, [], _unverified(registry)
     for layer in (*MIGRATED_LAYERS, UNFILED):
-        items = {seen.item for seen in registry.workspace.snapshot([layer])}
+        items = {seen.item: seen.source_hash for seen in registry.workspace.snapshot([layer])}
         entries = [entry for entry in registry.ledger.entries(partition=layer) if entry.item in items]
         layers[layer] = account(items, entries, batch=batch)
+        if layer in MIGRATED_LAYERS and any(entry.source_hash != items[entry.item] for entry in entries):
+            unverified.setdefault(layer, "staging has changed since it was verified")
         problems += [entry for entry in entries if entry.state in _PROBLEMS]
     total = sum(layers.values(), Accounting(0))
     require_balanced(total, where="all layers of the registry")
-    unverified = _unverified(registry)
     findings = tuple(registry.workspace.findings())
     return MigrationReport(
         accounting=total,

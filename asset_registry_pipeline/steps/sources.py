@@ -7,7 +7,7 @@ from asset_registry_pipeline.registry import cross_findings, findings
 from asset_registry_pipeline.registry.decisions import Decision
 from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.findings import Finding
-from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS
+from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, REFERABLE_LAYERS
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import combine, fingerprint
@@ -53,7 +53,9 @@ def read_layer(registry: Registry, layer: str, accepted: Mapping[str, str] | Non
         "profile": registry.profile.digest,
     }
     if accepted is not None:
-        parts["components"] = fingerprint(dict(accepted))
+        # Not only what passed: the same plan, published again, may have brought a component that was not there before.
+        components = registry.development.fingerprint(sorted(REFERABLE_LAYERS))
+        parts["components"] = fingerprint([dict(accepted), components])
     return LayerSource(layer, documents, decisions, parts)
 
 

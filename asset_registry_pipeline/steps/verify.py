@@ -10,10 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from asset_registry_pipeline.registry.addresses import is_mfa
 from asset_registry_pipeline.registry.documents import PHASE_2B_FIELDS, SourceDocument
-from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, REFERABLE_LAYERS, SONG_LAYERS
-from asset_registry_pipeline.registry.outcomes import PRESENT_REASONS, account
+from asset_registry_pipeline.registry.layers import (
+    BARRIER_LAYERS,
+    COMPOSITE_LAYERS,
+    REFERABLE_LAYERS,
+    SONG_LAYERS,
+)
+from asset_registry_pipeline.registry.outcomes import (
+    FOUND_BY_PUBLISHING,
+    PRESENT_REASONS,
+    SUPERSEDED,
+    account,
+)
 from asset_registry_pipeline.registry.profiles import Profile
 from asset_registry_pipeline.registry.shapes import is_text
+from asset_registry_pipeline.registry.transform import Disposition
 from asset_registry_pipeline.steps.frames import REQUIRED_2B, changed_fields
 from asset_registry_pipeline.steps.plan import outcomes
 from asset_registry_pipeline.steps.sources import read_layer
@@ -64,6 +75,8 @@ class Reconciliation:
 
 def reconcile(registry: Registry, layer: str, *, batch: str) -> Reconciliation:
     """Compare a layer of staging with development, document by document."""
+    # First of all: what is recorded while the layer is compared makes this reconciliation a stale one.
+    fingerprint = ledger_fingerprint(registry, layer)
     source = read_layer(registry, layer)
     expected = {candidate.item: candidate for candidate in outcomes(registry, source)}
     entries = {entry.item: entry for entry in registry.ledger.entries(partition=layer)}
@@ -96,15 +109,17 @@ def reconcile(registry: Registry, layer: str, *, batch: str) -> Reconciliation:
         accounting=account(items, entries.values(), batch=batch),
         missing_indexes=registry.development.missing_indexes(),
         foreign=len(present - items),
-        fingerprint=ledger_fingerprint(registry, layer),
+        fingerprint=fingerprint,
     )
 
 
 def ledger_fingerprint(registry: Registry, layer: str) -> str:
-    """Hash of a layer's outcomes: a reconciliation stands for these and for no others."""
+    """Hash of a layer's outcomes, for composites with their components': a reconciliation stands for these alone."""
+    compared = (layer, *BARRIER_LAYERS) if layer in COMPOSITE_LAYERS else (layer,)
     return combine(
         f"{entry.item} {entry.state} {entry.reason} {entry.source_hash} {entry.target_hash}"
-        for entry in registry.ledger.entries(partition=layer)
+        for each in compared
+        for entry in registry.ledger.entries(partition=each)
     )
 
 
@@ -117,6 +132,7 @@ def _compare(
     answers: dict[str, Any] = {
         "source_unchanged": entry is None or entry.source_hash == document.source_hash,
         "accounted": entry is not None,
+        "outcome": entry is None or claims or _still_due(expected, entry),
         "presence": (found is not None) if claims else (found is None or may_be_there),
         "content": True,
         "untouched": True,
@@ -131,6 +147,16 @@ def _compare(
         answers["fields_present"] = all(field in body for field in _required(document.layer))
         answers["words_length"] = float(len(words)) if is_text(words) else None
     return answers
+
+
+def _still_due(expected: Candidate, entry: Entry) -> bool:
+    """Whether a document that did not get into development would not get there now, and for the same reason."""
+    ready = expected.disposition is Disposition.READY
+    if entry.reason in FOUND_BY_PUBLISHING:
+        return ready
+    if entry.reason == SUPERSEDED:
+        return not ready
+    return (str(entry.state), entry.reason) == (str(expected.disposition), expected.reason)
 
 
 def _required(layer: str) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
-from asset_registry_pipeline.registry.documents import STAGING_FIELDS
+from asset_registry_pipeline.registry.documents import STAGING_FIELDS, masked
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
-from migration_kit.failures import PermanentError
+from migration_kit.failures import PermanentError, TransientError
+from migration_kit.fingerprints import combine
 from migration_kit.ledger import Entry
 from migration_kit.ledger.mongo import MongoLedger
 from migration_kit.mongo import transient_errors
@@ -65,6 +66,17 @@ class Development:
         with transient_errors("development"):
             for document in self._assets.find({"layer": {"$in": list(layers)}}).sort("_id", 1):
                 yield codec.decode(document.raw)
+
+    def fingerprint(self, layers: Sequence[str]) -> str:
+        """Hash of the documents of some layers, of all that stands in them."""
+        with transient_errors("development"):
+            found = self._assets.find({"layer": {"$in": list(layers)}})
+            return combine(
+                sorted(
+                    f"{codec.item_key(document['_id'])} {codec.content_hash(document.raw)}"
+                    for document in found
+                )
+            )
 
     def taken(
         self, names: Sequence[str], addresses: Sequence[str], session: ClientSession | None = None
@@ -141,13 +153,29 @@ class Development:
         return self._database.client.start_session()
 
 
+_DUPLICATE_KEY, _UNAUTHORIZED, _OUT_OF_DISK_SPACE = 11000, 13, 14031
+
+
 def refused_by_server(error: OperationFailure) -> tuple[bool, str]:
-    """Whether a failed insert met an existing key, and the server's words."""
-    if isinstance(error, BulkWriteError):
-        first = (error.details.get("writeErrors") or [{}])[0]
-        return first.get("code") == 11000, str(first.get("errmsg", error))[:300]
-    duplicate = isinstance(error, DuplicateKeyError)
-    return duplicate, str((error.details or {}).get("errmsg", error))[:300]
+    """Of an insert that failed for what its documents hold: whether it met an existing key, and the server's words.
+
+    Raises:
+        PermanentError, TransientError: it failed for another reason, which says nothing of the documents.
+    """
+    words = masked(str((error.details or {}).get("errmsg", error)))[:300]
+    if isinstance(error, DuplicateKeyError):
+        return True, words
+    if isinstance(error, BulkWriteError) and (failed := error.details.get("writeErrors")):
+        code, words = failed[0].get("code"), masked(str(failed[0].get("errmsg", error)))[:300]
+        if code not in (_UNAUTHORIZED, _OUT_OF_DISK_SPACE):
+            return code == _DUPLICATE_KEY, words
+    if error.code == _UNAUTHORIZED:
+        raise PermanentError(
+            f"development refused to be written to: {words}",
+            item="REGISTRY_DEVELOPMENT_URI",
+            remedy="Give its user the right to read and write the database",
+        ) from error
+    raise TransientError(f"development could not be written to: {words}", item=ASSETS) from error
 
 
 def _difference(wanted: Index, there: Mapping[str, Any] | None) -> str | None:

@@ -6,6 +6,7 @@ from migration_kit.suites import Suite, rule
 _QUESTIONS = {
     "source_unchanged": "staging is as it was when the document was migrated",
     "accounted": "every document has an outcome in the ledger",
+    "outcome": "what was not migrated would not be now either, and for the same reason",
     "presence": "what was migrated is in development, and nothing else is",
     "content": "the document equals what its source makes it, byte for byte",
     "untouched": "fields the migration does not change are byte-equal to staging",

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from asset_registry_pipeline.steps import frames
+from asset_registry_pipeline.steps import frames, inventory
+from asset_registry_pipeline.steps.report import compile_report
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.gates import Verdict, VerdictStatus
 
@@ -149,3 +151,31 @@ def test_a_count_off_the_expectation_warns_and_stops_nothing(world: Any) -> None
             one for one in result.get_asset_check_evaluations() if one.check_name.startswith("counts")
         )
         assert (check.passed, check.severity.value) == (passed, "WARN")
+
+
+def test_a_plan_needs_the_inventory_that_passed_and_no_later_one(world: Any, registry: Registry) -> None:
+    assert world.materialise("staging_inventory", layer="M").success
+    world.staging["assets"].update_one({"layer": "M"}, {"$set": {"tags": ["new"]}})
+    # A run that is lost here has looked again and judged nothing.
+    inventory.take(registry, "M", run_id="lost", batch="batch-1")
+    told = world.failure(world.materialise("component_candidates", layer="M"))
+    assert "not the one that passed" in told
+
+
+def test_composites_verified_before_a_component_changed_are_not_called_verified(
+    world: Any, registry: Registry
+) -> None:
+    assert world.migrate()["verified"] is True
+    registry.ledger.record([replace(next(registry.ledger.entries(partition="S")), target_hash="another")])
+    report = compile_report(registry, batch="batch-1")
+    assert set(report.unverified) == {"S", "C"}
+
+
+def test_a_layer_that_staging_has_changed_since_is_not_called_verified(
+    world: Any, registry: Registry
+) -> None:
+    assert world.migrate()["verified"] is True
+    world.staging["assets"].update_one({"layer": "M"}, {"$set": {"tags": ["new"]}})
+    assert world.materialise("staging_inventory", layer="M").success
+    report = compile_report(registry, batch="batch-1")
+    assert report.unverified == {"M": "staging has changed since it was verified"}

@@ -258,3 +258,31 @@ def test_plan_000_migrates_what_its_curators_have_validated(world: Any, steps: A
     star = world.development["assets"].find_one({"layer": "S"})
     assert star["aiMetadata"]["tags"] == star["tags"]
     assert "generatedBy" not in star["aiMetadata"]
+
+
+def test_composites_planned_before_a_component_was_published_again_are_refused(
+    world: Any, steps: Any
+) -> None:
+    for layer in LAYERS[:-1]:
+        steps.migrate(layer)
+    star = world.development["assets"].find_one({"layer": "S"})
+    world.development["assets"].delete_one({"_id": star["_id"]})
+    steps.plan("C")
+    steps.migrate("S", batch="batch-2")
+    with pytest.raises(PermanentError, match="changed since: components"):
+        steps.publish("C")
+    steps.plan("C")
+    assert steps.publish("C").written > 30
+
+
+def test_a_document_whose_layer_was_broken_after_it_was_migrated_stays_known_as_migrated(
+    world: Any, steps: Any
+) -> None:
+    steps.migrate("M")
+    moved = world.development["migration_ledger"].find_one({"partition": "M", "state": "migrated"})
+    identifier = ObjectId(moved["_id"])
+    world.staging["assets"].update_one({"_id": identifier}, {"$set": {"layer": "Q"}})
+    steps.plan("M", batch="batch-2")
+    broken = world.outcome(moved["_id"])
+    assert (broken["state"], broken["partition"]) == ("quarantined", "unfiled")
+    assert broken["target_hash"] == moved["target_hash"]

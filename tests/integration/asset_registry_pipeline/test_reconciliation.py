@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from asset_registry_pipeline.steps import decisions
+
 QUESTIONS = (
-    "source_unchanged", "accounted", "presence", "content", "untouched", "references", "fields_present",
+    "source_unchanged", "accounted", "outcome", "presence", "content", "untouched", "references", "fields_present",
 )  # fmt: skip
 
 
@@ -112,3 +114,29 @@ def test_documents_in_development_from_elsewhere_are_counted_and_left(world: Any
     steps.migrate("M")
     assert steps.reconcile("M").foreign == 1
     assert answers(steps, "M") == {}
+
+
+def test_a_held_composite_that_could_go_by_now_is_found(world: Any, steps: Any) -> None:
+    for layer in "SLWMG":
+        steps.migrate(layer)
+    star = world.development["assets"].find_one({"layer": "S"})
+    world.development["assets"].delete_one({"_id": star["_id"]})
+    steps.migrate("C")
+    assert answers(steps, "C") == {}
+    steps.migrate("S")
+    waiting = answers(steps, "C")["outcome"]
+    held = world.development["migration_ledger"].find({"partition": "C", "state": "held"})
+    assert waiting
+    assert waiting <= {outcome["_id"] for outcome in held}
+
+
+def test_a_song_that_was_decided_after_it_was_held_is_found(world: Any, steps: Any) -> None:
+    path = world.folder / "decisions.csv"
+    recorded = path.read_text()
+    path.write_text(recorded.splitlines()[0] + "\n")
+    steps.migrate("G")
+    assert answers(steps, "G") == {}
+    path.write_text(recorded)
+    decisions.import_decisions(steps.registry, "G")
+    # Nine would be migrated by now, one was rejected.
+    assert len(answers(steps, "G")["outcome"]) == 10

@@ -86,3 +86,9 @@ def test_the_same_asset_decided_twice_differently_keeps_the_first_and_tells() ->
 def test_a_missing_column_is_an_error_for_the_whole_file() -> None:
     with pytest.raises(ValueError, match="source_hash"):
         read_csv("layer,name,nna_address,decision,decided_by,decided_at\n")
+
+
+def test_an_approval_with_blank_words_has_none() -> None:
+    (read,), refused = read_csv(f"{','.join(COLUMNS)}\n{row(decision='approve', creatorDescription='  ')}\n")
+    assert read.words is None
+    assert refused == ()

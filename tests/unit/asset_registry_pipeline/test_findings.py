@@ -44,6 +44,7 @@ STARS = [
     ("unparseable_json", {"aiMetadata": "text"}),
     ("character_map", {"aiMetadata": MAP}),
     ("broken_character_map", {"aiMetadata": {"0": "{", "1": "x"}}),
+    ("impossible_confidence", {"aiMetadata": {"confidence": 1.5}}),
     ("blank_components", {}),
     ("hfn_as_creator_description", {"creatorDescription": "S.POP.HPM.001"}),
     ("no_description", {"description": " \n"}),

@@ -278,3 +278,31 @@ def test_a_storage_url_is_rewritten_only_by_a_profile_that_says_so(
     planned = plan_asset(source, inspect(source, taxonomy), None, load_profile(str(path)))
     assert planned.document is not None
     assert "/nna_registry_assets_dev/S/POP/" in planned.document["gcpStorageUrl"]
+
+
+@pytest.mark.parametrize("profile", ["default", "plan_000"])
+def test_a_curators_words_that_are_a_name_hold_that_song_and_not_its_layer(
+    make: Any, plan: Any, profile: str
+) -> None:
+    for words in ("G.HIP.MOD.001", " G.HIP.MOD.001:and more"):
+        planned = plan(make.song(), decision(words=words), profile)
+        assert (planned.disposition, planned.reason) == ("held", UNUSABLE_WORDS)
+
+
+def test_a_description_that_is_a_name_never_becomes_the_creators_words(make: Any, plan: Any) -> None:
+    about = decision("approve", words=None, layer="S")
+    planned = plan(make.star(description="S.POP.HPM.001"), about, "plan_000")
+    assert planned.document is not None
+    assert planned.document["creatorDescription"] == strategies.NOTICE
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"confidence": 95}, '{"confidence": -1}', {"0": '{"confid', "1": 'ence": 7}'}]
+)
+def test_metadata_of_an_impossible_confidence_quarantines_its_document_alone(
+    make: Any, plan: Any, metadata: Any
+) -> None:
+    planned = plan(make.star(aiMetadata=metadata))
+    assert planned.disposition == "quarantined"
+    assert planned.reason == "aiMetadata.confidence is not from 0 to 1"
+    assert plan(make.star(aiMetadata={"confidence": 0.5})).disposition == "ready"
