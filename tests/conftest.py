@@ -17,7 +17,6 @@ from local_stack.servers import postgres
 from local_stack.stack import Servers, Stack
 from local_stack.variables import DATABASES, stack_environment
 
-
 # It waits minutes for Dagster's ticks: begun first, it runs beside all the others.
 LONGEST = "test_migrations_through_dagster.py"
 

@@ -104,9 +104,18 @@ def test_the_report_refuses_while_a_month_was_never_checked(migrated, pipeline_o
     assert all(f"{month}: never checked" in told for month in SLICES)
 
 
+def pass_every_month(query, url):
+    """The verdicts that a verification of every month leaves, without the seconds it takes."""
+    months = "FROM unnest(%s::text[]) AS month"
+    query(url, f"INSERT INTO artwork_migration.verdicts (stage, partition, candidate, status, run_id, at) "
+               f"SELECT 'verify', month, 'seen', 'passed', 'run', now() {months}", [*SLICES])  # fmt: skip
+    query(url, f"INSERT INTO artwork_migration.publications (stage, partition, candidate, run_id, at) "
+               f"SELECT 'verify', month, 'seen', 'run', now() {months}", [*SLICES])  # fmt: skip
+
+
 def test_a_month_that_is_filled_again_must_be_compared_again(migrated, pipeline_of, query, steps):
     pipeline = pipeline_of(migrated)
-    assert all(pipeline.run("verification", month=month).success for month in SLICES)
+    pass_every_month(query, migrated)
     assert pipeline.run("backfill", month="2025-03").success
     assert pipeline.report().success
 
@@ -125,7 +134,7 @@ def test_a_comparison_that_is_lost_leaves_no_earlier_verdict_in_force(
     migrated, pipeline_of, steps, monkeypatch
 ):
     pipeline = pipeline_of(migrated)
-    assert all(pipeline.run("verification", month=month).success for month in SLICES)
+    pass_every_month(query, migrated)
     monkeypatch.setattr(verification, "_DIFFERENCES", "SELECT 1 / 0, %s")
     assert not pipeline.run("verification", month="2025-03").success
     assert "2025-03: its checks are running, or" in steps.failure(pipeline.report())
@@ -133,7 +142,7 @@ def test_a_comparison_that_is_lost_leaves_no_earlier_verdict_in_force(
 
 def test_nothing_is_called_verified_while_a_trigger_is_switched_off(migrated, pipeline_of, query, steps):
     pipeline = pipeline_of(migrated)
-    assert all(pipeline.run("verification", month=month).success for month in SLICES)
+    pass_every_month(query, migrated)
     query(migrated, "ALTER TABLE artworks DISABLE TRIGGER artwork_migration_forward")
     for told in (pipeline.report(), pipeline.run("verification", month="2025-03")):
         assert "taken away or switched off" in steps.failure(told)
