@@ -131,7 +131,7 @@ def test_a_month_that_is_filled_again_must_be_compared_again(migrated, pipeline_
 
 
 def test_a_comparison_that_is_lost_leaves_no_earlier_verdict_in_force(
-    migrated, pipeline_of, steps, monkeypatch
+    migrated, pipeline_of, query, steps, monkeypatch
 ):
     pipeline = pipeline_of(migrated)
     pass_every_month(query, migrated)
