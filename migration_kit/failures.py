@@ -6,7 +6,10 @@ Which error of which client is transient is the store's knowledge and stays with
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tenacity import Retrying
+    from tenacity import RetryCallState, Retrying
+
+LONGEST_RETRY_AFTER = 60.0
+"""Seconds: a server that asks for a longer wait is not waited for within a try."""
 
 
 class MigrationError(Exception):
@@ -32,7 +35,12 @@ class PermanentError(MigrationError):
 
 
 class TransientError(MigrationError):
-    """The network, a lock or a rate limit stood in the way: trying again may help."""
+    """The network, a lock or a rate limit stood in the way: trying again may help.
+
+    `retry_after`: seconds for which the other side asked to be left alone, if it did.
+    """
+
+    retry_after: float | None = None
 
 
 def _rebuild(kind: type[MigrationError], reason: str, item: str | None, remedy: str | None) -> MigrationError:
@@ -48,13 +56,21 @@ def retrying(
 ) -> "Retrying":
     """Retries with exponential back-off and full jitter (delays in seconds); the last error is raised as it is.
 
+    A longer wait that the error itself asks for (`retry_after`, up to `LONGEST_RETRY_AFTER`) is honoured.
     Use: ``retrying()(function, *args)``.
     """
     from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+    back_off = wait_random_exponential(multiplier=first_delay, max=max_delay)
+
+    def delay(state: "RetryCallState") -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = getattr(error, "retry_after", None) or 0.0
+        return max(back_off(state), min(asked, LONGEST_RETRY_AFTER))
+
     return Retrying(
         stop=stop_after_attempt(attempts),
-        wait=wait_random_exponential(multiplier=first_delay, max=max_delay),
+        wait=delay,
         retry=retry_if_exception_type(on),
         reraise=True,
     )

@@ -164,6 +164,14 @@ class Catalogue:
         )
         return map(_object, rows)
 
+    def page(self, bucket_id: str, prefix: str, after: str, limit: int) -> list[StoredObject]:
+        """Up to `limit` objects whose key begins with the prefix, by key, those after the key `after`."""
+        rows = self._sql.execute(
+            "select * from objects where bucket = ? and name > ? and substr(name, 1, ?) = ? order by name limit ?",
+            [bucket_id, after, len(prefix), prefix, limit],
+        )
+        return [_object(row) for row in rows]
+
     def put(
         self, bucket_id: str, name: str, content: Content, *, upsert: bool, ends: str | None = None
     ) -> tuple[StoredObject, str | None]:

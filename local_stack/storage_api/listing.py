@@ -60,6 +60,8 @@ async def list_pages(request: Request) -> Response:
     prefix, with_folders = body.get("prefix") or "", bool(body.get("with_delimiter"))
     limit = min(integer(body, "limit", _LARGEST_PAGE_V2, 1), _LARGEST_PAGE_V2)
     column, descending = _order(body)
+    if not with_folders and (column, descending) == ("name", False):
+        return _flat_page(request, bucket_id, prefix, body.get("cursor"), limit)
     entries: dict[str, dict[str, Any]] = {}
     for stored in project_of(request).catalogue.objects(bucket_id, prefix):
         cut = stored.name.find("/", len(prefix)) if with_folders else -1
@@ -84,6 +86,20 @@ async def list_pages(request: Request) -> Response:
     }
     if answer["hasNext"]:
         answer["nextCursor"] = base64.urlsafe_b64encode(str(start + limit).encode()).decode()
+    return JSONResponse(answer)
+
+
+def _flat_page(request: Request, bucket_id: str, prefix: str, cursor: str | None, limit: int) -> Response:
+    """A page of the plain listing: its cost does not grow with the bucket."""
+    found = project_of(request).catalogue.page(bucket_id, prefix, _decoded(cursor), limit + 1)
+    page = found[:limit]
+    answer: dict[str, Any] = {
+        "hasNext": len(found) > limit,
+        "folders": [],
+        "objects": [{**_listed(stored, stored.name), "key": stored.name} for stored in page],
+    }
+    if answer["hasNext"]:
+        answer["nextCursor"] = base64.urlsafe_b64encode(page[-1].name.encode()).decode()
     return JSONResponse(answer)
 
 
@@ -165,7 +181,14 @@ def _order(body: dict[str, Any]) -> tuple[str, bool]:
 
 def _position(cursor: str | None) -> int:
     try:
-        return int(base64.urlsafe_b64decode(cursor)) if cursor else 0
+        return int(_decoded(cursor) or 0)
+    except ValueError:
+        raise errors.malformed("body/cursor is not a cursor") from None
+
+
+def _decoded(cursor: str | None) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor).decode() if cursor else ""
     except (binascii.Error, ValueError):
         raise errors.malformed("body/cursor is not a cursor") from None
 

@@ -20,7 +20,8 @@ from migration_kit.postgres import transient_errors
 from nabo_pipeline.media.plans import HAS_AVATAR, NO_MESSAGE, NO_PROFILE, NO_SERVICE
 from nabo_pipeline.media.records import MediaRow, choose_preview, created_times, media_id
 from nabo_pipeline.steps.transfer import state_of_object
-from nabo_pipeline.stores.storage import MissingError, Storage
+from nabo_pipeline.stores.storage import Storage
+from nabo_pipeline.stores.storage_errors import MissingError
 from nabo_pipeline.stores.target import Parents, Target
 
 BATCH = 200

@@ -24,7 +24,8 @@ from nabo_pipeline.media.compression import Compressed, Rejected, Settings, Task
 from nabo_pipeline.media.file_types import EXTENSIONS
 from nabo_pipeline.media.plans import HAS_AVATAR, BucketRules, PlanItem
 from nabo_pipeline.stores.backup import Backup, UnreadableError
-from nabo_pipeline.stores.storage import DuplicateError, MissingError, RefusedError, Storage
+from nabo_pipeline.stores.storage import Storage
+from nabo_pipeline.stores.storage_errors import DuplicateError, MissingError, RefusedError
 
 DONE = (State.MIGRATED, State.ALREADY_PRESENT)
 

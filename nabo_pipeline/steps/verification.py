@@ -26,7 +26,8 @@ from nabo_pipeline.media.reconciliation import (
     check_services,
 )
 from nabo_pipeline.media.records import MediaRow
-from nabo_pipeline.stores.storage import MissingError, Storage
+from nabo_pipeline.stores.storage import Storage
+from nabo_pipeline.stores.storage_errors import MissingError
 from nabo_pipeline.stores.target import Target
 
 

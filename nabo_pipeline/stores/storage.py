@@ -1,6 +1,7 @@
-"""Supabase Storage through its own client: rules, upload, reading back, listing; and what its errors mean.
+"""Supabase Storage through its own client: rules, upload, reading back, listing.
 
-Which object goes where is decided elsewhere. Nothing here overwrites an object.
+Which object goes where is decided elsewhere; what its errors mean stands in `stores.storage_errors`. Nothing here
+overwrites an object.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from migration_kit.failures import MigrationError, PermanentError, TransientError, retrying
+from migration_kit.failures import PermanentError, retrying
 from nabo_pipeline.media.plans import BucketRules
+from nabo_pipeline.stores.storage_errors import DuplicateError, MissingError, NotOfferedError, translated
 
 if TYPE_CHECKING:
     from storage3 import SyncStorageClient
+    from storage3.types import SearchV2Options, SearchV2Result
 
 T = TypeVar("T")
 CACHE_CONTROL = "3600"
@@ -22,20 +25,6 @@ MARK = {"migratedBy": "nabo_pipeline"}
 the run is lost before it has said so in the ledger."""
 LIST_PAGE = 1000
 CONNECTIONS = 32
-
-
-class DuplicateError(PermanentError):
-    """An object stands at this path already. `own_try` says that an earlier try of ours may have put it there."""
-
-    own_try = False
-
-
-class MissingError(PermanentError):
-    """There is no such object."""
-
-
-class RefusedError(PermanentError):
-    """Storage does not take this object: its size, its type or its name. It says nothing about the others."""
 
 
 class Storage:
@@ -89,6 +78,19 @@ class Storage:
         told = found.get("metadata") or {}
         return all(told.get(name) == value for name, value in MARK.items())
 
+    def listed_page(self, bucket: str, cursor: str | None) -> SearchV2Result:
+        """A page of the whole bucket, flat, after `cursor` (None: the first).
+
+        Raises NotOfferedError where the server has no `list-v2`. A missing bucket may list as an empty one.
+        """
+        options: SearchV2Options = {"limit": LIST_PAGE, "with_delimiter": False}
+        if cursor:
+            options["cursor"] = cursor
+        try:
+            return self._call(bucket, lambda: self._storage.from_(bucket).list_v2(options))
+        except MissingError as error:  # a route that does not exist: of a listing nothing else can be missing
+            raise NotOfferedError(error.reason, item=bucket) from error
+
     def content_types(self, bucket: str, folder: str) -> dict[str, str]:
         """Path -> content type of every object below a folder, at any depth."""
         return dict(self._walk(bucket, folder))
@@ -100,7 +102,7 @@ class Storage:
     def _walk(self, bucket: str, folder: str) -> Iterator[tuple[str, str]]:
         offset = 0
         while True:
-            page = self._page(bucket, folder, offset)
+            page = self.listed_folder(bucket, folder, offset)
             for found in page:
                 path = f"{folder}/{found['name']}"
                 if found.get("id") is None:  # Storage lists folders as entries without an id.
@@ -111,7 +113,8 @@ class Storage:
                 return
             offset += LIST_PAGE
 
-    def _page(self, bucket: str, folder: str, offset: int) -> list[dict[str, Any]]:
+    def listed_folder(self, bucket: str, folder: str, offset: int) -> list[dict[str, Any]]:
+        """The entries directly in a folder, by name, up to `LIST_PAGE` from `offset` on; one without id is a folder."""
         options: Any = {"limit": LIST_PAGE, "offset": offset, "sortBy": {"column": "name", "order": "asc"}}
         return self._call(f"{bucket}/{folder}", lambda: self._storage.from_(bucket).list(folder, options))
 
@@ -145,38 +148,3 @@ def _client(url: str, service_role_key: str) -> SyncStorageClient:
             item="SUPABASE_URL",
             remedy="Correct SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY.",
         ) from error
-
-
-_RETRIED = frozenset(("408", "423", "429", "500", "502", "503", "504", "544"))
-"""True statuses that another try may heal; 544 is Storage's own time-out of its database."""
-
-
-_KINDS: dict[str, type[PermanentError]] = {
-    "409": DuplicateError,
-    "404": MissingError,
-    "413": RefusedError,
-    "415": RefusedError,
-}
-
-
-def translated(error: Exception, item: str) -> MigrationError:
-    """What an error of the client means. The true status stands in the body, not in the answer's own status."""
-    import httpx
-    from storage3.exceptions import StorageApiError
-
-    if isinstance(error, MigrationError):
-        return error
-    if isinstance(error, httpx.TransportError):
-        return TransientError(f"Storage could not be reached: {type(error).__name__}", item=item)
-    if not isinstance(error, StorageApiError):
-        return PermanentError(f"the Storage client failed: {type(error).__name__}: {error}", item=item)
-    status = str(error.status)
-    told = f"Storage answered {status} {error.code}: {error.message}"
-    if status in _RETRIED:
-        return TransientError(told, item=item)
-    if status == "404" and "bucket" in error.message.lower():
-        return PermanentError(told, item=item, remedy="Create the bucket as the app's own migrations do.")
-    remedy = "Check SUPABASE_SERVICE_ROLE_KEY." if status in ("401", "403") else None
-    bad_name = status == "400" and error.code == "InvalidKey"
-    kind = RefusedError if bad_name else _KINDS.get(status, PermanentError)
-    return kind(told, item=item, remedy=remedy)

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from migration_kit.failures import PermanentError, TransientError, retrying
+from migration_kit.failures import LONGEST_RETRY_AFTER, PermanentError, TransientError, retrying
 
 
 def test_an_error_says_item_reason_and_remedy():
@@ -49,3 +49,20 @@ def test_retries_end_with_the_last_error():
 
     with pytest.raises(TransientError, match="busy"):
         retrying(attempts=2, first_delay=0.001)(busy)
+
+
+def test_a_wait_that_the_other_side_asks_for_is_kept_to():
+    waits, calls = [], []
+
+    def limited():
+        calls.append(1)
+        if len(calls) < 3:
+            error = TransientError("too many requests")
+            error.retry_after = 7.0 if len(calls) == 1 else 9_999.0
+            raise error
+        return "done"
+
+    patient = retrying(first_delay=0.001)
+    patient.sleep = waits.append
+    assert patient(limited) == "done"
+    assert waits == [7.0, LONGEST_RETRY_AFTER]
