@@ -5,7 +5,9 @@ JSON, Markdown and where they lie. What stands in a pipeline's own reports belon
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -46,11 +48,67 @@ def reports_path(*below: str) -> Path:
 
 
 def write_json(path: Path, value: object) -> Path:
-    """Write the value as JSON, whole or not at all: a reader never meets half a file."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    partial.replace(path)
+    """Write the value as JSON, whole or not at all: a reader never meets half a file.
+
+    An iterator, as the value or in (nested) mappings, becomes an array with one item a line. Each item is written as it
+    comes and then forgotten: a report of millions of items takes no more memory than one of them.
+
+    Raises:
+        ValueError: a number is none that JSON knows (NaN, infinity).
+    """
+    with _whole(path) as partial, partial.open("w", encoding="utf-8") as out:
+        out.writelines(_json_parts(value, ""))
+        out.write("\n")
     return path
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    """Write the bytes, whole or not at all."""
+    with _whole(path) as partial:
+        partial.write_bytes(data)
+    return path
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its place once it is complete, and is gone if it never is."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _json_parts(value: object, indent: str) -> Iterator[str]:
+    inner = indent + "  "
+    if isinstance(value, Iterator):
+        separator = "["
+        for item in value:
+            yield f"{separator}\n{inner}{_COMPACT.encode(item)}"
+            separator = ","
+        yield "[]" if separator == "[" else f"\n{indent}]"
+    elif isinstance(value, Mapping) and value:
+        separator = "{"
+        for name, held in value.items():
+            yield f"{separator}\n{inner}{_COMPACT.encode(str(name))}: "
+            yield from _json_parts(held, inner)
+            separator = ","
+        yield f"\n{indent}}}"
+    else:
+        yield _INDENTED.encode(value).replace("\n", f"\n{indent}")
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, Iterator):
+        raise TypeError(
+            "an iterator can be streamed as a report's value or in its mappings, not within a list"
+        )
+    return str(value)
+
+
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_as_text)
+_INDENTED = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_as_text, indent=2)
 
 
 def write_summary(pipeline: str, summary: PipelineSummary) -> Path:
