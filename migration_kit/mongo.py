@@ -54,16 +54,21 @@ def connect(uri: str) -> Iterator[MongoClient[Mapping[str, Any]]]:
         yield client
 
 
+def is_passing(error: BaseException) -> bool:
+    """Whether a later try may not meet this error of MongoDB."""
+    if isinstance(error, OperationFailure):
+        return error.has_error_label("TransientTransactionError") or error.has_error_label(
+            "RetryableWriteError"
+        )
+    return isinstance(error, (AutoReconnect, NetworkTimeout, NoServer))
+
+
 @contextmanager
 def transient_errors(what: str) -> Iterator[None]:
     """Turn MongoDB's passing errors into ``TransientError``; others go through as they are."""
     try:
         yield
-    except (AutoReconnect, NetworkTimeout, NoServer) as passing:
-        raise TransientError(redact(str(passing)), item=what) from passing
-    except OperationFailure as failed:
-        if failed.has_error_label("TransientTransactionError") or failed.has_error_label(
-            "RetryableWriteError"
-        ):
-            raise TransientError(redact(str(failed)), item=what) from failed
-        raise
+    except PyMongoError as error:
+        if not is_passing(error):
+            raise
+        raise TransientError(redact(str(error)), item=what) from error

@@ -52,14 +52,20 @@ def connect(conninfo: str, *, autocommit: bool = False) -> psycopg.Connection[An
         ) from refused
 
 
+def is_passing(error: BaseException) -> bool:
+    """Whether a later try may not meet this error of PostgreSQL: a lock, a limit, a broken connection."""
+    broken = (
+        isinstance(error, psycopg.OperationalError) and error.sqlstate is None
+    )  # the server gave no state
+    return broken or isinstance(error, TRANSIENT)
+
+
 @contextmanager
 def transient_errors(what: str) -> Iterator[None]:
     """Turn PostgreSQL's passing errors into ``TransientError``; others go through as they are."""
     try:
         yield
-    except TRANSIENT as passing:
-        raise TransientError(redact(str(passing)).strip(), item=what) from passing
-    except psycopg.OperationalError as lost:
-        if lost.sqlstate is None:  # the connection broke: the server gave no state
-            raise TransientError(redact(str(lost)).strip(), item=what) from lost
-        raise
+    except psycopg.Error as error:
+        if not is_passing(error):
+            raise
+        raise TransientError(redact(str(error)).strip(), item=what) from error

@@ -8,7 +8,8 @@ import dagster as dg
 BACKFILL_TAG = "dagster/backfill"
 
 NETWORK_RETRY = dg.RetryPolicy(max_retries=3, delay=1, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL)
-"""For assets that talk to a network: transient errors alone, since permanent ones raise ``allow_retries=False``."""
+"""For assets that talk to a network: transient errors alone, since ``failing`` raises all others with
+``allow_retries=False``."""
 
 
 def batch_id(context: dg.AssetExecutionContext) -> str:
