@@ -16,7 +16,7 @@ from migration_kit.orchestration import (
     failing,
 )
 from migration_kit.progress import track
-from nabo_pipeline.assets.common import PREFIX, STORAGE_POOL, accepted_plan, account, problems
+from nabo_pipeline.assets.common import DATABASE_POOL, PREFIX, STORAGE_POOL, accepted_plan, account, problems
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import (
     BackupResource,
@@ -58,6 +58,7 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
     not sent again; an object that stands there with other bytes is never overwritten.
     """
     from nabo_pipeline.steps.planning import read_plan, require_same_source
+    from nabo_pipeline.stores.accounting import forget_departed
 
     category, started = context.partition_key, time.monotonic()
     with failing(context), ExitStack() as stack:
@@ -65,15 +66,16 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
         state = stack.enter_context(database.state())
         target = stack.enter_context(database.target())
         plan = accepted_plan(context, ledger, category)
-        items = read_plan(state, plan)
+        items = list(read_plan(state, plan))
         source = backup.open()
         require_same_source(category, plan.source_fingerprint, source, mappings.read())
         known = {entry.item: entry for entry in ledger.entries(partition=category)}
         outcomes = _outcomes(context, items, known, source, target=target, storage=storage, transfer=transfer)
         written = _record(ledger, target, category, outcomes)
-        accounting = account(ledger, state, category, plan.items, batch_id(context))
+        forget_departed(state, category)
+        accounting = account(state, plan, batch_id(context))
         entries = list(ledger.entries(partition=category))
-        told = problems("images", category, entries)
+        told = problems(state, "images", category)
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
         metadata={
@@ -160,7 +162,7 @@ def _transfer_metadata(entries: "list[Entry]") -> dict[str, Any]:
     **asset_attributes(PREFIX, "apply", kinds={"postgres"}),
     deps=[dg.AssetKey([PREFIX, "images"])],
     partitions_def=media_category,
-    pool=STORAGE_POOL,
+    pool=DATABASE_POOL,
     retry_policy=NETWORK_RETRY,
 )
 def media_records(
@@ -182,7 +184,7 @@ def media_records(
         database.target() as target,
     ):
         plan = accepted_plan(context, ledger, category)
-        account(ledger, state, category, plan.items)
+        account(state, plan)
         recorder = Recorder(
             target,
             storage.open(),
@@ -193,9 +195,9 @@ def media_records(
         )
         standing = [entry for entry in ledger.entries(partition=category) if stands_for_object(entry)]
         rows = record_rows(recorder, standing)
-        accounting = account(ledger, state, category, plan.items, batch_id(context))
+        accounting = account(state, plan, batch_id(context))
         entries = list(ledger.entries(partition=category))
-        told = problems("media-records", category, entries)
+        told = problems(state, "media-records", category)
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
         metadata={

@@ -1,24 +1,26 @@
 """What several of the assets need: the accepted plan, accounting from the ledger, problem files."""
 
-from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from migration_kit.accounting import Accounting, State, require_balanced
+from migration_kit.accounting import Accounting, require_balanced
 from migration_kit.failures import PermanentError
 from migration_kit.orchestration import problems_metadata, require_gate
-from migration_kit.reports import reports_path, write_json
+from migration_kit.reports import reports_path, write_json_rows
 
 if TYPE_CHECKING:
-    from migration_kit.ledger import Entry, Ledger, Plan
+    from migration_kit.ledger import Ledger, Plan
     from nabo_pipeline.stores.state import StateStore
 
 PREFIX = "nabo"
 PLAN_STAGE = "plan"
 VERIFY_STAGE = "verify"
 STORAGE_POOL = "nabo_storage"
-"""Limits how many runs write to the target at once."""
+"""Limits how many runs write objects to Storage at once."""
+DATABASE_POOL = "nabo_database"
+"""Limits how many runs write rows of the app's own tables at once."""
 
 MAY_BE_EMPTY = ("other",)
 """Categories without a single file are an error, but for files that belong to no category."""
@@ -37,31 +39,43 @@ def accepted_plan(context: dg.AssetExecutionContext, ledger: "Ledger", category:
     return plan
 
 
-def account(
-    ledger: "Ledger", state: "StateStore", category: str, source: int, batch: str | None = None
-) -> Accounting:
-    """The category's accounting: what this batch did, or (without `batch`) where everything stands.
+def account(state: "StateStore", plan: "Plan", batch: str | None = None) -> Accounting:
+    """The accounting of the files of a plan: what this batch did, or (without `batch`) where everything stands.
 
-    Raises PermanentError if a file of the source has no outcome.
+    A file that left the backup since it was migrated is none of them, and stops nothing: `problems` lists it.
+    Raises PermanentError if a file of the plan has no outcome.
     """
-    accounting = Accounting.from_counts(source, ledger.counts(partition=category, batch_id=batch))
-    require_balanced(accounting, where=f"{PREFIX} {category}", source_may_be_empty=category in MAY_BE_EMPTY)
-    # Equal numbers are not enough: one file may have gone and another one come.
-    if unmatched := state.unmatched(category):
+    from nabo_pipeline.stores.accounting import accounting, unmatched
+
+    category = plan.partition
+    # Equal numbers are not enough: one file may have gone and another one come. And names say more than numbers.
+    examples, total = unmatched(state, category)
+    if total:
         raise PermanentError(
-            f"inventory, plan and ledger are not of the same files: {'; '.join(unmatched[:5])}"
-            f" ({len(unmatched)} in all)",
+            f"inventory, plan and ledger are not of the same files: {'; '.join(examples)} ({total} in all)",
             item=f"{PREFIX} {category}",
-            remedy=f"Materialise {category} again from nabo/media_inventory on; what left the backup since it was"
-            " migrated must be looked at in the ledger.",
+            remedy=f"Run nabo/images for {category} again if they only lack an outcome, else all of {category} from"
+            " nabo/media_inventory on.",
         )
-    return accounting
+    found = accounting(state, category, plan.items, batch)
+    require_balanced(found, where=f"{PREFIX} {category}", source_may_be_empty=category in MAY_BE_EMPTY)
+    return found
 
 
-def problems(stage: str, category: str, entries: "Sequence[Entry]") -> dict[str, Any]:
-    """Quarantined files first, then the excluded: a table of the first, and a JSON file of all."""
-    found = [entry for entry in entries if entry.state in (State.QUARANTINED, State.EXCLUDED)]
-    found.sort(key=lambda entry: (entry.state != State.QUARANTINED, entry.item))
+def problems(state: "StateStore", stage: str, category: str) -> dict[str, Any]:
+    """What people look through: a table of the first, a JSON file of all, and how many left the backup."""
+    from nabo_pipeline.stores import accounting
+
     path = reports_path(PREFIX) / f"{stage}-{category}-problems.json"
-    write_json(path, [{"item": one.item, "state": one.state, "reason": one.reason} for one in found])
-    return problems_metadata(found, path)
+    write_json_rows(
+        path,
+        (
+            {"item": one.item, "state": one.state, "reason": one.reason}
+            for one in accounting.problems(state, category)
+        ),
+    )
+    with closing(accounting.problems(state, category)) as first:
+        return {
+            **problems_metadata(first, path),
+            "left_the_backup_since_migrated": accounting.departed(state, category),
+        }

@@ -52,9 +52,9 @@ def migration_report(
     with failing(context), database.ledger() as ledger, database.state() as state:
         _require_verified(context, ledger)
         _prove_whole(state)
-        planned = {name: accepted_plan(context, ledger, name).items for name in CATEGORIES}
-        this_batch = {name: account(ledger, state, name, planned[name], batch) for name in CATEGORIES}
-        cumulative = {name: account(ledger, state, name, planned[name]) for name in CATEGORIES}
+        plans = {name: accepted_plan(context, ledger, name) for name in CATEGORIES}
+        this_batch = {name: account(state, plans[name], batch) for name in CATEGORIES}
+        cumulative = {name: account(state, plans[name]) for name in CATEGORIES}
         entries = [entry for name in CATEGORIES for entry in ledger.entries(partition=name)]
         sheet = _sheet(entries, backup, storage, transfer)
         gate = _require_verified(context, ledger)
@@ -130,7 +130,7 @@ def _write_reports(
     from nabo_pipeline.steps.transfer import DONE
 
     now, folder = datetime.now(UTC), reports_path(PREFIX)
-    plans = {name: state.plan_items(name) for name in CATEGORIES}
+    plans = {name: list(state.plan_items(name)) for name in CATEGORIES}
     scanned = max(
         (listing.scanned_at for listing in state.listings().values() if listing.scanned_at), default=now
     )
@@ -140,7 +140,7 @@ def _write_reports(
     }
     documents: dict[str, Any] = {
         "media-inventory.json": reports.inventory_report(
-            {n: state.inventory(n) for n in CATEGORIES}, scanned
+            {n: list(state.inventory(n)) for n in CATEGORIES}, scanned
         ),
         "mapping-validation-results.json": reports.mapping_report(plans, now),
         "profile-images-migrated.json": reports.uploads_report("profile", of["profile"], planned, now),

@@ -51,7 +51,7 @@ def media_validation(
     category, started = context.partition_key, time.monotonic()
     with failing(context), database.ledger() as ledger, database.state() as state:
         plan = accepted_plan(context, ledger, category)
-        accounting = account(ledger, state, category, plan.items)
+        accounting = account(state, plan)
         outcomes = list(ledger.entries(partition=category))
         entries = [entry for entry in outcomes if stands_for_object(entry)]
         findings = _look(context, entries, database=database, storage=storage, transfer=transfer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from migration_kit.failures import PermanentError
@@ -53,20 +53,19 @@ def draft_plan(
     )
 
 
-def read_plan(state: StateStore, plan: Plan) -> list[PlanItem]:
-    """The rows of a plan. Raises PermanentError if other rows are stored than it stands for."""
-    items = state.plan_items(plan.partition)
-    if _fingerprint(items) != plan.fingerprint:
+def read_plan(state: StateStore, plan: Plan) -> Iterator[PlanItem]:
+    """The rows of a plan, streamed. Raises PermanentError at once if other rows are stored than it stands for."""
+    if _fingerprint(state.plan_items(plan.partition)) != plan.fingerprint:
         raise PermanentError(
             "other rows are stored than the plan stands for; another run may be planning at this moment",
             item=f"plan of {plan.partition}",
             remedy=f"Materialise nabo/migration_plan for {plan.partition} again.",
         )
-    return items
+    return state.plan_items(plan.partition)
 
 
 def _fingerprint(items: Iterable[PlanItem]) -> str:
-    return fingerprint([asdict(item) for item in items])
+    return combine(fingerprint(asdict(item)) for item in items)
 
 
 def require_same_source(category: str, planned: str, backup: Backup, mappings: Mappings) -> None:

@@ -5,7 +5,8 @@ Outcomes, plans' fingerprints, verdicts and publications are the kit's ledger's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from importlib.resources import files
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import psycopg
 
 SCHEMA = "nabo_migration"
+ROWS_A_FETCH = 2_000
+"""Rows of a stream that are in memory at once."""
 T = TypeVar("T")
 
 
@@ -53,31 +56,35 @@ _PLAN_COLUMNS = tuple(field.name for field in fields(PlanItem))
 
 
 class StateStore:
-    """Inventories and plans. One connection, closed by `close`."""
+    """Inventories and plans. One connection, closed by `close`; each stream has another of its own.
+
+    A stream shows one moment: what is written meanwhile, on whatever connection, does not appear in it.
+    """
 
     def __init__(self, conninfo: str) -> None:
-        self._connection = connect(conninfo, autocommit=True)
+        self.conninfo = conninfo
+        self.connection: psycopg.Connection[Any] = connect(conninfo, autocommit=True)
 
     def install(self) -> None:
         """Makes schema and tables where they are missing; two runs may do so at once."""
         script = files(__package__).joinpath("state.sql").read_text(encoding="utf-8")
-        with self._connection.transaction():
-            self._connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [SCHEMA])
-            self._connection.execute(script.encode())
+        with self.connection.transaction():
+            self.connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [SCHEMA])
+            self.connection.execute(script.encode())
 
     def close(self) -> None:
         """Closes the connection."""
-        self._connection.close()
+        self.connection.close()
 
     def save_inventory(self, listing: Listing, items: Iterable[InventoryItem]) -> int:
         """Makes `items` the category's inventory, in one transaction; returns the rows written or deleted.
 
         Rows that say the same already are not touched.
         """
-        with transient_errors("inventory"), self._connection.transaction():
+        with transient_errors("inventory"), self.connection.transaction():
             rows = (astuple(item) for item in items)
-            changed = _replace(self._connection, "inventory", _INVENTORY_COLUMNS, rows, listing.category)
-            changed += _upsert_listing(self._connection, listing)
+            changed = _replace(self.connection, "inventory", _INVENTORY_COLUMNS, rows, listing.category)
+            changed += _upsert_listing(self.connection, listing)
         return changed
 
     def listing(self, category: str) -> Listing | None:
@@ -88,48 +95,44 @@ class StateStore:
         """The newest listing of every category that has one."""
         query = f"select {', '.join(_LISTING_COLUMNS)}, scanned_at from {SCHEMA}.listings"  # noqa: S608 - constants
         with transient_errors("inventory"):
-            rows = self._connection.execute(query.encode()).fetchall()
+            rows = self.connection.execute(query.encode()).fetchall()
         return {row[0]: Listing(*row) for row in rows}
 
-    def inventory(self, category: str) -> list[InventoryItem]:
-        """The category's inventory, in the order of the keys."""
-        return self._rows("inventory", "key", _INVENTORY_COLUMNS, category, InventoryItem)
+    def inventory(self, category: str) -> Iterator[InventoryItem]:
+        """The category's inventory, streamed in the order of the keys (by bytes, as Python sorts)."""
+        # The database's own collation would order letters otherwise.
+        query = (
+            f"select {', '.join(_INVENTORY_COLUMNS)} from {SCHEMA}.inventory"  # noqa: S608 - constants
+            ' where category = %(category)s order by key collate "C"'
+        )
+        return self.stream(query, {"category": category}, InventoryItem)
 
     def save_plan_items(self, category: str, items: Iterable[PlanItem]) -> int:
         """Makes `items` the category's plan; returns the rows written or deleted."""
         columns = (*_PLAN_COLUMNS, "category")
-        with transient_errors("plan"), self._connection.transaction():
+        with transient_errors("plan"), self.connection.transaction():
             rows = ((*astuple(item), category) for item in items)
-            return _replace(self._connection, "plan_items", columns, rows, category)
+            return _replace(self.connection, "plan_items", columns, rows, category)
 
-    def plan_items(self, category: str) -> list[PlanItem]:
-        """The category's plan, in the order of the paths."""
-        return self._rows("plan_items", "item", _PLAN_COLUMNS, category, PlanItem)
+    def plan_items(self, category: str, *, action: str | None = None) -> Iterator[PlanItem]:
+        """The category's plan, or its rows of one action, streamed in the order of the paths (by bytes)."""
+        query = (
+            f"select {', '.join(_PLAN_COLUMNS)} from {SCHEMA}.plan_items"  # noqa: S608 - constants
+            " where category = %(category)s and (%(action)s::text is null or action = %(action)s)"
+            ' order by item collate "C"'
+        )
+        return self.stream(query, {"category": category, "action": action}, PlanItem)
 
-    def unmatched(self, category: str) -> list[str]:
-        """The files that not all of inventory, plan and ledger know, each with those that lack it."""
-        query = f"""
-            select coalesce(i.key, p.item, o.item) as file, i.key is null, p.item is null, o.item is null
-            from (select key from {SCHEMA}.inventory where category = %(category)s) i
-            full join (select item from {SCHEMA}.plan_items where category = %(category)s) p on p.item = i.key
-            full join (select item from {SCHEMA}.outcomes where partition = %(category)s) o
-                on o.item = coalesce(i.key, p.item)
-            where i.key is null or p.item is null or o.item is null
-            order by coalesce(i.key, p.item, o.item) collate "C"
-        """  # noqa: S608 - constants
-        with transient_errors("accounting"):
-            rows = self._connection.execute(query.encode(), {"category": category}).fetchall()
-        names = ("inventory", "plan", "ledger")
-        return [
-            f"{file} (not in {', '.join(name for name, absent in zip(names, lacks, strict=True) if absent)})"
-            for file, *lacks in rows
-        ]
-
-    def _rows(self, table: str, key: str, columns: tuple[str, ...], category: str, kind: type[T]) -> list[T]:
-        # By bytes, as Python sorts: the database's collation would order letters otherwise.
-        query = f'select {", ".join(columns)} from {SCHEMA}.{table} where category = %s order by {key} collate "C"'  # noqa: S608 - constants
-        with transient_errors(table):
-            return [kind(*row) for row in self._connection.execute(query.encode(), [category])]
+    def stream(self, query: str, values: Mapping[str, Any], kind: Callable[..., T]) -> Generator[T]:
+        """The query's rows, each as `kind` makes it of its columns, by a cursor on the server."""
+        with (
+            transient_errors("nabo_migration"),
+            closing(connect(self.conninfo)) as connection,
+            connection.cursor("rows") as cursor,
+        ):
+            cursor.itersize = ROWS_A_FETCH
+            for row in cursor.execute(query.encode(), values):
+                yield kind(*row)
 
 
 def _replace(
