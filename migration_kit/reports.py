@@ -111,19 +111,6 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_as_tex
 _INDENTED = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_as_text, indent=2)
 
 
-def write_json_rows(path: Path, rows: Iterable[object]) -> Path:
-    """Write a JSON array, a row on each line, as the rows come; whole or not at all, and never held in memory."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write("[")
-        for place, row in enumerate(rows):
-            file.write(",\n" if place else "\n")
-            file.write(json.dumps(row, ensure_ascii=False, default=str))
-        file.write("\n]\n")
-    partial.replace(path)
-    return path
-
-
 def write_summary(pipeline: str, summary: PipelineSummary) -> Path:
     """Write the pipeline's ``migration-summary.json`` into its report folder and return its path."""
     return write_json(reports_path(pipeline) / SUMMARY_NAME, summary.to_dict())

@@ -8,7 +8,7 @@ import dagster as dg
 from migration_kit.accounting import Accounting, require_balanced
 from migration_kit.failures import PermanentError
 from migration_kit.orchestration import problems_metadata, require_gate
-from migration_kit.reports import reports_path, write_json_rows
+from migration_kit.reports import reports_path, write_json
 
 if TYPE_CHECKING:
     from migration_kit.ledger import Ledger, Plan
@@ -67,7 +67,7 @@ def problems(state: "StateStore", stage: str, category: str) -> dict[str, Any]:
     from nabo_pipeline.stores import accounting
 
     path = reports_path(PREFIX) / f"{stage}-{category}-problems.json"
-    write_json_rows(
+    write_json(
         path,
         (
             {"item": one.item, "state": one.state, "reason": one.reason}
