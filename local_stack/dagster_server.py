@@ -18,7 +18,7 @@ from local_stack.servers.process import Process, ServerFailed, launch, wait_unti
 PREFERRED_PORT = 3000
 READY_WITHIN_SECONDS = 120.0
 GRACE_SECONDS = 20.0
-POOLS = {"nabo_storage": 2, "registry_mongodb": 2, "artwork_postgres": 2}
+POOLS = {"nabo_storage": 2, "nabo_database": 2, "registry_mongodb": 2, "artwork_postgres": 2}
 """Steps that may write to each target store at once. Each limit is set explicitly: after a change of the
 instance's default limit, runs that use an existing pool die:
 https://github.com/dagster-io/dagster/issues/33552."""

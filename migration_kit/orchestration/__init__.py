@@ -6,12 +6,22 @@ What is decided about data does not belong here: these functions carry verdicts 
 from migration_kit.orchestration.errors import failing
 from migration_kit.orchestration.gating import gate_check_specs, require_gate, validate_then_publish
 from migration_kit.orchestration.metadata import accounting_metadata, problems_metadata
+from migration_kit.orchestration.rerun import (
+    UNPARTITIONED,
+    Launch,
+    NewestRuns,
+    launch_what_failed,
+    newest_runs,
+)
 from migration_kit.orchestration.runs import NETWORK_RETRY, batch_id, batch_seconds, environment_variable
 from migration_kit.orchestration.stages import AssetAttributes, Stage, asset_attributes
 
 __all__ = [
     "NETWORK_RETRY",
+    "UNPARTITIONED",
     "AssetAttributes",
+    "Launch",
+    "NewestRuns",
     "Stage",
     "accounting_metadata",
     "asset_attributes",
@@ -20,6 +30,8 @@ __all__ = [
     "environment_variable",
     "failing",
     "gate_check_specs",
+    "launch_what_failed",
+    "newest_runs",
     "problems_metadata",
     "require_gate",
     "validate_then_publish",

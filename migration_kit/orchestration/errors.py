@@ -39,7 +39,8 @@ def failing(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterat
         told = redact(str(error))
         if isinstance(error, TransientError) or _is_passing(error):
             _try_again(context, told, error)
-        context.log.error(redact("".join(traceback.format_exception(error))))
+        # Not log.exception: it would add the traceback as it is, with its passwords.
+        context.log.error(redact("".join(traceback.format_exception(error))))  # noqa: TRY400
         description = f"unexpected {type(error).__name__}: {told}. The traceback is in the log of this run."
         raise dg.Failure(description=description, allow_retries=False) from None
 
@@ -56,7 +57,7 @@ def _try_again(
 
 
 def _is_passing(error: Exception) -> bool:
-    """Whether a client's own error, which no store has translated, may pass. A client that is not loaded raised none."""
+    """Whether a client's own error, untranslated by a store, may pass. A client that is not loaded raised none."""
     if isinstance(error, (ConnectionError, TimeoutError)) or getattr(error, "connection_invalidated", False):
         return True  # the second: SQLAlchemy says so of a connection that broke
     if "psycopg" in sys.modules:
