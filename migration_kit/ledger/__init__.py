@@ -59,9 +59,13 @@ class Ledger(Protocol):
         """The item's record, if it has one."""
 
     def entries(
-        self, *, partition: str | None = None, states: Sequence[State] | None = None
+        self,
+        *,
+        partition: str | None = None,
+        states: Sequence[State] | None = None,
+        items: Sequence[str] | None = None,
     ) -> Iterator[Entry]:
-        """Records in the order of their items, streamed."""
+        """Records in the order of their items, streamed; with ``items`` only theirs, as far as they have one."""
 
     def counts(
         self, *, partition: str | None = None, batch_id: str | None = None

@@ -91,12 +91,18 @@ class MongoLedger:
         return _as_entry(row) if row else None
 
     def entries(
-        self, *, partition: str | None = None, states: Sequence[State] | None = None
+        self,
+        *,
+        partition: str | None = None,
+        states: Sequence[State] | None = None,
+        items: Sequence[str] | None = None,
     ) -> Iterator[Entry]:
         """Records in the order of their items, streamed."""
         wanted: dict[str, Any] = {} if partition is None else {"partition": partition}
         if states is not None:
             wanted["state"] = {"$in": [str(state) for state in states]}
+        if items is not None:
+            wanted["_id"] = {"$in": [*items]}
         return map(_as_entry, self._outcomes.find(wanted).sort("_id", ASCENDING))
 
     def counts(

@@ -38,9 +38,10 @@ _ENTRIES = """
     FROM {schema}.outcomes
     WHERE (%(partition)s::text IS NULL OR partition = %(partition)s)
       AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s))
-      AND (%(item)s::text IS NULL OR item = %(item)s)
     ORDER BY item
 """
+# A statement of its own: where a list of items may be absent, the planner would read the whole table for it.
+_ENTRIES_OF_ITEMS = _ENTRIES.replace("WHERE ", "WHERE item = ANY(%(items)s) AND ")
 _COUNTS = """
     SELECT CASE WHEN state IN ('migrated', 'merged') AND batch_id IS DISTINCT FROM %(batch_id)s
                      AND %(batch_id)s::text IS NOT NULL
@@ -109,24 +110,28 @@ class PostgresLedger:
 
     def entry(self, item: str) -> Entry | None:
         """The item's record, if it has one."""
-        return next(self._select(item=item), None)
+        return next(self.entries(items=[item]), None)
 
     def entries(
-        self, *, partition: str | None = None, states: Sequence[State] | None = None
+        self,
+        *,
+        partition: str | None = None,
+        states: Sequence[State] | None = None,
+        items: Sequence[str] | None = None,
     ) -> Iterator[Entry]:
         """Records in the order of their items, streamed by a cursor on the server."""
-        return self._select(partition=partition, states=states)
-
-    def _select(
-        self, *, item: str | None = None, partition: str | None = None, states: Sequence[State] | None = None
-    ) -> Iterator[Entry]:
-        wanted = {"item": item, "partition": partition, "states": [*states] if states is not None else None}
+        query = _ENTRIES if items is None else _ENTRIES_OF_ITEMS
+        wanted = {
+            "partition": partition,
+            "states": [*states] if states is not None else None,
+            "items": [*items] if items is not None else None,
+        }
         with (
             self._connection.transaction(),
             self._connection.cursor("ledger_entries", row_factory=dict_row) as cursor,
         ):
             cursor.itersize = CHUNK
-            cursor.execute(self._sql(_ENTRIES), wanted)
+            cursor.execute(self._sql(query), wanted)
             for row in cursor:
                 yield Entry(**(row | {"state": State(row["state"])}))
 

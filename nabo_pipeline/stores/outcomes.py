@@ -31,11 +31,16 @@ def record_outcomes(
     if not entries:
         return 0
     with transient_errors("ledger"), connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"nabo outcomes of {partition}"])
-        verified = (ledger.entry(entry.item) for entry in entries if entry.state in _DONE)
-        standing = {entry.item: entry for entry in verified if entry is not None}
+        take_turn(connection, partition)
+        verified = [entry.item for entry in entries if entry.state in _DONE]
+        standing = {entry.item: entry for entry in ledger.entries(items=verified)}
         prevailing = [found for entry in entries if (found := prevails(entry, standing.get(entry.item)))]
         return ledger.record(prevailing, connection=connection)
+
+
+def take_turn(connection: psycopg.Connection[Any], partition: str) -> None:
+    """Waits until no other transaction writes outcomes of this partition; the turn ends with the transaction."""
+    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [f"nabo outcomes of {partition}"])
 
 
 def prevails(new: Entry, standing: Entry | None) -> Entry | None:

@@ -49,6 +49,13 @@ def test_entries_are_streamed_in_order_and_by_partition_and_state(ledger):
     assert [one.item for one in ledger.entries(partition="chat")] == ["y"]
 
 
+def test_entries_of_given_items_are_those_that_have_one(ledger):
+    ledger.record([entry("a"), entry("b"), entry("c", partition="chat")])
+    assert [one.item for one in ledger.entries(items=["c", "a", "missing"])] == ["a", "c"]
+    assert [one.item for one in ledger.entries(items=["c", "a"], partition="chat")] == ["c"]
+    assert list(ledger.entries(items=[])) == []
+
+
 def test_counts_add_up_by_state_and_reason(ledger):
     ledger.record(
         [
