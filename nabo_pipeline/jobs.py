@@ -2,10 +2,64 @@
 
 import dagster as dg
 
+from migration_kit.orchestration import failing, launch_what_failed, newest_runs
+from nabo_pipeline.assets import ASSETS
+from nabo_pipeline.assets.common import PREFIX
+from nabo_pipeline.resources import DatabaseResource, MappingsResource
+
+STAGES = dg.AssetSelection.groups("nabo_inventory", "nabo_plan", "nabo_apply", "nabo_verify")
+REPORT = dg.AssetKey([PREFIX, "migration_report"])
+GRAPH = dg.Definitions(assets=ASSETS).resolve_asset_graph()
+CATEGORY_ASSETS = sorted(STAGES.resolve(GRAPH))
+
 migrate_category = dg.define_asset_job(
     "nabo_migrate_category",
-    selection=dg.AssetSelection.groups("nabo_inventory", "nabo_plan", "nabo_apply", "nabo_verify"),
-    description="One category of media from inventory to validation; the report is an asset of its own.",
+    selection=STAGES,
+    description="Migrate one category of pictures: look, plan, send, write rows, verify. Safe to start again at any"
+    " time: what is done is not done twice. The report is made by nabo_report.",
+)
+look_and_plan = dg.define_asset_job(
+    "nabo_look_and_plan",
+    selection=dg.AssetSelection.groups("nabo_inventory", "nabo_plan"),
+    description="Look at one category of the backup and say what would be done with each file. Writes no picture and"
+    " no row of the app.",
+)
+report = dg.define_asset_job(
+    "nabo_report",
+    selection=dg.AssetSelection.assets(REPORT),
+    description="Sum the whole migration up, once all four categories are verified; refuses before.",
 )
 
-JOBS = [migrate_category]
+
+@dg.op(description="Finds what failed by the ledger and by the newest runs, and launches it as one backfill.")
+def launch_failed_categories(
+    context: dg.OpExecutionContext, mappings: MappingsResource, database: DatabaseResource
+) -> None:
+    """Runs again what failed, and the report after it; launches nothing when nothing failed."""
+    from nabo_pipeline.steps.operating import what_to_run_again
+
+    with failing(context):
+        runs = newest_runs(context.instance, GRAPH, [*CATEGORY_ASSETS, REPORT])
+        again = what_to_run_again(database.conninfo, mappings.read(), runs.failed, runs.busy)
+    launch_what_failed(
+        context,
+        GRAPH,
+        again.launch(CATEGORY_ASSETS, REPORT),
+        pipeline=PREFIX,
+        why=again.why,
+        left_out=again.left_out,
+    )
+
+
+@dg.job(
+    name="nabo_rerun_failed",
+    description="Run again exactly what failed, as one backfill (see Runs > Backfills): categories whose newest run"
+    " or verdict failed, with files without an outcome, or with quarantined files that may pass by now; then the"
+    " report. Its log says which and why. Launches nothing when nothing failed.",
+)
+def rerun_failed() -> None:
+    """The one way to launch only what failed."""
+    launch_failed_categories()
+
+
+JOBS = [migrate_category, look_and_plan, report, rerun_failed]

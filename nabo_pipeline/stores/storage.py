@@ -6,9 +6,10 @@ overwrites an object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from migration_kit.chunks import chunked
 from migration_kit.failures import PermanentError, retrying
 from nabo_pipeline.media.plans import BucketRules
 from nabo_pipeline.stores.storage_errors import DuplicateError, MissingError, NotOfferedError, translated
@@ -25,6 +26,8 @@ MARK = {"migratedBy": "nabo_pipeline"}
 the run is lost before it has said so in the ledger."""
 LIST_PAGE = 1000
 CONNECTIONS = 32
+MOST_KEYS = 1000
+"""Objects that one removal may name."""
 
 
 class Storage:
@@ -98,6 +101,14 @@ class Storage:
     def remove(self, bucket: str, path: str) -> None:
         """Takes one object away."""
         self._call(f"{bucket}/{path}", lambda: self._storage.from_(bucket).remove([path]))
+
+    def remove_all(self, bucket: str, paths: Sequence[str]) -> frozenset[str]:
+        """Takes objects away, `MOST_KEYS` in one call; returns the paths of those that Storage says it removed."""
+        removed: set[str] = set()
+        for chunk in chunked(paths, MOST_KEYS):
+            gone = self._call(bucket, lambda keys=chunk: self._storage.from_(bucket).remove(keys))  # type: ignore[misc]
+            removed |= {str(one["name"]) for one in gone}
+        return frozenset(removed)
 
     def _walk(self, bucket: str, folder: str) -> Iterator[tuple[str, str]]:
         offset = 0

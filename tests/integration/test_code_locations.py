@@ -56,7 +56,10 @@ GATED = {
     "artwork_pipeline": {"artwork/verification"},
 }
 JOBS = {
-    "nabo_pipeline": {"nabo_migrate_category"},
+    "nabo_pipeline": {
+        "nabo_migrate_category",
+        *(f"nabo_rollback_{what}" for what in ("complete", "profiles", "services", "chats")),
+    },
     "asset_registry_pipeline": {"registry_inventory"},
     "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_month"},
 }

@@ -1,0 +1,192 @@
+"""Taking back what this migration created: chunk by chunk, by the ledger, only what nobody changed since.
+
+Rows first, in one transaction with the ledger and the history; then their objects; then the outcomes are forgotten.
+A run that is lost anywhere in between leaves rows without harm (their objects stand) and a ledger from which another
+rollback, or the migration itself, goes on. No row ever points at an object that was taken away here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from migration_kit.accounting import State
+from migration_kit.chunks import chunked
+from migration_kit.failures import PermanentError
+from migration_kit.fingerprints import sha256_stream
+from migration_kit.ledger import Entry
+from migration_kit.workers import bounded_map, item_executor
+from nabo_pipeline.media.rollback import (
+    OBJECT_SHOWN_MEANWHILE,
+    Counts,
+    ObjectIs,
+    RowIs,
+    Standing,
+    object_done,
+    reason_to_stay,
+    row_done,
+)
+from nabo_pipeline.steps.transfer import state_of_object
+from nabo_pipeline.stores.rollback import FoundRow, RollbackStore
+from nabo_pipeline.stores.storage import Storage
+from nabo_pipeline.stores.storage_errors import MissingError
+
+CHUNK = 200
+"""Pictures at a time: what is hashed first goes a few seconds later, so that little can change in between."""
+MOST_UNREADABLE = 10
+"""Objects that may be unreadable before a rollback stops: then it is Storage, not the objects."""
+
+TAKEN_BACK = "taken back"
+WOULD_GO = "would be taken back"
+LEFT = "left"
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """What a rollback works with; Storage is safe to use from many threads."""
+
+    store: RollbackStore
+    storage: Storage
+    run_id: str
+    threads: int
+    dry_run: bool
+    require_turn: Callable[[], None]
+    """Raises once the right to write this category is lost."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was done with one picture. `reason` is set where it was left."""
+
+    entry: Entry
+    done: str
+    reason: str | None = None
+
+    def to_report(self) -> dict[str, object]:
+        """The line as the rollback's file has it."""
+        detail = self.entry.detail
+        return {
+            "item": self.entry.item,
+            "object": f"{detail['bucket']}/{detail['path']}",
+            "row": (detail.get("row") or {}).get("id"),
+            "done": self.done,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What was done with some pictures."""
+
+    lines: tuple[Line, ...]
+    counts: Counts
+    unreadable: int
+
+
+def roll_back(work: Rollback, entries: Iterable[Entry]) -> Iterator[Chunk]:
+    """Takes back, or with `dry_run` only tells of, everything that can go. `entries`: those that stand for an object.
+
+    What somebody changed since is left with its reason. Stops early once many objects cannot be read.
+    """
+    unreadable = 0
+    with item_executor("thread", work.threads) as executor:
+        for chunk in chunked(entries, CHUNK):
+            looked = bounded_map(
+                executor, lambda entry: _object(work.storage, entry), chunk, window=2 * work.threads
+            )
+            objects = {entry.item: future.result() for entry, future in looked}
+            work.require_turn()
+            done = _chunk(work, chunk, objects)
+            yield done
+            unreadable += done.unreadable
+            if unreadable >= MOST_UNREADABLE:
+                return
+
+
+def _object(storage: Storage, entry: Entry) -> tuple[ObjectIs, str]:
+    try:
+        data = storage.download(entry.detail["bucket"], entry.detail["path"])
+    except MissingError:
+        return ObjectIs.GONE, ""
+    except PermanentError as error:
+        return ObjectIs.UNREADABLE, error.reason
+    same = sha256_stream([data]) == entry.target_hash
+    return (ObjectIs.AS_WRITTEN if same else ObjectIs.REPLACED), ""
+
+
+def _chunk(work: Rollback, entries: Sequence[Entry], objects: Mapping[str, tuple[ObjectIs, str]]) -> Chunk:
+    with work.store.transaction():
+        rows = work.store.rows(entries, lock=not work.dry_run)
+        found = {entry.item: _standing(rows[entry.item], *objects[entry.item]) for entry in entries}
+        stay = {item: reason for item, standing in found.items() if (reason := reason_to_stay(standing))}
+        # Of an object that others put there and that never got a row of ours, nothing is ours.
+        goes = [
+            one for one in entries if one.item not in stay and (_created(one) or _wrote_row(found[one.item]))
+        ]
+        removing = [one for one in goes if _created(one) and found[one.item].object is ObjectIs.AS_WRITTEN]
+        if goes and not work.dry_run:
+            done = {
+                one.item: (row_done(found[one.item]), object_done(found[one.item], created=_created(one)))
+                for one in goes
+            }
+            work.store.begin(goes, done, work.run_id)
+            objectless = {one.item for one in goes} - {one.item for one in removing}
+            work.store.finish(sorted(objectless))
+    if removing and not work.dry_run:
+        stay |= {one.item: OBJECT_SHOWN_MEANWHILE for one in _remove_objects(work, removing)}
+    taken = WOULD_GO if work.dry_run else TAKEN_BACK
+    lines = [Line(one, LEFT, stay[one.item]) for one in entries if one.item in stay]
+    lines += [Line(one, taken) for one in goes if one.item not in stay]
+    counts = sum((_count(line, found[line.entry.item]) for line in lines), Counts())
+    return Chunk(tuple(lines), counts, sum(one.object is ObjectIs.UNREADABLE for one in found.values()))
+
+
+def _standing(row: FoundRow, found: ObjectIs, why: str) -> Standing:
+    return Standing(row.row, found, row.shown_by_others, row.referring_table, why)
+
+
+def _created(entry: Entry) -> bool:
+    return state_of_object(entry) is State.MIGRATED
+
+
+def _wrote_row(found: Standing) -> bool:
+    return found.row is not RowIs.NEVER_WRITTEN
+
+
+def _remove_objects(work: Rollback, entries: Sequence[Entry]) -> list[Entry]:
+    """Takes objects away whose rows have gone; returns those that stay, since somebody shows them by now."""
+    bucket = str(entries[0].detail["bucket"])
+    with work.store.transaction():
+        shown = work.store.shown([one.detail["path"] for one in entries])
+        going = [one for one in entries if one.detail["path"] not in shown]
+        if going:
+            _remove(work.storage, bucket, [str(one.detail["path"]) for one in going])
+        work.store.finish(sorted(one.item for one in going))
+    return [one for one in entries if one.detail["path"] in shown]
+
+
+def _remove(storage: Storage, bucket: str, paths: Sequence[str]) -> None:
+    """Raises PermanentError if an object still stands: Storage tells of a removal that was not allowed by silence."""
+    for path in sorted({*paths} - storage.remove_all(bucket, paths)):
+        if storage.size(bucket, path) is not None:
+            raise PermanentError(
+                "Storage did not remove the object",
+                item=f"{bucket}/{path}",
+                remedy="Check that SUPABASE_SERVICE_ROLE_KEY may delete objects, then roll back again.",
+            )
+
+
+def _count(line: Line, found: Standing) -> Counts:
+    if line.done == LEFT:
+        return Counts(left=1)
+    created = _created(line.entry)
+    removes = created and found.object is ObjectIs.AS_WRITTEN
+    return Counts(
+        pictures=1,
+        rows=int(found.row is RowIs.AS_WRITTEN),
+        rows_gone=int(found.row is RowIs.GONE),
+        objects=int(removes),
+        objects_gone=int(created and not removes),
+        objects_not_ours=int(not created),
+        freed=int(line.entry.detail["bytes"]) if removes else 0,
+    )
