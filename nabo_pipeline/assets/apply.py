@@ -59,9 +59,12 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
     """
     from nabo_pipeline.steps.planning import read_plan, require_same_source
     from nabo_pipeline.stores.accounting import forget_departed
+    from nabo_pipeline.stores.turns import turn
 
     category, started = context.partition_key, time.monotonic()
     with failing(context), ExitStack() as stack:
+        who = f"images {context.run.run_id}"
+        stack.enter_context(turn(database.conninfo, category, who, alone=False))
         ledger = stack.enter_context(database.ledger())
         state = stack.enter_context(database.state())
         target = stack.enter_context(database.target())
@@ -175,10 +178,12 @@ def media_records(
     """
     from nabo_pipeline.steps.recording import Recorder, record_rows
     from nabo_pipeline.steps.transfer import stands_for_object
+    from nabo_pipeline.stores.turns import turn
 
     category, started = context.partition_key, time.monotonic()
     with (
         failing(context),
+        turn(database.conninfo, category, f"media_records {context.run.run_id}", alone=False),
         database.ledger() as ledger,
         database.state() as state,
         database.target() as target,
