@@ -1,4 +1,4 @@
-"""The code location `nabo`: assets, job and resources in one place. What they do is not decided here."""
+"""The code location `nabo`: assets, jobs, schedule, sensors and resources in one place. Nothing is decided here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,8 @@ import dagster as dg
 from nabo_pipeline.assets import ASSETS
 from nabo_pipeline.jobs import JOBS
 from nabo_pipeline.resources import resources
+from nabo_pipeline.schedules import SCHEDULES
+from nabo_pipeline.sensors import SENSORS
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -15,6 +17,8 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=ASSETS,
         jobs=JOBS,
+        schedules=SCHEDULES,
+        sensors=SENSORS,
         resources={**resources(), **(resource_overrides or {})},
         # One partition a run, and the per-item work has its own processes: a process per step would only cost time.
         executor=dg.in_process_executor,

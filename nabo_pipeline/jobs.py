@@ -1,15 +1,17 @@
 """Jobs for people who start a part by hand; backfills over all assets are launched on the assets themselves."""
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from migration_kit.orchestration import failing, launch_what_failed, newest_runs
+from migration_kit.orchestration import Launch, asset_graph, failing, launch_what_failed, newest_runs
 from nabo_pipeline.assets import ASSETS
 from nabo_pipeline.assets.common import PREFIX
 from nabo_pipeline.resources import DatabaseResource, MappingsResource
+from nabo_pipeline.rollback_jobs import JOBS as ROLLBACK_JOBS
 
 STAGES = dg.AssetSelection.groups("nabo_inventory", "nabo_plan", "nabo_apply", "nabo_verify")
 REPORT = dg.AssetKey([PREFIX, "migration_report"])
-GRAPH = dg.Definitions(assets=ASSETS).resolve_asset_graph()
+GRAPH = asset_graph(ASSETS)
 CATEGORY_ASSETS = sorted(STAGES.resolve(GRAPH))
 
 migrate_category = dg.define_asset_job(
@@ -41,14 +43,8 @@ def launch_failed_categories(
     with failing(context):
         runs = newest_runs(context.instance, GRAPH, [*CATEGORY_ASSETS, REPORT])
         again = what_to_run_again(database.conninfo, mappings.read(), runs.failed, runs.busy)
-    launch_what_failed(
-        context,
-        GRAPH,
-        again.launch(CATEGORY_ASSETS, REPORT),
-        pipeline=PREFIX,
-        why=again.why,
-        left_out=again.left_out,
-    )
+    launch = Launch(dict.fromkeys(CATEGORY_ASSETS, again.categories), [REPORT] if again.report else [])
+    launch_what_failed(context, GRAPH, launch, pipeline=PREFIX, why=again.why, left_out=again.left_out)
 
 
 @dg.job(
@@ -62,4 +58,10 @@ def rerun_failed() -> None:
     launch_failed_categories()
 
 
-JOBS = [migrate_category, look_and_plan, report, rerun_failed]
+JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+    migrate_category,
+    look_and_plan,
+    report,
+    rerun_failed,
+    *ROLLBACK_JOBS,
+]

@@ -3,6 +3,7 @@
 What is decided about data does not belong here: these functions carry verdicts into Dagster's terms.
 """
 
+from migration_kit.orchestration.asking import Ask, standing
 from migration_kit.orchestration.errors import failing
 from migration_kit.orchestration.gating import gate_check_specs, require_gate, validate_then_publish
 from migration_kit.orchestration.metadata import accounting_metadata, problems_metadata
@@ -10,22 +11,34 @@ from migration_kit.orchestration.rerun import (
     UNPARTITIONED,
     Launch,
     NewestRuns,
+    asset_graph,
     launch_what_failed,
     newest_runs,
 )
-from migration_kit.orchestration.runs import NETWORK_RETRY, batch_id, batch_seconds, environment_variable
+from migration_kit.orchestration.runs import (
+    BATCH_TAG,
+    NETWORK_RETRY,
+    batch_id,
+    batch_of,
+    batch_seconds,
+    environment_variable,
+)
 from migration_kit.orchestration.stages import AssetAttributes, Stage, asset_attributes
 
 __all__ = [
+    "BATCH_TAG",
     "NETWORK_RETRY",
     "UNPARTITIONED",
+    "Ask",
     "AssetAttributes",
     "Launch",
     "NewestRuns",
     "Stage",
     "accounting_metadata",
     "asset_attributes",
+    "asset_graph",
     "batch_id",
+    "batch_of",
     "batch_seconds",
     "environment_variable",
     "failing",
@@ -34,5 +47,6 @@ __all__ = [
     "newest_runs",
     "problems_metadata",
     "require_gate",
+    "standing",
     "validate_then_publish",
 ]

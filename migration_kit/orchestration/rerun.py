@@ -5,7 +5,7 @@ one that a person launches in the UI: it is listed there, followed there and can
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,13 @@ class Launch:
     def empty(self) -> bool:
         """Whether there is nothing to launch."""
         return not any(self.partitions.values()) and not self.unpartitioned
+
+
+def asset_graph(assets: Iterable[dg.AssetsDefinition]) -> "AssetGraph":
+    """The graph of a pipeline's assets, which need no resources for it."""
+    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+    return AssetGraph.from_assets([*assets])
 
 
 def newest_runs(instance: dg.DagsterInstance, graph: "AssetGraph", keys: Sequence[dg.AssetKey]) -> NewestRuns:

@@ -57,11 +57,16 @@ GATED = {
 }
 JOBS = {
     "nabo_pipeline": {
-        "nabo_migrate_category",
+        *("nabo_migrate_category", "nabo_look_and_plan", "nabo_report", "nabo_rerun_failed"),
         *(f"nabo_rollback_{what}" for what in ("complete", "profiles", "services", "chats")),
     },
     "asset_registry_pipeline": {"registry_inventory"},
     "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_month"},
+}
+BY_THEMSELVES = {
+    "nabo_pipeline": {"nabo_nightly_delta", "nabo_pick_up_mapped", "nabo_report_when_verified"},
+    "asset_registry_pipeline": set(),
+    "artwork_pipeline": set(),
 }
 HEAVY = (
     *("great_expectations", "pandas", "numpy", "skimage", "PIL", "sqlalchemy"),
@@ -131,6 +136,14 @@ def test_it_offers_its_jobs(location):
     definitions: dg.Definitions = import_module(f"{location}.definitions").defs
     names = {job.name for job in definitions.resolve_all_job_defs()}
     assert {name for name in names if not name.startswith("__")} == JOBS[location]
+
+
+@every_location
+def test_what_could_start_by_itself_is_off_until_a_person_turns_it_on(location):
+    repository = import_module(f"{location}.definitions").defs.get_repository_def()
+    found = [*repository.schedule_defs, *repository.sensor_defs]
+    assert {one.name for one in found} == BY_THEMSELVES[location]
+    assert {one.default_status.value for one in found} <= {"STOPPED"}
 
 
 @every_location
