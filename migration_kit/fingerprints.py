@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import PurePath
 from uuid import UUID
 
+_MODULUS = 2**256
+
 
 def _plain(value: object) -> object:
     match value:
@@ -57,6 +59,28 @@ def combine(fingerprints: Iterable[str]) -> str:
         digest.update(one.encode())
         digest.update(b"\n")
     return digest.hexdigest()
+
+
+class SetDigest:
+    """A hash of things in whatever order they come: the sum of their SHA-256 (mod 2^256). It takes no memory.
+
+    The digest of two sets together is the sum of their digests. A thing that comes twice counts twice.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def add(self, one: str) -> None:
+        """Take one thing in; ``one`` must say it unambiguously."""
+        self.total += int.from_bytes(hashlib.sha256(one.encode("utf-8", "surrogatepass")).digest(), "big")
+
+    def update(self, other: "SetDigest") -> None:
+        """Take in all that the other has."""
+        self.total += other.total
+
+    def hexdigest(self) -> str:
+        """64 hex digits."""
+        return f"{self.total % _MODULUS:064x}"
 
 
 def sha256_stream(chunks: Iterable[bytes]) -> str:

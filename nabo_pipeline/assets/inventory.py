@@ -30,42 +30,44 @@ def media_inventory(
     Two listings must agree, and anything that cannot be read fails the partition: it is never half an inventory.
     Files whose size and version mark are unchanged keep the type that an earlier run found.
     """
-    from nabo_pipeline.steps.inventory import scan
+    from nabo_pipeline.steps.inventory import CAN_MIGRATE, scan
+    from nabo_pipeline.stores.inventory_draft import drafted_inventory
     from nabo_pipeline.stores.mapping_files import chats_were_migrated
 
     category, started = context.partition_key, time.monotonic()
-    with failing(context), database.state() as state:
+    with (
+        failing(context),
+        database.state() as state,
+        drafted_inventory(state.conninfo, category) as draft,
+    ):
         found = scan(
             backup.open(),
             category,
-            known={item.key: item for item in state.inventory(category)},
+            draft,
             chats_migrated=chats_were_migrated(mappings.path),
             threads=SNIFF_THREADS,
             log=context.log.info,
         )
-        if not found.items and category not in MAY_BE_EMPTY:
+        if not found.listing.files and category not in MAY_BE_EMPTY:
             raise PermanentError(
                 "the backup holds no file of this category", item=category, remedy="Check S3_BACKUP_PATH."
             )
-        changed = state.save_inventory(found.listing, found.items)
+        changed = draft.publish(found.listing)
     seconds = time.monotonic() - started
-    reasons: dict[str, int] = {}
-    for item in found.items:
-        told = item.reason or "can be migrated"
-        reasons[told] = reasons.get(told, 0) + 1
-    table = [{"outcome": reason, "files": files} for reason, files in sorted(reasons.items())]
+    listing = found.listing
+    table = [{"outcome": reason, "files": files} for reason, files in found.outcomes.items()]
     return dg.MaterializeResult(
         metadata={
-            "items_in": len(found.items),
-            "bytes": found.listing.bytes,
-            "can_migrate": sum(item.can_migrate for item in found.items),
+            "items_in": listing.files,
+            "bytes": listing.bytes,
+            "can_migrate": found.outcomes.get(CAN_MIGRATE, 0),
             "read_now": found.sniffed,
             "rows_written": changed,
-            "whole_backup_files": found.listing.whole_files,
-            "whole_backup_bytes": found.listing.whole_bytes,
+            "whole_backup_files": listing.whole_files,
+            "whole_backup_bytes": listing.whole_bytes,
             "seconds": round(seconds, 2),
-            "items_per_second": round(len(found.items) / max(seconds, 1e-6), 1),
+            "items_per_second": round(listing.files / max(seconds, 1e-6), 1),
             "summary": dg.MetadataValue.md(markdown_table(table, ("outcome", "files"))),
         },
-        data_version=dg.DataVersion(found.listing.fingerprint),
+        data_version=dg.DataVersion(listing.fingerprint),
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from migration_kit.failures import PermanentError
-from migration_kit.fingerprints import fingerprint
+from migration_kit.fingerprints import SetDigest
 from nabo_pipeline.media.file_types import FileType
 from nabo_pipeline.media.paths import CATEGORIES, CHAT_NOT_MIGRATED, category_of, place
 
@@ -77,32 +78,92 @@ def describe(found: StoredObject, file_type: FileType, *, chats_migrated: bool) 
     )
 
 
-def totals_by_category(objects: Iterable[StoredObject]) -> dict[str, Totals]:
-    """Objects and bytes of every category; each category is named, also an empty one."""
-    totals = dict.fromkeys(CATEGORIES, Totals())
-    for found in objects:
-        totals[category_of(found.key)] += Totals(1, found.size)
-    return totals
+@dataclass
+class Tally:
+    """What a listing adds up to as it streams by: objects, bytes, and a digest that does not depend on their order."""
+
+    files: int = 0
+    bytes: int = 0
+    digest: SetDigest = field(default_factory=SetDigest)
+
+    def add(self, found: StoredObject) -> None:
+        """Takes one object in."""
+        self.files += 1
+        self.bytes += found.size
+        # Neither size nor version holds a NUL: the last two divide the three.
+        self.digest.add(f"{found.key}\0{found.size}\0{found.version}")
+
+    def update(self, other: Tally) -> None:
+        """Takes in all that another listing found."""
+        self.files += other.files
+        self.bytes += other.bytes
+        self.digest.update(other.digest)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when an object comes, goes or changes."""
+        return self.digest.hexdigest()
 
 
-def listing_fingerprint(objects: Iterable[StoredObject]) -> str:
-    """Changes when an object comes, goes or changes; does not depend on the order of the listing."""
-    return fingerprint(sorted((found.key, found.size, found.version) for found in objects))
+class Survey:
+    """One listing of the whole backup, added up by category as it streams by."""
+
+    def __init__(self) -> None:
+        self.tallies = {category: Tally() for category in CATEGORIES}
+
+    def take(self, objects: Iterable[StoredObject], category: str) -> Iterator[StoredObject]:
+        """Adds every object up, and hands on those of the category."""
+        for found in objects:
+            belongs = category_of(found.key)
+            self.tallies[belongs].add(found)
+            if belongs == category:
+                yield found
+
+    @property
+    def whole(self) -> Tally:
+        """All categories together."""
+        whole = Tally()
+        for tally in self.tallies.values():
+            whole.update(tally)
+        return whole
 
 
-def prove_listing(category: str, whole: Sequence[StoredObject], own: Sequence[StoredObject]) -> None:
+def of_category(objects: Iterable[StoredObject], category: str) -> Iterator[StoredObject]:
+    """The objects of one category."""
+    return (found for found in objects if category_of(found.key) == category)
+
+
+def tally(objects: Iterable[StoredObject]) -> Tally:
+    """What the objects add up to."""
+    found = Tally()
+    for one in objects:
+        found.add(one)
+    return found
+
+
+def first_difference(whole: Iterable[StoredObject], own: Iterable[StoredObject]) -> StoredObject | None:
+    """The first object in which two listings of a category differ; both in their store's own order."""
+    for expected, found in zip_longest(whole, own):
+        if expected != found:
+            return min((one for one in (expected, found) if one is not None), key=lambda one: one.key)
+    return None
+
+
+def prove_listing(
+    category: str, whole: Tally, own: Tally, example: Callable[[], StoredObject | None]
+) -> None:
     """Raises unless listing the category alone found exactly what listing the whole backup found of it.
 
     Two listings that disagree mean a store that lists partially, or a backup that changes while it is read.
+    `example` finds an object in which they differ; it is asked only then.
     """
-    expected = sorted(found for found in whole if category_of(found.key) == category)
-    if expected == sorted(own):
+    if (whole.files, whole.bytes, whole.fingerprint) == (own.files, own.bytes, own.fingerprint):
         return
-    keys = {found.key for found in own} ^ {found.key for found in expected}
-    example = f", for example {min(keys)!r}" if keys else " in sizes or versions"
+    found = example()
+    named = f"for example in {found.key!r}" if found else "but agree by now: it is changing"
     raise PermanentError(
-        f"two listings of the backup disagree: {len(expected)} objects by the whole listing, {len(own)} by its own"
-        f"{example}",
+        f"two listings of the backup disagree: {whole.files} objects of {whole.bytes} bytes by the whole listing,"
+        f" {own.files} of {own.bytes} by the category's own, {named}",
         item=f"category {category}",
         remedy="Make sure that nothing writes to the backup, then run the inventory again.",
     )

@@ -1,95 +1,126 @@
-"""Listing and describing a category of the backup. Nothing is written here; what is found is handed back."""
+"""Listing and describing a category of the backup, chunk by chunk: memory does not grow with the number of files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from migration_kit.chunks import chunked
+from migration_kit.failures import PermanentError
 from migration_kit.progress import track
 from migration_kit.workers import bounded_map, item_executor
 from nabo_pipeline.media.file_types import HEAD_BYTES, FileType, sniff
 from nabo_pipeline.media.inventory import (
-    InventoryItem,
     StoredObject,
-    Totals,
+    Survey,
+    Tally,
     describe,
-    listing_fingerprint,
+    first_difference,
+    of_category,
     prove_listing,
-    totals_by_category,
+    tally,
 )
-from nabo_pipeline.media.paths import PREFIXES, category_of
+from nabo_pipeline.media.paths import PREFIXES
 from nabo_pipeline.stores.backup import Backup
+from nabo_pipeline.stores.inventory_draft import InventoryDraft
 from nabo_pipeline.stores.state import Listing
+
+CHUNK = 5_000
+"""Objects that are looked up, sniffed and staged together."""
+CAN_MIGRATE = "can be migrated"
 
 
 @dataclass(frozen=True)
 class Scan:
-    """A category's inventory. `sniffed`: objects whose first bytes were read now; the others are unchanged."""
+    """What was staged. `outcomes`: files by reason; `sniffed`: those whose first bytes were read now."""
 
     listing: Listing
-    items: tuple[InventoryItem, ...]
+    outcomes: Mapping[str, int]
     sniffed: int
 
 
-def list_category(backup: Backup, category: str) -> tuple[list[StoredObject], Listing]:
-    """The objects of a category, by two listings that must agree: of the whole backup and of the category alone."""
-    whole = list(backup.listing())
-    prefix = PREFIXES.get(category)
-    own = [found for found in whole if category_of(found.key) == category]
-    if prefix is not None:
-        prove_listing(category, whole, list(backup.listing(prefix)))
-    totals = totals_by_category(whole)
-    everything = sum(totals.values(), Totals())
-    listing = Listing(
-        category,
-        listing_fingerprint(own),
-        totals[category].files,
-        totals[category].bytes,
-        listing_fingerprint(whole),
-        everything.files,
-        everything.bytes,
-        chats_migrated=False,
-    )
-    return own, listing
+def list_category(backup: Backup, category: str) -> Listing:
+    """What two listings that must agree say of a category: of the whole backup, and of the category alone."""
+    own, survey = tally(_own_listing(backup, category)), Survey()
+    for _ in survey.take(backup.listing(), category):
+        pass
+    return _proved(backup, category, survey, own, chats_migrated=False)
 
 
 def scan(
     backup: Backup,
     category: str,
+    draft: InventoryDraft,
     *,
-    known: Mapping[str, InventoryItem],
     chats_migrated: bool,
     threads: int,
     log: Callable[[str], None],
 ) -> Scan:
-    """Lists a category and reads the first bytes of every object that is new or changed, `threads` at once.
+    """Lists a category into the draft and reads the first bytes of what is new or changed, `threads` at once.
 
-    `known`: the last inventory by key; an object of the same size and version mark keeps the type found then.
-    Raises PermanentError or TransientError if anything cannot be read: a partial inventory never looks complete.
+    An object of the same size and version mark keeps the type that the last inventory found. Raises PermanentError or
+    TransientError if anything cannot be read: a partial inventory never looks complete.
     """
-    own, listing = list_category(backup, category)
-    types: dict[str, FileType] = {}
-    unread = []
-    for found in own:
-        before = known.get(found.key)
-        if found.special:
-            types[found.key] = FileType(found.special)
-        elif before is not None and (before.size, before.version) == (found.size, found.version):
-            types[found.key] = FileType(before.mime)
-        else:
-            unread.append(found)
-
-    def read(found: StoredObject) -> FileType:
-        return sniff(backup.head(found.key, HEAD_BYTES)) if found.size else sniff(b"")
-
+    own, survey = tally(_own_listing(backup, category)), Survey()
+    outcomes: Counter[str] = Counter()
+    sniffed = 0
     with item_executor("thread", threads) as executor:
-        reads = bounded_map(executor, read, unread, window=4 * threads)
-        for found, future in track(
-            reads, total=len(unread), log=log, what=f"reading first bytes of {category}"
-        ):
-            types[found.key] = future.result()
-    items = tuple(describe(found, types[found.key], chats_migrated=chats_migrated) for found in own)
-    listing = Listing(
-        **{**vars(listing), "chats_migrated": chats_migrated},
+        listed = track(
+            survey.take(backup.listing(), category), total=own.files, log=log, what=f"looking at {category}"
+        )
+        for chunk in chunked(listed, CHUNK):
+            types, read = _types(backup, chunk, draft.known_types(chunk), executor, window=4 * threads)
+            items = [describe(found, types[found.key], chats_migrated=chats_migrated) for found in chunk]
+            draft.stage(items)
+            outcomes.update(item.reason or CAN_MIGRATE for item in items)
+            sniffed += read
+    listing = _proved(backup, category, survey, own, chats_migrated=chats_migrated)
+    return Scan(listing, dict(sorted(outcomes.items())), sniffed)
+
+
+def _own_listing(backup: Backup, category: str) -> Iterator[StoredObject]:
+    """The category listed by itself; what belongs to none of the three trees has no prefix of its own."""
+    prefix = PREFIXES.get(category)
+    return backup.listing(prefix) if prefix else of_category(backup.listing(), category)
+
+
+def _types(
+    backup: Backup,
+    chunk: Sequence[StoredObject],
+    known: Mapping[str, str],
+    executor: Executor,
+    *,
+    window: int,
+) -> tuple[dict[str, FileType], int]:
+    """The type of every object, and how many were read for it."""
+    types = {key: FileType(mime) for key, mime in known.items()}
+    types |= {found.key: FileType(found.special) for found in chunk if found.special}
+    types |= {found.key: sniff(b"") for found in chunk if not found.size and not found.special}
+    unread = [found for found in chunk if found.key not in types]
+    reads = bounded_map(
+        executor, lambda found: sniff(backup.head(found.key, HEAD_BYTES)), unread, window=window
     )
-    return Scan(listing, tuple(sorted(items, key=lambda item: item.key)), len(unread))
+    types |= {found.key: future.result() for found, future in reads}
+    return types, len(unread)
+
+
+def _proved(backup: Backup, category: str, survey: Survey, own: Tally, *, chats_migrated: bool) -> Listing:
+    found, whole = survey.tallies[category], survey.whole
+    prove_listing(
+        category,
+        found,
+        own,
+        lambda: first_difference(of_category(backup.listing(), category), _own_listing(backup, category)),
+    )
+    if not whole.files:
+        raise PermanentError(
+            "the backup holds no file at all",
+            item="S3_BACKUP_PATH",
+            remedy="Correct it, or mount the folder.",
+        )
+    return Listing(
+        category, found.fingerprint, found.files, found.bytes, whole.fingerprint, whole.files, whole.bytes,
+        chats_migrated,
+    )  # fmt: skip

@@ -70,7 +70,7 @@ def _fingerprint(items: Iterable[PlanItem]) -> str:
 
 def require_same_source(category: str, planned: str, backup: Backup, mappings: Mappings) -> None:
     """Raises unless backup and mappings still are what the plan was made from (`planned`: its source fingerprint)."""
-    _, listing = list_category(backup, category)
+    listing = list_category(backup, category)
     if combine([listing.fingerprint, mappings.fingerprint]) != planned:
         raise PermanentError(
             "the backup or the mapping files changed since the plan was made",

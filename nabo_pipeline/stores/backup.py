@@ -20,6 +20,8 @@ from nabo_pipeline.media.inventory import StoredObject
 
 T = TypeVar("T")
 CONNECTIONS = 32
+LONGEST_KEY = 1024
+"""Bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
 
 
 class UnreadableError(PermanentError):
@@ -69,22 +71,34 @@ def open_backup(place: str, access: S3Access) -> Backup:
 def _client(access: S3Access) -> Any:
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
 
-    return boto3.client(
-        "s3",
-        endpoint_url=access.endpoint_url or None,
-        aws_access_key_id=access.access_key or None,
-        aws_secret_access_key=access.secret_key or None,
-        aws_session_token=access.session_token or None,
-        region_name=access.region or None,
+    config = Config(
+        max_pool_connections=CONNECTIONS,
+        connect_timeout=10,
+        read_timeout=60,
         # The kit's retries know what is transient; two layers of retries would multiply.
-        config=Config(
-            max_pool_connections=CONNECTIONS,
-            connect_timeout=10,
-            read_timeout=60,
-            retries={"total_max_attempts": 1},
-        ),
+        retries={"total_max_attempts": 1},
+        # Stores that are only compatible with S3 know no checksums in trailers; boto3 would ask for them by itself.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
     )
+    try:
+        return boto3.client(
+            "s3",
+            endpoint_url=access.endpoint_url or None,
+            aws_access_key_id=access.access_key or None,
+            aws_secret_access_key=access.secret_key or None,
+            aws_session_token=access.session_token or None,
+            region_name=access.region or None,
+            config=config,
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise PermanentError(
+            f"the S3 client refuses its settings: {error}",
+            item="S3_ENDPOINT_URL",
+            remedy="Correct S3_ENDPOINT_URL (http:// or https://, a host), AWS_REGION and the credentials.",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -145,30 +159,29 @@ class _EmptyObjectError(PermanentError):
 
 _ABOUT_ONE_OBJECT = frozenset(("NoSuchKey", "AccessDenied", "InvalidObjectState"))
 """Absent, forbidden by its own rights, or archived. Everything else that S3 refuses concerns all objects."""
+_PASSING = frozenset(
+    ("SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "InternalError", "ServiceUnavailable")
+)
+_REMEDY = "Check S3_BACKUP_PATH, the credentials and the rights to list and read."
 
 
 def _translated(error: Exception, item: str, bucket: str) -> MigrationError:
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in ("InvalidRange", "416") or status == 416:
             return _EmptyObjectError("the object is empty", item=item)
-        if (
-            status >= 500
-            or status == 429
-            or code in ("SlowDown", "RequestTimeout", "Throttling", "InternalError")
-        ):
+        if status >= 500 or status == 429 or code in _PASSING:
             return TransientError(f"S3 answered {code or status}", item=item)
         kind = UnreadableError if code in _ABOUT_ONE_OBJECT else PermanentError
-        return kind(
-            f"S3 answered {code or status} for bucket {bucket}",
-            item=item,
-            remedy="Check S3_BACKUP_PATH, the credentials and the rights to list and read.",
-        )
-    if isinstance(error, BotoCoreError | OSError):
+        return kind(f"S3 answered {code or status} for bucket {bucket}", item=item, remedy=_REMEDY)
+    if isinstance(error, HTTPClientError | IncompleteReadError | OSError):
         return TransientError(f"S3 could not be reached: {type(error).__name__}", item=item)
+    if isinstance(error, BotoCoreError):
+        # No credentials, a name that no bucket can have: asking again cannot help.
+        return PermanentError(f"the request could not be made: {error}", item=item, remedy=_REMEDY)
     return PermanentError(f"reading from S3 failed: {type(error).__name__}: {error}", item=item)
 
 
@@ -179,20 +192,43 @@ class FolderBackup:
     root: Path
 
     def listing(self, prefix: str = "") -> Iterator[StoredObject]:
-        """Every file; links are listed and never followed. Raises PermanentError for what cannot be read."""
+        """Every file; links are listed and never followed. Raises PermanentError for what cannot be read.
+
+        `prefix` is a folder's name with its slash. In memory are the folders of one path, however many files there are.
+        """
         start = self.root / prefix
-        if not start.is_dir():
+        if not self._is_folder(start):
             return
-        for folder, folders, files in os.walk(start, onerror=_unreadable):
-            folders.sort()
-            for name in (*sorted(files), *(name for name in folders if (Path(folder) / name).is_symlink())):
-                path = Path(folder) / name
-                facts = path.lstat()
-                regular = stat.S_ISREG(facts.st_mode)
-                special = "" if regular else "inode/symlink" if path.is_symlink() else "inode/special"
-                key = path.relative_to(self.root).as_posix()
-                _require_text(key)
-                yield StoredObject(key, facts.st_size if regular else 0, str(facts.st_mtime_ns), special)
+        open_folders = [(prefix, _scan(start))]
+        try:
+            while open_folders:
+                above, entries = open_folders[-1]
+                entry = _next(entries, above)
+                if entry is None:
+                    open_folders.pop()[1].close()
+                    continue
+                key = above + entry.name
+                _require_name(key)
+                facts = _facts(key, entry)
+                if stat.S_ISDIR(facts.st_mode):
+                    open_folders.append((f"{key}/", _scan(Path(entry.path))))
+                else:
+                    yield _described(key, facts)
+        finally:
+            for _, entries in open_folders:
+                entries.close()
+
+    def _is_folder(self, start: Path) -> bool:
+        """Whether there is such a folder; a link to one is a file of the folder that it stands in."""
+        try:
+            facts = start.stat() if start == self.root else start.lstat()
+            return stat.S_ISDIR(facts.st_mode)
+        except FileNotFoundError:
+            if self.root.is_dir():
+                return False
+            raise TransientError("the folder of the backup is gone", item=str(self.root)) from None
+        except OSError as error:
+            raise _unreadable_error(error, str(start)) from error
 
     def head(self, key: str, length: int) -> bytes:
         """The first bytes."""
@@ -213,17 +249,47 @@ class FolderBackup:
             raise _unreadable_error(error, key) from error
 
 
-def _require_text(key: str) -> None:
+def _require_name(key: str) -> None:
     try:
-        key.encode()
+        size = len(key.encode())
     except UnicodeEncodeError as error:
         raise PermanentError(
             "its name is not UTF-8", item=ascii(key), remedy="Rename it in the backup."
         ) from error
+    if size > LONGEST_KEY:
+        raise PermanentError(
+            f"its path is longer than the {LONGEST_KEY} bytes of an S3 key",
+            item=key,
+            remedy="Rename it in the backup.",
+        )
 
 
-def _unreadable(error: OSError) -> None:
-    raise _unreadable_error(error, str(error.filename)) from error
+def _scan(folder: Path) -> Any:
+    try:
+        return os.scandir(folder)
+    except OSError as error:
+        raise _unreadable_error(error, str(folder)) from error
+
+
+def _next(entries: Iterator[os.DirEntry[str]], folder: str) -> os.DirEntry[str] | None:
+    try:
+        return next(entries, None)
+    except OSError as error:
+        raise _unreadable_error(error, folder) from error
+
+
+def _facts(key: str, entry: os.DirEntry[str]) -> os.stat_result:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except OSError as error:
+        raise _unreadable_error(error, key) from error
+
+
+def _described(key: str, facts: os.stat_result) -> StoredObject:
+    mark = str(facts.st_mtime_ns)
+    if stat.S_ISREG(facts.st_mode):
+        return StoredObject(key, facts.st_size, mark)
+    return StoredObject(key, 0, mark, "inode/symlink" if stat.S_ISLNK(facts.st_mode) else "inode/special")
 
 
 _ABOUT_ONE_FILE = frozenset(

@@ -76,17 +76,6 @@ class StateStore:
         """Closes the connection."""
         self.connection.close()
 
-    def save_inventory(self, listing: Listing, items: Iterable[InventoryItem]) -> int:
-        """Makes `items` the category's inventory, in one transaction; returns the rows written or deleted.
-
-        Rows that say the same already are not touched.
-        """
-        with transient_errors("inventory"), self.connection.transaction():
-            rows = (astuple(item) for item in items)
-            changed = _replace(self.connection, "inventory", _INVENTORY_COLUMNS, rows, listing.category)
-            changed += _upsert_listing(self.connection, listing)
-        return changed
-
     def listing(self, category: str) -> Listing | None:
         """What the newest inventory of a category listed, None before the first."""
         return self.listings().get(category)
@@ -169,7 +158,8 @@ def _replace(
         return changed + cursor.rowcount
 
 
-def _upsert_listing(connection: psycopg.Connection[Any], listing: Listing) -> int:
+def save_listing(connection: psycopg.Connection[Any], listing: Listing) -> int:
+    """Keeps what an inventory listed, in the caller's transaction; returns 0 if it says nothing new."""
     values = [getattr(listing, column) for column in _LISTING_COLUMNS]
     update = ", ".join(f"{column} = excluded.{column}" for column in _LISTING_COLUMNS[1:])
     kept, wanted = (

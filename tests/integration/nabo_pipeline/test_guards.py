@@ -179,6 +179,8 @@ def test_a_missing_bucket_is_an_error_and_no_empty_backup(place, monkeypatch):
 
 def test_a_wrong_prefix_is_an_error_and_no_empty_category(place, monkeypatch):
     monkeypatch.setenv("S3_BACKUP_PATH", place.environment["S3_BACKUP_PATH"] + "-elsewhere")
+    assert "holds no file at all" in told(place.run("other", "media_inventory"))
+    monkeypatch.setenv("S3_BACKUP_PATH", place.environment["S3_BACKUP_PATH"] + "/Profile-Pics")
     assert "holds no file of this category" in told(place.run("profile", "media_inventory"))
 
 
