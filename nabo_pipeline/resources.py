@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nabo_pipeline.media.compression import Settings
     from nabo_pipeline.media.mappings import Mappings
     from nabo_pipeline.stores.backup import Backup
+    from nabo_pipeline.stores.reporting import ReportSource
     from nabo_pipeline.stores.state import StateStore
     from nabo_pipeline.stores.storage import Storage
     from nabo_pipeline.stores.target import Target
@@ -113,6 +114,14 @@ class DatabaseResource(dg.ConfigurableResource[None]):
 
         with closing(Target(self.conninfo)) as target:
             yield target
+
+    @contextmanager
+    def reports(self, writing: str) -> Iterator["ReportSource"]:
+        """One state of everything, to write the report of this name from."""
+        from nabo_pipeline.stores.reporting import report_source
+
+        with report_source(self.conninfo, writing=writing) as source:
+            yield source
 
 
 class TransferSettings(dg.ConfigurableResource[None]):

@@ -1,9 +1,7 @@
 """Stage report: the statistics of the whole migration, for programs (JSON) and for people."""
 
 import base64
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -18,7 +16,7 @@ from migration_kit.orchestration import (
     failing,
     require_gate,
 )
-from migration_kit.reports import PipelineSummary, reports_path, write_json, write_summary
+from migration_kit.reports import PipelineSummary, reports_path, write_summary
 from nabo_pipeline.assets.common import PREFIX, VERIFY_STAGE, accepted_plan, account
 from nabo_pipeline.assets.verify import KEY as VALIDATION
 from nabo_pipeline.media.paths import CATEGORIES
@@ -48,6 +46,8 @@ def migration_report(
     Asks the ledger whether every category's newest validation passed and stands for the outcomes as they are, at the
     start and again before it publishes.
     """
+    from nabo_pipeline.steps.reporting import write_all
+
     batch = batch_id(context)
     with failing(context), database.ledger() as ledger, database.state() as state:
         _require_verified(context, ledger)
@@ -58,7 +58,8 @@ def migration_report(
         entries = [entry for name in CATEGORIES for entry in ledger.entries(partition=name)]
         sheet = _sheet(entries, backup, storage, transfer)
         gate = _require_verified(context, ledger)
-        _write_reports(state, entries, cumulative, verified=gate.open)
+        with database.reports(PREFIX) as source:
+            write_all(source, reports_path(PREFIX), cumulative, verified=gate.open)
         total = sum(this_batch.values(), Accounting(source=0))
         seconds = batch_seconds(context)
         path = write_summary(PREFIX, PipelineSummary(PREFIX, batch, total, gate.open, seconds))
@@ -121,35 +122,3 @@ def _sheet(
     if picture is None:
         return "no picture to show"
     return f"![before and after](data:image/jpeg;base64,{base64.b64encode(picture).decode()})"
-
-
-def _write_reports(
-    state: "StateStore", entries: "list[Entry]", accounts: Mapping[str, Accounting], *, verified: bool
-) -> None:
-    from nabo_pipeline.media import reports
-    from nabo_pipeline.steps.transfer import DONE
-
-    now, folder = datetime.now(UTC), reports_path(PREFIX)
-    plans = {name: list(state.plan_items(name)) for name in CATEGORIES}
-    scanned = max(
-        (listing.scanned_at for listing in state.listings().values() if listing.scanned_at), default=now
-    )
-    planned = {item.item: item for items in plans.values() for item in items if item.migrates}
-    of: dict[str, list[Entry]] = {
-        name: [one for one in entries if one.partition == name] for name in CATEGORIES
-    }
-    documents: dict[str, Any] = {
-        "media-inventory.json": reports.inventory_report(
-            {n: list(state.inventory(n)) for n in CATEGORIES}, scanned
-        ),
-        "mapping-validation-results.json": reports.mapping_report(plans, now),
-        "profile-images-migrated.json": reports.uploads_report("profile", of["profile"], planned, now),
-        "service-images-migrated.json": reports.uploads_report("service", of["service"], planned, now),
-        "media-records-created.json": reports.records_report(
-            [one for one in entries if one.state in DONE], now
-        ),
-        "media-migration-validation.json": reports.validation_report(accounts, now, verified=verified),
-        "media-migration-summary.json": reports.summary_report(accounts, entries, now, verified=verified),
-    }
-    for name, document in documents.items():
-        write_json(folder / name, document)

@@ -1,20 +1,32 @@
-"""The JSON reports of the migration, with the file and field names of its plan. Values only; writing is elsewhere."""
+"""The JSON reports of the migration, with the file and field names of its plan. Values only; writing is elsewhere.
+
+Totals come counted, items come streamed: iterators in these documents are drawn once, as they are written.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from migration_kit.accounting import Accounting, State
-from migration_kit.ledger import Entry
 from nabo_pipeline.media.inventory import InventoryItem
-from nabo_pipeline.media.paths import SALON, place
-from nabo_pipeline.media.plans import PlanItem
+from nabo_pipeline.media.paths import CATEGORIES, SALON, place
+from nabo_pipeline.media.plans import MIGRATE
+from nabo_pipeline.media.remedies import what_to_do
+from nabo_pipeline.media.statistics import Group, Sizes
 
-DONE = (State.MIGRATED, State.ALREADY_PRESENT)
-_SUMMARY_NAMES = {
+INVENTORY = "media-inventory.json"
+MAPPINGS = "mapping-validation-results.json"
+UPLOADS = {"profile": "profile-images-migrated.json", "service": "service-images-migrated.json"}
+RECORDS = "media-records-created.json"
+VALIDATION = "media-migration-validation.json"
+SUMMARY = "media-migration-summary.json"
+QUARANTINED = "media-migration-quarantined.json"
+"""Not one of the plan's files: every file that someone has to look at, and what to do."""
+
+SUMMARY_NAMES = {
     "profile": "profilePics",
     "service": "serviceImages",
     "chat": "chatImages",
@@ -22,183 +34,358 @@ _SUMMARY_NAMES = {
 }
 
 
-def inventory_report(items: Mapping[str, Sequence[InventoryItem]], scanned_at: datetime) -> dict[str, Any]:
-    """`media-inventory.json`: every file. `items` by category; sizes in bytes."""
-    everything = [item for category in items.values() for item in category]
-    migratable = [item for item in everything if item.can_migrate]
+@dataclass(frozen=True)
+class PlannedItem:
+    """What the plan does with one file."""
+
+    item: str
+    action: str
+    reason: str | None
+    size: int
+    bucket: str
+    stem: str
+    owner: str | None
+    service: str | None
+
+
+@dataclass(frozen=True)
+class Unmapped:
+    """An old id that no mapping names, and how many files it has."""
+
+    id: str
+    files: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file that was to be uploaded, and what came of it. Sizes in bytes."""
+
+    item: str
+    in_backup: bool
+    success: bool
+    state: str | None
+    error: str | None
+    source_bytes: int
+    bytes: int
+    owner: str | None
+    service: str | None
+    bucket: str | None
+    path: str | None
+    mime: str | None
+    verdict: str | None
+    similarity: float | None
+    seconds: float | None
+    is_preview: bool
+    source_hash: str | None
+    target_hash: str | None
+    old_owner: str | None = None
+    """The old id of a service's stylist, where the target knows it."""
+
+
+@dataclass(frozen=True)
+class UploadTotals:
+    """What the uploads of a category add up to; bytes and ratio (after / before) of the successful ones."""
+
+    successful: int
+    failed: int
+    source_bytes: int
+    bytes: int
+    average_ratio: float
+    services: int
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A file that someone has to look at."""
+
+    item: str
+    category: str
+    reason: str
+    bytes: int | None
+
+
+@dataclass(frozen=True)
+class LeftBackup:
+    """A file that has left the backup since it was migrated, and its object, which stands."""
+
+    item: str
+    category: str
+    bucket: str
+    path: str
+
+
+def inventory_report(
+    scanned_at: str | None, totals: Sequence[Group], items: Iterable[InventoryItem]
+) -> dict[str, Any]:
+    """`media-inventory.json`: every file. Sizes in bytes."""
+    migratable = [group for group in totals if group.reason is None]
     return {
-        "scannedAt": scanned_at.isoformat(),
-        "totalFiles": len(everything),
-        "totalSize": sum(item.size for item in everything),
-        "migratableFiles": len(migratable),
-        "migratableSize": sum(item.size for item in migratable),
-        "items": [item.to_report() for item in everything],
-        "summary": {_SUMMARY_NAMES[category]: _category_summary(found) for category, found in items.items()},
+        "scannedAt": scanned_at,
+        "totalFiles": _files(totals),
+        "totalSize": _bytes(totals),
+        "migratableFiles": _files(migratable),
+        "migratableSize": _bytes(migratable),
+        "summary": {name: _category_summary(_of(totals, key)) for key, name in SUMMARY_NAMES.items()},
+        "items": (item.to_report() for item in items),
     }
 
 
-def _category_summary(items: Sequence[InventoryItem]) -> dict[str, Any]:
+def _category_summary(groups: Sequence[Group]) -> dict[str, Any]:
+    migratable = [group for group in groups if group.reason is None]
     return {
-        "total": len(items),
-        "migratable": sum(item.can_migrate for item in items),
-        "size": sum(item.size for item in items),
-        "skipped": dict(Counter(item.reason for item in items if item.reason)),
+        "total": _files(groups),
+        "size": _bytes(groups),
+        "migratable": _files(migratable),
+        "migratableSize": _bytes(migratable),
+        "skipped": {group.reason: group.files for group in groups if group.reason},
     }
 
 
-def mapping_report(plans: Mapping[str, Sequence[PlanItem]], at: datetime) -> dict[str, Any]:
-    """`mapping-validation-results.json`: which candidates have a mapping, and why the others have none."""
-    results = {}
-    for category, items in plans.items():
-        mapped = [item for item in items if item.migrates]
-        results[category] = {
-            "total": len(items),
-            "mapped": len(mapped),
-            "mappedSize": sum(item.size for item in mapped),
-            "coveragePercent": round(100 * len(mapped) / len(items), 1) if items else 0.0,
-            "notMapped": dict(Counter(item.reason for item in items if item.reason)),
-        }
-    candidates = [
-        item
-        for category in ("profile", "service")
-        for item in plans.get(category, ())
-        if item.reason != SALON and place(item.item).reason is None
-    ]
-    found = sum(item.migrates for item in candidates)
+def mapping_report(
+    at: datetime,
+    inventory: Sequence[Group],
+    plan: Sequence[Group],
+    unmapped: Mapping[str, Iterable[Unmapped]],
+    items: Iterable[PlannedItem],
+) -> dict[str, Any]:
+    """`mapping-validation-results.json`: which candidates have a mapping, and why the others have none.
+
+    A candidate is a profile or service file under a valid path that is no salon's. `unmapped`: old ids by category.
+    """
+    paths = {place(example).reason for example in ("Profile-Pics/", "Service-Images/")} | {SALON}
+    candidates = [one for one in inventory if one.category in UPLOADS and one.reason not in paths]
+    mapped = [one for one in plan if one.category in UPLOADS and one.state == MIGRATE]
     return {
         "validatedAt": at.isoformat(),
-        "candidates": len(candidates),
-        "mapped": found,
-        "coveragePercent": round(100 * found / len(candidates), 1) if candidates else 0.0,
-        "categories": results,
-        "items": [
-            {"path": item.item, "action": item.action, "reason": item.reason, "target": item.stem or None}
-            for items in plans.values()
-            for item in items
-            if item.migrates or item.action == State.QUARANTINED
-        ],
+        "candidates": _files(candidates),
+        "candidateSize": _bytes(candidates),
+        "mapped": _files(mapped),
+        "mappedSize": _bytes(mapped),
+        "coveragePercent": _percent(_files(mapped), _files(candidates)),
+        "categories": {category: _mapped(_of(plan, category)) for category in CATEGORIES},
+        "unmappedIds": {
+            category: ({"id": one.id, "files": one.files} for one in found)
+            for category, found in unmapped.items()
+        },
+        "items": (
+            {
+                "path": one.item, "action": one.action, "reason": one.reason, "size": one.size,
+                "target": f"{one.bucket}/{one.stem}" if one.stem else None, "ownerId": one.owner,
+                "serviceId": one.service,
+            }
+            for one in items
+        ),
+    }  # fmt: skip
+
+
+def _mapped(groups: Sequence[Group]) -> dict[str, Any]:
+    mapped = [group for group in groups if group.state == MIGRATE]
+    return {
+        "total": _files(groups),
+        "mapped": _files(mapped),
+        "mappedSize": _bytes(mapped),
+        "coveragePercent": _percent(_files(mapped), _files(groups)),
+        "excluded": {one.reason: one.files for one in groups if one.state == State.EXCLUDED},
+        "quarantined": {one.reason: one.files for one in groups if one.state == State.QUARANTINED},
     }
 
 
 def uploads_report(
-    category: str, entries: Iterable[Entry], planned: Mapping[str, PlanItem], at: datetime
+    category: str, at: datetime, totals: UploadTotals, uploads: Iterable[Upload]
 ) -> dict[str, Any]:
-    """`profile-images-migrated.json` or `service-images-migrated.json`. `planned`: the files to be migrated."""
-    entries = [entry for entry in entries if entry.item in planned]
-    uploads = [_upload(category, entry, planned[entry.item]) for entry in entries]
-    done = [upload for upload in uploads if upload["success"]]
-    before, after = (sum(upload[name] for upload in done) for name in ("originalSize", "compressedSize"))
-    report = {
-        "migrated_at": at.isoformat(),
-        "successful_uploads": len(done),
-        "failed_uploads": len(uploads) - len(done),
-        "compression_stats": {
-            "total_original_size": before,
-            "total_compressed_size": after,
-            "average_compression_ratio": round(sum(u["compressionRatio"] for u in done) / len(done), 4)
-            if done
-            else 0.0,
-            "total_size_saved": before - after,
-        },
-        "uploads": uploads,
-    }
-    if category == "service":
-        report["services_processed"] = len({upload["newServiceId"] for upload in uploads})
-    return report
-
-
-def _upload(category: str, entry: Entry, item: PlanItem) -> dict[str, Any]:
-    where, detail = place(entry.item), entry.detail
-    success = entry.state in DONE
-    size = int(detail.get("bytes", 0)) if success else 0
-    ids: dict[str, Any] = {"oldUserId": where.name, "newUserId": item.owner}
-    if category == "service":
-        preview = bool(detail.get("row", {}).get("is_preview_image"))
-        ids = {
-            "oldServiceId": where.parent,
-            "newServiceId": item.service,
-            "imageId": where.name,
-            "isPreview": preview,
-        }
+    """`profile-images-migrated.json` or `service-images-migrated.json`. Sizes in bytes, ratio after / before."""
+    services = {"services_processed": totals.services} if category == "service" else {}
     return {
-        **ids,
-        "filename": where.name,
-        "storagePath": f"{item.bucket}/{detail['path']}" if success else None,
-        "originalSize": item.size,
-        "compressedSize": size,
-        "compressionRatio": round(size / item.size, 4) if success and item.size else 0.0,
-        "success": success,
-        "verdict": detail.get("verdict"),
-        "similarity": detail.get("similarity"),
-        "error": entry.reason,
+        "migrated_at": at.isoformat(),
+        "successful_uploads": totals.successful,
+        "failed_uploads": totals.failed,
+        **services,
+        "compression_stats": {
+            "total_original_size": totals.source_bytes,
+            "total_compressed_size": totals.bytes,
+            "average_compression_ratio": round(totals.average_ratio, 4),
+            "total_size_saved": totals.source_bytes - totals.bytes,
+        },
+        "uploads": (_upload(category, upload) for upload in uploads),
     }
 
 
-def records_report(entries: Iterable[Entry], at: datetime) -> dict[str, Any]:
-    """`media-records-created.json`: the rows of `public.media`."""
-    records = [
-        {
-            **entry.detail["row"], "file_path": entry.detail["path"], "media_type": entry.detail["media_type"],
-            "owner_id": entry.detail["owner"], "service_id": entry.detail["service"],
+def _upload(category: str, upload: Upload) -> dict[str, Any]:
+    where, ratio = place(upload.item), upload.bytes / upload.source_bytes if upload.source_bytes else 0.0
+    told: dict[str, Any] = {
+        "oldUserId": where.name if category == "profile" else upload.old_owner,
+        "newUserId": upload.owner,
+        "filename": where.name,
+        "storagePath": f"{upload.bucket}/{upload.path}" if upload.success else None,
+        "originalSize": upload.source_bytes,
+        "compressedSize": upload.bytes if upload.success else 0,
+        "compressionRatio": round(ratio, 4) if upload.success else 0.0,
+        "success": upload.success,
+    }
+    if category == "service":
+        told |= {
+            "oldServiceId": where.parent,
+            "newServiceId": upload.service,
+            "imageId": where.name,
+            "isPreview": upload.is_preview,
         }
-        for entry in entries
-        if "row" in entry.detail
-    ]  # fmt: skip
-    kinds = Counter(record["media_type"] for record in records)
+    return told | {
+        "state": upload.state,
+        "error": upload.error,
+        "contentType": upload.mime,
+        "verdict": upload.verdict,
+        "similarity": upload.similarity,
+        "seconds": upload.seconds,
+        "sourceSha256": upload.source_hash,
+        "uploadedSha256": upload.target_hash,
+        "inBackup": upload.in_backup,
+    }
+
+
+def records_report(
+    at: datetime, totals: Mapping[str, int], records: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """`media-records-created.json`: the rows of `public.media`."""
     return {
         "created_at": at.isoformat(),
-        "total_records": len(records),
-        "by_type": dict(kinds),
-        "records": records,
+        "total_records": sum(totals.values()),
+        "by_type": dict(totals),
+        "records": iter(records),
     }
 
 
-def validation_report(accounts: Mapping[str, Accounting], at: datetime, *, verified: bool) -> dict[str, Any]:
-    """`media-migration-validation.json`: the accounting of each category and the gate's answer."""
+def quarantined_report(files: Iterable[Quarantined]) -> Iterator[dict[str, Any]]:
+    """`media-migration-quarantined.json`: every file that someone has to look at, and what to do."""
+    for one in files:
+        told = what_to_do(State.QUARANTINED, one.reason)
+        yield {
+            "path": one.item,
+            "category": one.category,
+            "reason": one.reason,
+            "size": one.bytes,
+            "whatToDo": told,
+        }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A category's newest validation: passed, failed or running; when (ISO 8601) and by which run."""
+
+    category: str
+    status: str
+    at: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question that the newest validation of a category asked: of how many, and how many failed it."""
+
+    category: str
+    check: str
+    checked: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something (a picture, an object, a row, a service, an owner) that failed checks of the newest validation."""
+
+    category: str
+    subject: str
+    checks: Sequence[str]
+
+
+def validation_report(
+    at: datetime,
+    accounts: Mapping[str, Accounting],
+    verdicts: Sequence[Verdict],
+    checks: Sequence[Check],
+    failures: Iterable[Failure],
+) -> dict[str, Any]:
+    """`media-migration-validation.json`: what the newest validation of each category asked, and all that failed."""
+    newest = {one.category: one for one in verdicts}
+    passed = all(name in newest and newest[name].status == "passed" for name in CATEGORIES)
     return {
         "validated_at": at.isoformat(),
-        "validation_status": "passed" if verified else "failed",
-        "categories": {category: accounting.to_dict() for category, accounting in accounts.items()},
+        "validation_status": "passed" if passed else "failed",
+        "total_checks": sum(one.checked for one in checks),
+        "failed_checks": sum(one.failed for one in checks),
+        "categories": {
+            name: {
+                **accounting.to_dict(),
+                "validation": _validation(newest.get(name), [one for one in checks if one.category == name]),
+            }
+            for name, accounting in accounts.items()
+        },
+        "failed_items": (
+            {"category": one.category, "subject": one.subject, "failed": list(one.checks)} for one in failures
+        ),
+    }
+
+
+def _validation(verdict: Verdict | None, checks: Sequence[Check]) -> dict[str, Any]:
+    return {
+        "status": verdict.status if verdict else "never validated",
+        "at": verdict.at if verdict else None,
+        "run_id": verdict.run_id if verdict else None,
+        "checks": [{"check": one.check, "checked": one.checked, "failed": one.failed} for one in checks],
     }
 
 
 def summary_report(
-    accounts: Mapping[str, Accounting],
-    entries: Sequence[Entry],
-    at: datetime,
-    *,
-    verified: bool,
+    at: datetime, accounts: Mapping[str, Accounting], sizes: Sizes, *, verified: bool, left_backup: int
 ) -> dict[str, Any]:
-    """`media-migration-summary.json`: the statistics of everything that was ever migrated, in files and bytes."""
+    """`media-migration-summary.json`: the statistics of everything that was ever migrated, in files and bytes.
+
+    `sizes`: of the migrated files, before and after. `left_backup`: files that are gone from the backup since.
+    """
     total = sum(accounts.values(), Accounting(source=0))
-    done = [entry for entry in entries if entry.state in DONE]
-    before, after = (
-        sum(int(entry.detail.get(name, 0)) for entry in done) for name in ("source_bytes", "bytes")
-    )
-    quarantined = sum(total.quarantined.values())
     return {
         "completed_at": at.isoformat(),
         "total_files_processed": total.source,
         "successfully_migrated": total.migrated + total.already_present,
-        "failed_migrations": quarantined,
+        "failed_migrations": sum(total.quarantined.values()),
         "skipped_files": sum(total.excluded.values()),
-        "original_data_size": before,
-        "compressed_data_transferred": after,
-        "compression_savings": f"{100 * (before - after) / before:.1f}%" if before else "0.0%",
+        "original_data_size": sizes.before,
+        "compressed_data_transferred": sizes.after,
+        "compression_savings": f"{sizes.saved_percent:.1f}%",
         "categories": {category: accounting.to_dict() for category, accounting in accounts.items()},
         "validation_status": "passed" if verified else "failed",
-        "next_steps": _next_steps(quarantined, verified=verified),
+        "next_steps": next_steps(total, verified=verified, left_backup=left_backup),
+        "left_backup_since_migrated": left_backup,
+        "balanced": total.balanced,
     }
 
 
-def _next_steps(quarantined: int, *, verified: bool) -> list[str]:
+def next_steps(total: Accounting, *, verified: bool, left_backup: int) -> list[str]:
+    """What is left for people to do."""
     steps = []
     if not verified:
         steps.append(
             "Read the failed checks of nabo/media_validation; repair what they name and run it again."
         )
-    if quarantined:
+    for reason, files in total.quarantined.items():
+        steps.append(f"{files} quarantined: {reason}. {what_to_do(State.QUARANTINED, reason)}")
+    if left_backup:
         steps.append(
-            f"Look through the {quarantined} quarantined files: each stands in the ledger with its reason."
+            f"{left_backup} files have left the backup since they were migrated; their pictures stand."
+            " Put them back if that was no intent."
         )
     return steps or ["Nothing is left to do; keep the backup until the app has been looked at."]
+
+
+def _of(groups: Iterable[Group], category: str) -> list[Group]:
+    return [group for group in groups if group.category == category]
+
+
+def _files(groups: Iterable[Group]) -> int:
+    return sum(group.files for group in groups)
+
+
+def _bytes(groups: Iterable[Group]) -> int:
+    return sum(group.bytes for group in groups)
+
+
+def _percent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 1) if whole else 0.0
