@@ -52,15 +52,10 @@ async def forget_faults(request: Request) -> Response:
 async def spoil(request: Request) -> Response:
     """Flip a bit in the middle of a stored object, or lose its bytes; its row stays as it is."""
     project, body = project_of(request), await json_body(request)
-    blob = project.object(body["bucket"], body["key"]).content.blob
     if body.get("lose"):
-        project.blobs.remove([blob])
+        project.blobs.remove([project.object(body["bucket"], body["key"]).content.blob])
     else:
-        with project.blobs.open(blob) as file:
-            content = bytearray(file.read())
-        if content:
-            content[len(content) // 2] ^= 1
-        project.blobs.replace(blob, bytes(content))
+        project.spoil(body["bucket"], body["key"])
     return JSONResponse({"message": "spoiled"})
 
 

@@ -5,10 +5,13 @@ service-role key and applies to the next requests of one project that fit it.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Literal
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,15 +29,18 @@ class Fault:
 
     `fail`: the answer says so. `hang_up`: the connection breaks within the answer. `stall`: answered
     rightly, after `seconds`. With `done` the first two have their effect nevertheless: only the answer is
-    lost.
+    lost. `cut`: the connection breaks when `after` bytes of the request's body have arrived. `spoil`: an
+    upload is answered rightly, but other bytes are stored. `retry_after`: seconds, for `fail`.
     """
 
     times: int
-    kind: Literal["fail", "hang_up", "stall"] = "fail"
+    kind: Literal["fail", "hang_up", "stall", "cut", "spoil"] = "fail"
     done: bool = False
     status: int = 500
     html: bool = False  # as a gateway answers, not Storage
     seconds: float = 0.0
+    after: int = 0
+    retry_after: int | None = None
     method: str | None = None
     path: str = ""
 
@@ -48,7 +54,8 @@ class Fault:
             return HTMLResponse(f"<html><h1>{self.status} from a gateway</h1></html>", self.status)
         error, code, message = _TEXTS.get(self.status, ("Internal", "InternalError", "Internal Server Error"))
         body = {"statusCode": str(self.status), "error": error, "code": code, "message": message}
-        return JSONResponse(body, self.status)
+        wait = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
+        return JSONResponse(body, self.status, wait)
 
 
 @dataclass
@@ -75,11 +82,18 @@ async def serve_faulty(fault: Fault, app: ASGIApp, scope: Scope, receive: Receiv
         await asyncio.sleep(fault.seconds)
         await app(scope, receive, send)
         return
-    if fault.done:
+    if fault.kind == "spoil":
+        await app(scope, receive, _after(send, lambda: _spoil(scope)))
+        return
+    if fault.kind == "cut":
+        with suppress(ClientDisconnect):
+            await app(scope, _until(receive, fault.after), _nowhere)
+        await _read_to_the_end(receive)
+    elif fault.done:
         await app(scope, receive, _nowhere)
     else:
         await _read_to_the_end(receive)
-    if fault.kind == "hang_up":
+    if fault.kind in ("hang_up", "cut"):
         # The web server closes a connection whose answer has begun and is not finished.
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
         raise HangUp
@@ -99,3 +113,36 @@ async def _read_to_the_end(receive: Receive) -> None:
         message = await receive()
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             return
+
+
+def _until(receive: Receive, left: int) -> Receive:
+    """A body that ends with a broken connection after this many bytes."""
+
+    async def cut() -> Message:
+        nonlocal left
+        message = await receive()
+        if message["type"] != "http.request" or left <= 0:
+            return {"type": "http.disconnect"}
+        body = message.get("body", b"")[:left]
+        left -= len(body)
+        return {"type": "http.request", "body": body, "more_body": True}
+
+    return cut
+
+
+def _after(send: Send, effect: Callable[[], None]) -> Send:
+    """Answers only when the effect has happened."""
+
+    async def late(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
+            effect()
+        await send(message)
+
+    return late
+
+
+def _spoil(scope: Scope) -> None:
+    """Flips a bit of the object that this request has uploaded."""
+    _, _, address = scope["path"].partition("/object/")
+    bucket, _, key = address.partition("/")
+    scope["storage_project"].spoil(bucket, key)

@@ -51,6 +51,15 @@ class Project:
             self.blobs.remove([replaced])
         return stored
 
+    def spoil(self, bucket_id: str, key: str) -> None:
+        """Flip a bit in the middle of an object's bytes; its row stays as it is."""
+        blob = self.object(bucket_id, key).content.blob
+        with self.blobs.open(blob) as file:
+            content = bytearray(file.read())
+        if content:
+            content[len(content) // 2] ^= 1
+        self.blobs.replace(blob, bytes(content))
+
     def remove(self, bucket_id: str, keys: Iterable[str]) -> list[StoredObject]:
         """Remove objects with their bytes; returns those that were there."""
         removed = self.catalogue.remove(bucket_id, keys)

@@ -1,7 +1,7 @@
 """Stage apply: pictures to Storage, then their rows. The only stage that writes media."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from migration_kit.orchestration import (
     batch_id,
     failing,
 )
-from migration_kit.progress import track
 from nabo_pipeline.assets.common import DATABASE_POOL, PREFIX, STORAGE_POOL, accepted_plan, account, problems
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import (
@@ -27,14 +26,10 @@ from nabo_pipeline.resources import (
 )
 
 if TYPE_CHECKING:
-    from migration_kit.ledger import Entry
     from migration_kit.ledger.postgres import PostgresLedger
-    from nabo_pipeline.media.plans import PlanItem
     from nabo_pipeline.stores.backup import Backup
+    from nabo_pipeline.stores.pending import Totals
     from nabo_pipeline.stores.target import Target
-
-RECORD_EVERY = 50
-"""Outcomes kept back before they are written: what a crash costs to be looked at again."""
 
 
 @dg.asset(
@@ -58,6 +53,7 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
     not sent again; an object that stands there with other bytes is never overwritten.
     """
     from nabo_pipeline.steps.planning import read_plan, require_same_source
+    from nabo_pipeline.stores import pending
     from nabo_pipeline.stores.accounting import forget_departed
     from nabo_pipeline.stores.turns import turn
 
@@ -69,90 +65,54 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
         state = stack.enter_context(database.state())
         target = stack.enter_context(database.target())
         plan = accepted_plan(context, ledger, category)
-        items = list(read_plan(state, plan))
+        read_plan(state, plan)  # refuses rows that are not the plan's
         source = backup.open()
         require_same_source(category, plan.source_fingerprint, source, mappings.read())
-        known = {entry.item: entry for entry in ledger.entries(partition=category)}
-        outcomes = _outcomes(context, items, known, source, target=target, storage=storage, transfer=transfer)
-        written = _record(ledger, target, category, outcomes)
+        pending.prepare(target.connection)
+        run, batch = context.run.run_id, batch_id(context)
+        written = pending.settle_decided(target.connection, category, run, batch)
+        if pending.any_to_migrate(target.connection, category):
+            written += _carry(context, ledger, target, source, storage=storage, transfer=transfer)
         forget_departed(state, category)
-        accounting = account(state, plan, batch_id(context))
-        entries = list(ledger.entries(partition=category))
+        accounting = account(state, plan, batch)
+        totals = pending.transfer_totals(target.connection, category)
         told = problems(state, "images", category)
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
         metadata={
             **accounting_metadata(accounting, seconds=seconds),
-            **_transfer_metadata(entries),
+            **_transfer_metadata(totals),
             **told,
             "outcomes_written": written,
         }
     )
 
 
-def _outcomes(
+def _carry(
     context: dg.AssetExecutionContext,
-    items: "list[PlanItem]",
-    known: "dict[str, Entry]",
+    ledger: "PostgresLedger",
+    target: "Target",
     source: "Backup",
     *,
-    target: "Target",
     storage: StorageResource,
     transfer: TransferSettings,
-) -> "Iterable[Entry]":
-    """Every file's outcome: those that the plan already decided, then the pictures as they are carried over."""
-    from migration_kit.accounting import State
-    from migration_kit.ledger import Entry
+) -> int:
+    """Carries over what is not done yet; returns the entries written."""
     from nabo_pipeline.media.plans import BUCKETS
-    from nabo_pipeline.steps.transfer import Carrier, carry_all, stands_for_object
+    from nabo_pipeline.steps.transfer import Carrier, carry_all
 
-    category, run, batch = context.partition_key, context.run.run_id, batch_id(context)
-    for item in items:
-        # What has been migrated stays so in the ledger, even if a later plan leaves it out: its object is ours.
-        if not item.migrates and not stands_for_object(known.get(item.item)):
-            yield Entry(item.item, category, State(item.action), item.reason, run_id=run, batch_id=batch)
-    goes = [item for item in items if item.migrates]
-    if not goes:
-        return
+    category, store = context.partition_key, storage.open()
     with transfer.isolated() as workers:
-        store = storage.open()
-        avatars = target.foreign_avatars(
-            {item.owner for item in goes if item.owner and item.media_type == "avatar"}
-        )
-        rules = store.rules(BUCKETS[category])
-        carrier = Carrier(source, store, workers, rules, transfer.rules(), category, run, batch)
-        outcomes = carry_all(carrier, goes, known, avatars, threads=transfer.threads)
-        yield from track(
-            outcomes, total=len(goes), log=context.log.info, what=f"carrying {category} pictures"
-        )
+        carrier = Carrier(
+            source, store, workers, store.rules(BUCKETS[category]), transfer.rules(), category,
+            context.run.run_id, batch_id(context),
+        )  # fmt: skip
+        return carry_all(carrier, ledger, target, threads=transfer.threads, log=context.log.info)
 
 
-def _record(ledger: "PostgresLedger", target: "Target", category: str, outcomes: "Iterable[Entry]") -> int:
-    """Writes outcomes as they come; also those that came before a failure."""
-    from nabo_pipeline.stores.outcomes import record_outcomes
-
-    waiting: list[Entry] = []
-    written = 0
-    try:
-        for entry in outcomes:
-            waiting.append(entry)
-            if len(waiting) >= RECORD_EVERY:
-                written += record_outcomes(ledger, target.connection, category, waiting)
-                waiting = []
-    finally:
-        written += record_outcomes(ledger, target.connection, category, waiting)
-    return written
-
-
-def _transfer_metadata(entries: "list[Entry]") -> dict[str, Any]:
-    from nabo_pipeline.steps.transfer import DONE
-
-    done = [entry for entry in entries if entry.state in DONE]
-    before, after = (sum(int(entry.detail[name]) for entry in done) for name in ("source_bytes", "bytes"))
-    verdicts: dict[str, int] = {}
-    for entry in done:
-        verdicts[entry.detail["verdict"]] = verdicts.get(entry.detail["verdict"], 0) + 1
-    lines = "\n".join(f"- {verdict}: {files}" for verdict, files in sorted(verdicts.items()))
+def _transfer_metadata(totals: "Sequence[Totals]") -> dict[str, Any]:
+    before, after = sum(one.source_bytes for one in totals), sum(one.bytes for one in totals)
+    lines = "\n".join(f"- {one.verdict}: {one.files}" for one in totals)
     return {
         "bytes": before,
         "bytes_in_storage": after,

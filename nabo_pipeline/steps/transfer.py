@@ -1,21 +1,23 @@
 """Carrying pictures over: read, compress in an isolated process, upload, read back. One file never stops another.
 
 Compression and network overlap: each file is carried by one of a few threads, which waits for one of the worker
-processes only while its picture is compressed. The outcome of each file is handed back; who calls records it.
+processes only while its picture is compressed. However many files there are, only a chunk of them is in memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
 from migration_kit.accounting import State
-from migration_kit.failures import MigrationError, TransientError
+from migration_kit.failures import MigrationError
 from migration_kit.ledger import Entry
+from migration_kit.ledger.postgres import PostgresLedger
+from migration_kit.progress import track
 from migration_kit.workers import bounded_map, item_executor
 from nabo_pipeline.codecs.compress import compress
 from nabo_pipeline.codecs.isolation import IsolatedWorkers, WorkerDiedError
@@ -23,21 +25,26 @@ from nabo_pipeline.media import compression
 from nabo_pipeline.media.compression import Compressed, Rejected, Settings, Task
 from nabo_pipeline.media.file_types import EXTENSIONS
 from nabo_pipeline.media.plans import HAS_AVATAR, BucketRules, PlanItem
+from nabo_pipeline.steps.placing import put
+from nabo_pipeline.stores import outcomes, pending
 from nabo_pipeline.stores.backup import Backup, UnreadableError
+from nabo_pipeline.stores.bucket_listing import stage_listing
+from nabo_pipeline.stores.pending import Pending
 from nabo_pipeline.stores.storage import Storage
-from nabo_pipeline.stores.storage_errors import DuplicateError, MissingError, RefusedError
+from nabo_pipeline.stores.target import Target
 
 DONE = (State.MIGRATED, State.ALREADY_PRESENT)
 
 MOST_FAILURES = 10
 """Files that may fail for reasons that are not theirs before no new ones are begun."""
 
-CONFLICT = "Another object stands at the target path"
+RECORD_EVERY = 50
+"""Outcomes kept back before they are written: what a crash costs to be looked at again."""
+
 CHANGED = "Source changed since the plan was made"
 _WAS = "was"
 """In the detail of a quarantined file: the state of what was migrated of it before, and stands."""
 REPLACED = "Source changed since it was migrated; what was migrated stands"
-UNEQUAL = "The object read back differs from what was sent"
 
 
 @dataclass(frozen=True)
@@ -61,57 +68,79 @@ class Carrier:
 
 
 def carry_all(
-    carrier: Carrier,
-    items: Iterable[PlanItem],
-    known: Mapping[str, Entry],
-    foreign_avatars: Collection[str],
-    *,
-    threads: int,
-) -> Iterator[Entry]:
-    """The outcome of every file that is to be migrated, as they come; alternates after the files they stand in for.
+    carrier: Carrier, ledger: PostgresLedger, target: Target, *, threads: int, log: Callable[[str], None]
+) -> int:
+    """Carries over what the plan means to migrate and the ledger does not call done; returns the entries written.
+
+    Alternates go after the files that they stand in for. Outcomes are recorded as they come; also those that came
+    before a failure.
+    """
+    bucket, connection = carrier.rules.name, target.connection
+    stage_listing(connection, carrier.storage, bucket)
+    queued = pending.queue(connection, carrier.partition)
+    written = 0
+    for alternates, files in ((False, queued.first), (True, queued.alternates)):
+        if not files:
+            continue
+        what = f"carrying {carrier.partition} pictures"
+        results = carry_wave(carrier, _pending(target, alternates=alternates), threads=threads)
+        written += _record(ledger, target, carrier.partition, track(results, total=files, log=log, what=what))
+    return written
+
+
+def _pending(target: Target, *, alternates: bool) -> Iterator[Pending]:
+    """The queued files, chunk by chunk, each with the avatars as they are by then."""
+    for chunk in pending.pending_chunks(target.connection, alternates=alternates):
+        owners = {one.item.owner for one in chunk if one.item.owner and one.item.media_type == "avatar"}
+        foreign = target.foreign_avatars(owners) if owners else frozenset[str]()
+        yield from (replace(one, taken=one.taken or one.item.owner in foreign) for one in chunk)
+
+
+def _record(ledger: PostgresLedger, target: Target, partition: str, results: Iterable[Entry]) -> int:
+    waiting: list[Entry] = []
+    written = 0
+    try:
+        for entry in results:
+            waiting.append(entry)
+            if len(waiting) >= RECORD_EVERY:
+                written += outcomes.record_outcomes(ledger, target.connection, partition, waiting)
+                waiting = []
+    finally:
+        written += outcomes.record_outcomes(ledger, target.connection, partition, waiting)
+    return written
+
+
+def carry_wave(carrier: Carrier, files: Iterable[Pending], *, threads: int) -> Iterator[Entry]:
+    """The outcome of every file, as they come; `threads` at once, the others are not even drawn yet.
 
     A file that something else than itself kept back (a server, a network, a wrong key) is not judged and does not stop
-    its neighbours; the first such failure is raised after them. `known`: entries of earlier runs by item.
-    `foreign_avatars`: owners whose avatar others have set meanwhile.
+    its neighbours; the first such failure is raised after them.
     """
-    avatars = {
-        str(entry.detail.get("owner")): entry.item
-        for entry in known.values()
-        if stands_for_object(entry) and entry.detail.get("media_type") == "avatar"
-    }
-    planned = [item for item in items if item.migrates]
+    failures: list[MigrationError] = []
     with item_executor("thread", threads) as executor:
-        for wave in (
-            [item for item in planned if item.alternate_of is None],
-            [item for item in planned if item.alternate_of is not None],
-        ):
-            free = []
-            for item in wave:
-                taken = item.media_type == "avatar" and avatars.get(item.owner or "", item.item) != item.item
-                # One that is ours already is looked after where its row is written, or was.
-                if (taken or item.owner in foreign_avatars) and not stands_for_object(known.get(item.item)):
-                    yield carrier.outcome(item, State.EXCLUDED, HAS_AVATAR)
-                else:
-                    free.append(item)
-            failures: list[MigrationError] = []
-            results = bounded_map(
-                executor,
-                lambda item: carry(carrier, item, known.get(item.item)),
-                # A store that is down fails file after file: no new ones are begun then.
-                takewhile(lambda _: len(failures) < MOST_FAILURES, free),  # noqa: B023 - drawn in this very loop
-                window=2 * threads,
-            )
-            for item, future in results:
-                try:
-                    entry = future.result()
-                except MigrationError as error:
-                    failures.append(error)
-                    continue
-                if entry.state in DONE and item.media_type == "avatar":
-                    avatars[item.owner or ""] = item.item
-                yield entry
-            if failures:
-                raise failures[0]
+        results = bounded_map(
+            executor,
+            lambda one: _outcome(carrier, one),
+            # A store that is down fails file after file: no new ones are begun then.
+            takewhile(lambda _: len(failures) < MOST_FAILURES, files),
+            window=2 * threads,
+        )
+        for _, future in results:
+            try:
+                entry = future.result()
+            except MigrationError as error:
+                failures.append(error)
+                continue
+            yield entry
+    if failures:
+        raise failures[0]
+
+
+def _outcome(carrier: Carrier, one: Pending) -> Entry:
+    # One that is ours already is looked after where its row is written, or was.
+    if one.taken and not stands_for_object(one.known):
+        return carrier.outcome(one.item, State.EXCLUDED, HAS_AVATAR)
+    return carry(carrier, one.item, one.known)
 
 
 def carry(carrier: Carrier, item: PlanItem, known: Entry | None) -> Entry:
@@ -136,7 +165,7 @@ def carry(carrier: Carrier, item: PlanItem, known: Entry | None) -> Entry:
         return carrier.outcome(item, result.state, result.reason, source_hash=source_hash)
     path = f"{item.stem}.{EXTENSIONS[result.mime]}"
     target_hash = hashlib.sha256(result.data).hexdigest()
-    state, reason = _put(carrier.storage, item.bucket, path, result, target_hash)
+    state, reason = put(carrier.storage, item.bucket, path, result, target_hash)
     detail = _detail(item, path, result)
     detail["seconds"] = round(time.monotonic() - started, 3)
     return carrier.outcome(
@@ -197,36 +226,6 @@ def _compressed(carrier: Carrier, item: PlanItem, data: bytes) -> Compressed | R
         return Rejected(State.QUARANTINED, compression.TOO_SLOW if error.timed_out else compression.CRASHED)
     except MemoryError:
         return Rejected(State.QUARANTINED, compression.TOO_BIG)
-
-
-def _put(
-    storage: Storage, bucket: str, path: str, result: Compressed, target_hash: str
-) -> tuple[State, str | None]:
-    """Uploads and reads back. An equal object that stands there is adopted, another one is never overwritten.
-
-    An adopted object counts as migrated if it carries this migration's mark: an earlier run was lost between the upload
-    and the ledger.
-    """
-    state = State.MIGRATED
-    try:
-        storage.upload(bucket, path, result.data, result.mime)
-    except DuplicateError as error:
-        if _hash_of(storage, bucket, path) != target_hash:
-            return State.QUARANTINED, CONFLICT
-        ours = error.own_try or storage.is_marked(bucket, path)
-        return (State.MIGRATED if ours else State.ALREADY_PRESENT), None
-    except RefusedError as error:
-        return State.QUARANTINED, f"Storage refused the file: {error.reason}"
-    if _hash_of(storage, bucket, path) != target_hash:
-        return State.QUARANTINED, UNEQUAL
-    return state, None
-
-
-def _hash_of(storage: Storage, bucket: str, path: str) -> str:
-    try:
-        return hashlib.sha256(storage.download(bucket, path)).hexdigest()
-    except MissingError as error:
-        raise TransientError("the object went away as it was looked at", item=f"{bucket}/{path}") from error
 
 
 def _detail(item: PlanItem, path: str, result: Compressed) -> dict[str, Any]:

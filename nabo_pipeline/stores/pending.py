@@ -40,6 +40,14 @@ class Pending:
 
 
 @dataclass(frozen=True)
+class Queued:
+    """How many files are to be carried: those that go first, and those that stand in for one of them."""
+
+    first: int
+    alternates: int
+
+
+@dataclass(frozen=True)
 class Totals:
     """What stands in Storage by one verdict of compression: files, bytes in the backup, bytes in Storage."""
 
@@ -69,15 +77,15 @@ def settle_decided(connection: psycopg.Connection[Any], category: str, run: str,
         return _ask(connection, "settle_decided", category=category, run=run, batch=batch).rowcount
 
 
-def queue(connection: psycopg.Connection[Any], category: str) -> int:
-    """Sets aside what is done by ledger and `bucket_listing`, and queues the rest on this connection; how many.
+def queue(connection: psycopg.Connection[Any], category: str) -> Queued:
+    """Sets aside what is done by ledger and `bucket_listing`, and queues the rest on this connection; tells how many.
 
     `stores.bucket_listing.stage_listing` must have been called on the same connection.
     """
     _ask(connection, "make_pending")
-    queued = _ask(connection, "fill_pending", category=category).rowcount
-    connection.execute("analyze pending")
-    return queued
+    _ask(connection, "fill_pending", category=category)
+    row = _ask(connection, "count_pending").fetchone()
+    return Queued(*row) if row else Queued(0, 0)
 
 
 def pending_chunks(connection: psycopg.Connection[Any], *, alternates: bool) -> Iterator[list[Pending]]:

@@ -45,6 +45,9 @@ where p.category = %(category)s and p.action = 'migrate'
       false)
 order by p.alternate_of is not null, p.item collate "C";
 
+-- name: count_pending
+select count(*) filter (where not alternate), count(*) filter (where alternate) from pending;
+
 -- name: pending_chunk
 -- `taken`: another file of the same owner is the avatar by now.
 select w.place, {plan_columns}, o.item, o.partition, o.state, o.reason, o.source_hash, o.target_hash, o.detail,

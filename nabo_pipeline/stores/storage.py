@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from migration_kit.chunks import chunked
 from migration_kit.failures import PermanentError, retrying
 from nabo_pipeline.media.plans import BucketRules
+from nabo_pipeline.stores import resumable
 from nabo_pipeline.stores.storage_errors import DuplicateError, MissingError, NotOfferedError, translated
 
 if TYPE_CHECKING:
+    import httpx
     from storage3 import SyncStorageClient
     from storage3.types import SearchV2Options, SearchV2Result
 
@@ -24,6 +26,10 @@ CACHE_CONTROL = "3600"
 MARK = {"migratedBy": "nabo_pipeline"}
 """Metadata of every object that this migration puts there, stored with it in one step: whose it is stays known even if
 the run is lost before it has said so in the ledger."""
+ATTEMPT = "attempt"
+"""The metadata's name for which call of `upload` wrote an object."""
+RESUMABLE_OVER = 6_000_000
+"""Bytes above which an object goes part by part, as Supabase advises: a broken connection costs one part only."""
 LIST_PAGE = 1000
 CONNECTIONS = 32
 MOST_KEYS = 1000
@@ -34,18 +40,39 @@ class Storage:
     """A project's Storage; safe to use from many threads."""
 
     def __init__(self, url: str, service_role_key: str) -> None:
-        self._storage = _client(url, service_role_key)
+        http = _http_client()
+        self._storage = _client(url, service_role_key, http)
+        self._parts = resumable.Address(
+            f"{url.rstrip('/')}/storage/v1/upload/resumable",
+            {"authorization": f"Bearer {service_role_key}", "apikey": service_role_key},
+            http,
+        )
+        self._parts_offered = True
 
     def rules(self, bucket: str) -> BucketRules:
         """The bucket's own limit and types. Raises PermanentError if there is no such bucket."""
         found = self._call(bucket, lambda: self._storage.get_bucket(bucket))
         return BucketRules(bucket, found.file_size_limit, frozenset(found.allowed_mime_types or ()))
 
-    def upload(self, bucket: str, path: str, data: bytes, mime: str) -> None:
-        """Writes a new object with this migration's mark.
+    def upload(self, bucket: str, path: str, data: bytes, mime: str, *, attempt: str = "") -> None:
+        """Writes a new object with this migration's mark; `attempt` is stored with it and tells this call from others.
 
-        Raises DuplicateError if one is there, RefusedError if Storage does not take this one.
+        Over `RESUMABLE_OVER` bytes part by part, where the server offers that. Raises DuplicateError if one is there,
+        RefusedError if Storage does not take this one.
         """
+        mark = MARK | {ATTEMPT: attempt}
+        if len(data) > RESUMABLE_OVER and self._parts_offered:
+            try:
+                resumable.upload(
+                    self._parts, bucket, path, data, mime=mime, cache_control=CACHE_CONTROL, mark=mark
+                )
+            except NotOfferedError:
+                self._parts_offered = False
+            else:
+                return
+        self._upload_whole(bucket, path, data, mime, mark)
+
+    def _upload_whole(self, bucket: str, path: str, data: bytes, mime: str, mark: dict[str, str]) -> None:
         tries = 0
 
         def once() -> object:
@@ -53,7 +80,7 @@ class Storage:
             tries += 1
             # The client changes the options that it is given: a fresh dict for every try.
             options: Any = {
-                "content-type": mime, "cache-control": CACHE_CONTROL, "upsert": "false", "metadata": dict(MARK),
+                "content-type": mime, "cache-control": CACHE_CONTROL, "upsert": "false", "metadata": dict(mark),
             }  # fmt: skip
             return self._storage.from_(bucket).upload(path, data, options)
 
@@ -75,11 +102,15 @@ class Storage:
             return None
         return int(found["size"])
 
-    def is_marked(self, bucket: str, path: str) -> bool:
-        """Whether the object carries this migration's mark. Raises MissingError."""
+    def is_marked(self, bucket: str, path: str, *, attempt: str | None = None) -> bool:
+        """Whether the object carries this migration's mark; with `attempt`, that of this very call of `upload`.
+
+        Never true on a server that drops an object's own metadata. Raises MissingError.
+        """
         found = self._call(f"{bucket}/{path}", lambda: self._storage.from_(bucket).info(path))
         told = found.get("metadata") or {}
-        return all(told.get(name) == value for name, value in MARK.items())
+        mark = MARK | ({ATTEMPT: attempt} if attempt else {})
+        return all(told.get(name) == value for name, value in mark.items())
 
     def listed_page(self, bucket: str, cursor: str | None) -> SearchV2Result:
         """A page of the whole bucket, flat, after `cursor` (None: the first).
@@ -139,18 +170,22 @@ class Storage:
         return retrying()(once)
 
 
-def _client(url: str, service_role_key: str) -> SyncStorageClient:
+def _http_client() -> httpx.Client:
     import httpx
-    from supabase import ClientOptions, create_client
-    from supabase_auth import SyncMemoryStorage
 
     # HTTP/1.1: one connection a thread. Many threads on one HTTP/2 connection share its fate.
-    client = httpx.Client(
+    return httpx.Client(
         timeout=httpx.Timeout(60, connect=10),
         limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
         follow_redirects=True,
     )
-    options = ClientOptions(storage=SyncMemoryStorage(), httpx_client=client)
+
+
+def _client(url: str, service_role_key: str, http: httpx.Client) -> SyncStorageClient:
+    from supabase import ClientOptions, create_client
+    from supabase_auth import SyncMemoryStorage
+
+    options = ClientOptions(storage=SyncMemoryStorage(), httpx_client=http)
     try:
         return create_client(url, service_role_key, options=options).storage
     except Exception as error:
