@@ -1,0 +1,409 @@
+"""Taking back: what this migration created goes, what anybody touched stays, and a run that is lost costs nothing."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+
+from nabo_pipeline.media.rollback import (
+    OBJECT_REPLACED,
+    OBJECT_SHOWN,
+    OBJECT_SHOWN_MEANWHILE,
+    ROW_CHANGED,
+    ROW_REFERRED,
+)
+from nabo_pipeline.stores.rollback import RollbackStore
+from nabo_pipeline.stores.turns import turn
+
+APPLY = ("images", "media_records")
+
+
+def roll_back(place: Any, what: str, *, dry_run: bool = False) -> dg.ExecuteInProcessResult:
+    from nabo_pipeline.definitions import build_defs
+
+    return (
+        build_defs()
+        .resolve_job_def(f"nabo_rollback_{what}")
+        .execute_in_process(
+            instance=place.instance,
+            run_config={"ops": {f"rollback_{what}": {"config": {"dry_run": dry_run}}}},
+            raise_on_error=False,
+        )
+    )
+
+
+def told(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """The numbers and texts that a rollback shows of itself."""
+    (event,) = [one for one in result.all_events if one.event_type_value == "STEP_OUTPUT"]
+    return {name: value.value for name, value in event.event_specific_data.metadata.items()}
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    (event,) = [one for one in result.all_events if one.event_type_value == "STEP_FAILURE"]
+    return str(event.step_failure_data.user_failure_data.description)
+
+
+def rows(place: Any) -> list[tuple[Any, ...]]:
+    return place.query("select * from public.media order by id")
+
+
+def contents(place: Any) -> dict[str, tuple[str, str]]:
+    """Every object: bucket/path -> the hash of its bytes, and its content type."""
+    found = {}
+    for name, entry in place.objects().items():
+        bucket, _, path = name.partition("/")
+        data = place.bucket(bucket).download(path)
+        found[name] = (hashlib.sha256(data).hexdigest(), entry["metadata"]["mimetype"])
+    return found
+
+
+def lines(place: Any, name: str) -> list[dict[str, Any]]:
+    return json.loads((place.reports / "nabo" / name).read_text())
+
+
+def put_theirs(place: Any) -> None:
+    """Rows and objects of the app's own people beside ours."""
+    service, owner = place.query("select id, stylist_id from public.services order by id limit 1")[0]
+    place.bucket("service-media").upload(f"{service}/their-own.png", b"theirs", {"content-type": "image/png"})
+    place.query(
+        "insert into public.media (file_path, media_type, service_id, owner_id)"
+        " values (%s, 'service_image', %s, %s)",
+        f"{service}/their-own.png", service, owner,
+    )  # fmt: skip
+
+
+def test_migrate_roll_back_and_migrate_again(folder_place):
+    place = folder_place
+    put_theirs(place)
+    before = (contents(place), rows(place))
+    assert all(result.success for result in place.migrate().values())
+    migrated = (contents(place), rows(place))
+    outcomes = place.outcomes()
+
+    rehearsal = roll_back(place, "complete", dry_run=True)
+    assert rehearsal.success
+    assert (contents(place), rows(place), place.outcomes()) == (*migrated, outcomes)
+    assert (told(rehearsal)["pictures"], told(rehearsal)["left"]) == (18, 0)
+    assert "dry_run: false" in told(rehearsal)["to_do_it"]
+    assert {line["done"] for line in lines(place, "rollback-service-rehearsal.json")} == {
+        "would be taken back"
+    }
+
+    profiles = roll_back(place, "profiles")
+    assert profiles.success
+    assert told(profiles) | {"pictures": 6, "rows": 6, "objects": 6, "left": 0} == told(profiles)
+    assert not [path for path in place.objects() if path.startswith("avatars/")]
+    others = {path: one for path, one in migrated[0].items() if not path.startswith("avatars/")}
+    assert contents(place) == others
+    assert rows(place) == place.query("select * from public.media where media_type <> 'avatar' order by id")
+    observed = [one for one in profiles.all_events if one.event_type_value == "ASSET_OBSERVATION"]
+    assert {(str(one.asset_key.path[-1]), one.partition) for one in observed} == {
+        ("images", "profile"),
+        ("media_records", "profile"),
+    }
+    # What was taken back has no outcome: nothing may call the migration whole.
+    for stage in ("media_records", "media_validation"):
+        assert "not in ledger" in failure(place.run("profile", stage))
+    assert "outcomes have changed since they were validated" in failure(place.run(None, "migration_report"))
+    assert place.run("service", "media_validation").success
+
+    assert roll_back(place, "services").success
+    assert (contents(place), rows(place)) == before
+    kept = {item: outcome for item, outcome in outcomes.items() if outcome[0] == "excluded"}
+    assert place.outcomes() == kept
+    history = place.query("select * from nabo_migration.rolled_back order by id")
+    assert len(history) == 18
+    assert place.query(
+        "select distinct row_done, object_done, finished_at is not null, outcome->>'state'"
+        " from nabo_migration.rolled_back"
+    ) == [("removed", "removed", True, "migrated")]
+
+    again = roll_back(place, "complete")
+    assert (told(again)["pictures"], told(again)["left"]) == (0, 0)
+    assert (contents(place), rows(place), place.outcomes()) == (*before, kept)
+    assert place.query("select * from nabo_migration.rolled_back order by id") == history
+
+    assert all(result.success for result in place.migrate().values())
+    assert (contents(place), rows(place), place.outcomes()) == (*migrated, outcomes)
+
+
+def test_services_alone_leave_profiles_untouched(folder_place):
+    place = folder_place
+    assert place.run("profile").success
+    profiles = (contents(place), rows(place))
+    assert place.run("service").success
+    assert roll_back(place, "services").success
+    assert (contents(place), rows(place)) == profiles
+    assert place.run("profile", "media_validation").success
+
+
+def _change_row(place, one):
+    place.query("update public.media set owner_id = null where id = %s", one["row"]["id"])
+
+
+def _use_row(place, one):
+    """A column that this migration leaves empty is somebody's mark as well."""
+    application = place.query(
+        "insert into public.applications (user_id) select id from profiles limit 1 returning id"
+    )[0][0]
+    place.query("update public.media set application_id = %s where id = %s", application, one["row"]["id"])
+
+
+def _replace_object(place, one):
+    bucket = place.bucket(one["bucket"])
+    data = bucket.download(one["path"])
+    bucket.update(one["path"], data[:-1] + bytes([data[-1] ^ 1]), {"content-type": one["mime"]})
+
+
+def _show_object(place, one):
+    place.query(
+        "insert into public.media (file_path, media_type, owner_id) values (%s, 'other', %s)",
+        one["path"], one["owner"],
+    )  # fmt: skip
+
+
+def _refer_to_row(place, one):
+    place.query(
+        "create table public.landing_pages (id int, picture uuid references public.media (id) on delete cascade)"
+    )
+    place.query("insert into public.landing_pages values (1, %s)", one["row"]["id"])
+
+
+LEFT: dict[str, tuple[Callable[[Any, Any], None], str]] = {
+    "row changed": (_change_row, ROW_CHANGED),
+    "row used": (_use_row, ROW_CHANGED),
+    "object replaced": (_replace_object, OBJECT_REPLACED),
+    "object shown by somebody": (_show_object, OBJECT_SHOWN),
+    "row referred to": (_refer_to_row, ROW_REFERRED.format(table="landing_pages")),
+}
+
+
+def test_what_somebody_changed_since_is_left_and_listed_and_what_went_is_noted(folder_place):
+    place = folder_place
+    assert place.run("service").success
+    entries = place.migrated("service")
+    touched = dict(zip(LEFT, entries, strict=False))
+    for name, one in touched.items():
+        LEFT[name][0](place, one)
+    row_gone, object_gone, both_gone = entries[len(LEFT) : len(LEFT) + 3]
+    for one in (row_gone, both_gone):
+        place.query("delete from public.media where id = %s", one["row"]["id"])
+    for one in (object_gone, both_gone):
+        place.bucket(one["bucket"]).remove([one["path"]])
+    stay = {one["path"] for one in touched.values()}
+    before, rows_before = contents(place), rows(place)
+
+    result = roll_back(place, "services")
+    assert result.success
+    listed = {line["item"]: line["reason"] for line in lines(place, "rollback-service.json")}
+    assert {one["item"]: LEFT[name][1] for name, one in touched.items()} == {
+        item: reason for item, reason in listed.items() if reason
+    }
+    for name, one in touched.items():
+        assert one["item"] in told(result)["left_and_why"], name
+    assert contents(place) == {
+        path: one for path, one in before.items() if path.removeprefix("service-media/") in stay
+    }
+    assert rows(place) == [row for row in rows_before if row[2] in stay]
+    history_rows = place.query("select item, row_done, object_done from nabo_migration.rolled_back")
+    done = {item: (row, one) for item, row, one in history_rows}
+    assert done[row_gone["item"]] == ("already gone", "removed")
+    assert done[object_gone["item"]] == ("removed", "already gone")
+    assert done[both_gone["item"]] == ("already gone", "already gone")
+    assert {item for item, (state, _) in place.outcomes().items() if state == "migrated"} == {
+        one["item"] for one in touched.values()
+    }
+    # What was left is left again, and nothing is written.
+    stands = (
+        contents(place),
+        rows(place),
+        place.query("select * from nabo_migration.outcomes order by item"),
+    )
+    second = roll_back(place, "services")
+    assert (told(second)["pictures"], told(second)["left"]) == (0, len(LEFT))
+    assert stands == (
+        contents(place), rows(place), place.query("select * from nabo_migration.outcomes order by item"),
+    )  # fmt: skip
+
+
+def test_an_object_that_was_there_before_stays_and_the_row_that_shows_it_goes(folder_place):
+    place = folder_place
+    assert place.run("profile", "media_inventory", "migration_plan", "images").success
+    one = place.migrated("profile")[0]
+    bucket = place.bucket(one["bucket"])
+    data = bucket.download(one["path"])
+    bucket.remove([one["path"]])
+    bucket.upload(one["path"], data, {"content-type": one["mime"]})
+    place.query("delete from nabo_migration.outcomes where item = %s", one["item"])
+    assert place.run("profile").success
+    assert place.outcomes()[one["item"]][0] == "already_present"
+    assert roll_back(place, "complete").success
+    assert list(place.objects()) == [f"{one['bucket']}/{one['path']}"]
+    assert rows(place) == []
+    assert place.query("select object_done from nabo_migration.rolled_back where item = %s", one["item"]) == [
+        ("not ours",)
+    ]
+    assert place.run("profile").success
+    assert place.outcomes()[one["item"]][0] == "already_present"
+
+
+def test_what_was_migrated_of_a_file_that_changed_since_goes_too(folder_place):
+    place = folder_place
+    assert place.run("profile").success
+    first, second = (
+        Path(place.environment["S3_BACKUP_PATH"], one["item"]) for one in place.migrated("profile")[:2]
+    )
+    first.write_bytes(second.read_bytes())
+    assert place.run("profile").success
+    assert [state for state, _ in place.outcomes().values()].count("quarantined") == 1
+    assert roll_back(place, "profiles").success
+    assert (contents(place), rows(place)) == ({}, [])
+    assert place.run("profile").success
+    assert "quarantined" not in {state for state, _ in place.outcomes().values()}
+
+
+class _LostError(RuntimeError):
+    """The process is gone."""
+
+
+def _lost(*_: object, **__: object) -> None:
+    raise _LostError
+
+
+def _before_rows(monkeypatch):
+    monkeypatch.setattr(RollbackStore, "begin", _lost)
+
+
+def _in_rows_transaction(monkeypatch):
+    begin = RollbackStore.begin
+    monkeypatch.setattr(RollbackStore, "begin", lambda *given: (begin(*given), _lost()))
+
+
+def _between_rows_and_objects(monkeypatch):
+    monkeypatch.setattr(RollbackStore, "shown", _lost)
+
+
+def _after_objects(monkeypatch):
+    from nabo_pipeline.stores.storage import Storage
+
+    remove = Storage.remove_all
+    monkeypatch.setattr(Storage, "remove_all", lambda *given: (remove(*given), _lost()))
+
+
+BOUNDARIES = {
+    "before the rows went": _before_rows,
+    "before the rows' transaction ended": _in_rows_transaction,
+    "between rows and objects": _between_rows_and_objects,
+    "between objects and ledger": _after_objects,
+}
+
+
+def test_a_rollback_that_is_lost_anywhere_is_finished_by_the_next(folder_place, monkeypatch):
+    place = folder_place
+    assert place.run("profile").success
+    assert roll_back(place, "profiles").success
+    undisturbed = history(place)
+    for name, lose in BOUNDARIES.items():
+        place.query("truncate nabo_migration.rolled_back")
+        assert place.run("profile", *APPLY, "media_validation").success, name
+        with monkeypatch.context() as meanwhile:
+            lose(meanwhile)
+            assert not roll_back(place, "profiles").success, name
+        shown = place.query("select 'avatars/' || file_path from public.media")
+        assert {path for (path,) in shown} <= place.objects().keys(), name
+        assert roll_back(place, "profiles").success, name
+        assert (contents(place), rows(place)) == ({}, []), name
+        assert history(place) == undisturbed, name
+        assert "migrated" not in {state for state, _ in place.outcomes().values()}, name
+
+
+def history(place: Any) -> list[tuple[Any, ...]]:
+    return place.query(
+        "select item, partition, row_done, object_done, finished_at is not null, outcome->'detail'->'row'"
+        " from nabo_migration.rolled_back order by item"
+    )
+
+
+def test_a_migration_takes_up_what_a_lost_rollback_left(folder_place, monkeypatch):
+    place = folder_place
+    assert place.run("profile").success
+    stands = (contents(place), rows(place), place.outcomes())
+    with monkeypatch.context() as meanwhile:
+        _after_objects(meanwhile)
+        assert not roll_back(place, "profiles").success
+    assert place.run("profile", *APPLY, "media_validation").success
+    assert (contents(place), rows(place), place.outcomes()) == stands
+
+
+def test_an_object_that_somebody_shows_in_the_last_moment_stays(folder_place, monkeypatch):
+    place = folder_place
+    assert place.run("profile").success
+    one = place.migrated("profile")[0]
+    shown = RollbackStore.shown
+
+    def show_before(store: RollbackStore, paths: Any) -> Any:
+        _show_object(place, one)
+        return shown(store, paths)
+
+    monkeypatch.setattr(RollbackStore, "shown", show_before)
+    assert roll_back(place, "profiles").success
+    assert list(place.objects()) == [f"avatars/{one['path']}"]
+    (left,) = [line for line in lines(place, "rollback-profile.json") if line["reason"]]
+    assert (left["item"], left["reason"]) == (one["item"], OBJECT_SHOWN_MEANWHILE)
+
+
+def test_while_an_object_is_taken_away_no_row_can_begin_to_show_it(folder_place):
+    place = folder_place
+    place.run("other", "media_inventory", "migration_plan", "images")
+    store = RollbackStore(place.environment["NABO_DATABASE_URL"])
+    store.install()
+    with (
+        store.transaction(),
+        psycopg.connect(place.environment["NABO_DATABASE_URL"]) as other,
+        pytest.raises(psycopg.errors.LockNotAvailable),
+    ):
+        store.shown(["a"])
+        other.execute("set lock_timeout = '50ms'")
+        other.execute("insert into public.media (file_path, media_type) values ('a', 'other')")
+    store.close()
+
+
+def test_rolling_back_and_migrating_refuse_each_other_and_name_the_run(folder_place):
+    place = folder_place
+    assert place.run("profile", "media_inventory", "migration_plan").success
+    url = place.environment["NABO_DATABASE_URL"]
+    with turn(url, "profile", "rollback run-1", alone=True):
+        for stage in APPLY:
+            assert "nabo rollback run-1 works on this category" in failure(place.run("profile", stage))
+    with turn(url, "profile", "images run-2", alone=False):
+        assert place.run("profile", *APPLY).success
+        stands = (contents(place), rows(place))
+        for what in ("profiles", "complete"):
+            assert "nabo images run-2 works on this category" in failure(roll_back(place, what))
+        assert roll_back(place, "services").success
+        assert (contents(place), rows(place)) == stands
+
+
+def test_an_object_that_cannot_be_read_is_left_and_the_job_says_so(folder_place, monkeypatch):
+    from migration_kit.failures import PermanentError
+    from nabo_pipeline.stores.storage import Storage
+
+    place = folder_place
+    assert place.run("profile").success
+    one = place.migrated("profile")[0]
+    download = Storage.download
+
+    def refuse(storage: Storage, bucket: str, path: str) -> bytes:
+        if path == one["path"]:
+            raise PermanentError("Storage answered 400", item=path)
+        return download(storage, bucket, path)
+
+    monkeypatch.setattr(Storage, "download", refuse)
+    assert "1 objects cannot be read" in failure(roll_back(place, "profiles"))
+    assert list(place.objects()) == [f"avatars/{one['path']}"]
+    assert [row[2] for row in rows(place)] == [one["path"]]
