@@ -1,7 +1,11 @@
 """Real photographs in the formats, sizes and with the metadata of the backup; deterministic by seed.
 
-Raw material are the photographs inside scikit-image's wheel (no download). Here: pixels and encodings.
-What file is called how is in `shape`; broken pictures are in `hostile`.
+Raw material are the photographs inside scikit-image's wheel (no download). They are smaller than a phone's, so those
+of the real sizes are scaled up and then go the way that a phone's picture goes: sensor noise as the colour filter
+leaves it (neighbours share it), then the phone's own JPEG with half the colours, and only then, by an app, PNG. Noise
+that is independent in every pixel and colour, straight into PNG, would leave lossless codecs 4 to 10% to save; these
+leave them what real ones do (about a third from PNG to lossless WebP, about half from a phone's JPEG to quality 85).
+Here: pixels and encodings. What file is called how is in `shape`; broken pictures are in `hostile`.
 """
 
 from __future__ import annotations
@@ -23,11 +27,20 @@ PHOTOGRAPHS = (
     "astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "motorcycle_right.png", "rocket.jpg",
     "hubble_deep_field.jpg", "retina.jpg", "ihc.png", "color.png", "camera.png", "grass.png", "gravel.png", "brick.png",
 )  # fmt: skip
+COLOURED = PHOTOGRAPHS[:9]
+"""Without the colour chart and the grey ones: nobody's phone takes those."""
 SMALL_SIDES = (120, 240)
-REAL_SIDES = {"png": (1350, 1750), "jpeg": (3400, 4200), "webp": (2200, 2800), "gif": (1200, 1600)}
-"""Pixels of the longer side that make about 3 MiB a file, with the noise that a sensor adds."""
-SENSOR_NOISE = 4.0
-"""Standard deviation, in steps of 255: without it a picture that was scaled up would compress like a drawing."""
+REAL_SIDES = {"png": (1500, 2000), "jpeg": (3400, 4200), "webp": (2400, 3200), "gif": (1900, 2500)}
+"""Pixels of the longer side that make about 3 MiB a file (WebP 1 to 2), with the noise that a sensor adds."""
+SENSOR_NOISE = 3.0
+"""Standard deviation at full brightness, in steps of 255, before the colour filter is undone; half of it at black."""
+LENS = 0.5
+"""How much of the contrast of two neighbouring pixels is left by a phone's lens."""
+PHONE_QUALITIES = (90, 93, 95, 97)
+"""Of the JPEG that a phone makes of every picture, whatever an app makes of that one later."""
+JPEG_QUALITIES = (80, 90, 93, 95)
+PNG_LEVELS = (6, 6, 6, 3)
+"""zlib levels: libpng's default, which most apps leave as it is, and a quick one."""
 BASES = 12
 """How many encoded pictures stand behind the files without a mapping; a comment makes each file distinct."""
 
@@ -40,11 +53,13 @@ def _photograph(name: str) -> Image.Image:
         return Image.open(stream).convert("RGB")
 
 
-def picture(rng: random.Random, sides: tuple[int, int]) -> Image.Image:
+def picture(
+    rng: random.Random, sides: tuple[int, int], photographs: tuple[str, ...] = PHOTOGRAPHS
+) -> Image.Image:
     """A crop of a photograph: cropped, scaled, sometimes mirrored, with its own exposure."""
     from PIL import Image, ImageEnhance, ImageOps
 
-    photograph = _photograph(rng.choice(PHOTOGRAPHS))
+    photograph = _photograph(rng.choice(photographs))
     share = rng.uniform(0.45, 0.9)
     width, height = (round(side * share) for side in photograph.size)
     left = rng.randrange(photograph.width - width)
@@ -53,37 +68,73 @@ def picture(rng: random.Random, sides: tuple[int, int]) -> Image.Image:
     long_side = rng.randint(*sides)
     scale = long_side / max(crop.size)
     size = max(1, round(crop.width * scale)), max(1, round(crop.height * scale))
-    crop = crop.resize(size, Image.Resampling.LANCZOS)
+    crop = with_detail(crop, size, rng) if scale > 2 else crop.resize(size, Image.Resampling.LANCZOS)
     if rng.random() < 0.5:
         crop = ImageOps.mirror(crop)
     return ImageEnhance.Brightness(crop).enhance(rng.uniform(0.85, 1.1))
 
 
-def with_noise(image: Image.Image, rng: random.Random) -> Image.Image:
-    """The picture with a sensor's noise in it."""
+def with_detail(image: Image.Image, size: tuple[int, int], rng: random.Random) -> Image.Image:
+    """The picture scaled up, with detail finer than its own: in natural scenes each octave is as strong as the last.
+
+    How strong that is where, the picture's own finest detail says; the very finest is dimmed, as a lens does.
+    """
+    import numpy as np
+    from PIL import Image, ImageChops, ImageFilter
+
+    gray = image.convert("L")
+    finest = ImageChops.difference(gray, gray.filter(ImageFilter.GaussianBlur(1)))
+    strength = finest.filter(ImageFilter.GaussianBlur(3)).resize(size, Image.Resampling.BILINEAR)
+    generator = np.random.default_rng(rng.getrandbits(64))
+    detail = np.zeros((size[1], size[0]), np.float32)
+    octave = 1
+    while octave < max(size) / max(image.size):
+        grain = generator.standard_normal((-(-size[1] // octave), -(-size[0] // octave)), dtype=np.float32)
+        grown = np.asarray(Image.fromarray(grain).resize(size, Image.Resampling.BICUBIC))
+        detail += grown * (LENS if octave == 1 else 1)
+        octave *= 2
+    detail *= np.asarray(strength)
+    scaled = np.asarray(image.resize(size, Image.Resampling.LANCZOS)).astype(np.float32)
+    scaled += detail[..., None]
+    return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8))
+
+
+def with_sensor_noise(image: Image.Image, rng: random.Random) -> Image.Image:
+    """The picture with a sensor's noise in it, interpolated as the sensor's red, green and blue pixels are."""
     import numpy as np
     from PIL import Image
 
-    tile = (
-        np.random.default_rng(rng.getrandbits(64))
-        .normal(0, SENSOR_NOISE, (256, 256, 3))
-        .round()
-        .astype(np.int16)
-    )
-    pixels = np.asarray(image).astype(np.int16)
-    # Tile by tile: whole pictures of noise would take more memory than what is to be measured.
-    for top in range(0, image.height, 256):
-        for left in range(0, image.width, 256):
-            part = pixels[top : top + 256, left : left + 256]
-            part += tile[: part.shape[0], : part.shape[1]]
-    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    generator = np.random.default_rng(rng.getrandbits(64))
+    bands = []
+    # Of four pixels in a square one sees red, two see green and one sees blue.
+    for band, (wide, high) in zip(image.split(), ((2, 2), (2, 1), (2, 2)), strict=True):
+        size = -(-image.height // high), -(-image.width // wide)
+        noise = Image.fromarray(generator.standard_normal(size, dtype=np.float32))
+        noise = noise.resize(image.size, Image.Resampling.BILINEAR)
+        light = np.asarray(band).astype(np.float32)
+        light += np.asarray(noise) * SENSOR_NOISE * np.sqrt(0.25 + 0.75 * light / 255)
+        bands.append(Image.fromarray(light.round().clip(0, 255).astype(np.uint8)))
+    return Image.merge("RGB", bands)
+
+
+def as_taken_by_a_phone(image: Image.Image, rng: random.Random) -> Image.Image:
+    """The picture as an app gets it from a phone: noise of the sensor, and the phone's own JPEG undone again."""
+    from PIL import Image
+
+    taken = io.BytesIO()
+    with_sensor_noise(image, rng).save(taken, "JPEG", quality=rng.choice(PHONE_QUALITIES), subsampling=2)
+    return Image.open(taken).convert("RGB")
 
 
 def photograph(format_: str, scale: str, rng: random.Random, *, quick: bool = False) -> bytes:
     """A photograph as a file of this format and scale ("small" or "real")."""
     if scale != "real":
         return encode(picture(rng, SMALL_SIDES), format_, rng, quick=quick)
-    return encode(with_noise(picture(rng, REAL_SIDES[format_]), rng), format_, rng, quick=quick)
+    scene = picture(rng, REAL_SIDES[format_], COLOURED)
+    if format_ == "jpeg":
+        return encode(with_sensor_noise(scene, rng), format_, rng, qualities=PHONE_QUALITIES)
+    level = rng.choice(PNG_LEVELS)
+    return encode(as_taken_by_a_phone(scene, rng), format_, rng, quick=quick, level=level)
 
 
 def phone_exif(orientation: int, *, gps: bool = True) -> bytes:
@@ -98,18 +149,24 @@ def phone_exif(orientation: int, *, gps: bool = True) -> bytes:
     return exif.tobytes()
 
 
-def encode(image: Image.Image, format_: str, rng: random.Random, *, quick: bool = False) -> bytes:
+def encode(
+    image: Image.Image,
+    format_: str,
+    rng: random.Random,
+    *,
+    quick: bool = False,
+    level: int = 6,
+    qualities: tuple[int, ...] = JPEG_QUALITIES,
+) -> bytes:
     """The picture as a file of `format_`: png (a few with transparency), jpeg (as phones write it), webp, gif."""
     out = io.BytesIO()
     if format_ == "png":
         if rng.random() < 0.1:
             image = _with_transparent_corner(image)
-        image.save(out, "PNG", compress_level=1 if quick else 6)
+        image.save(out, "PNG", compress_level=1 if quick else level)
     elif format_ == "jpeg":
         exif = phone_exif(rng.choice((1, 1, 1, 3, 6, 8)), gps=rng.random() < 0.5)
-        image.save(
-            out, "JPEG", quality=rng.choice((80, 90, 93, 95)), subsampling=rng.choice((0, 2)), exif=exif
-        )
+        image.save(out, "JPEG", quality=rng.choice(qualities), subsampling=rng.choice((0, 2)), exif=exif)
     elif format_ == "webp":
         image.save(out, "WEBP", quality=82, method=0)
     elif format_ == "gif":
