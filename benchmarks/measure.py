@@ -1,4 +1,4 @@
-"""How long a command takes, and how large its processes become.
+"""How long a command takes, how large its processes become, and what a process and its children have worked.
 
 What is measured, and under which name, belongs to the benchmarks.
 """
@@ -51,6 +51,23 @@ def measured(command: Sequence[str], *, environment: Mapping[str, str] | None = 
         output.seek(0)
         said = output.read()
     return Measured(process.returncode, time.monotonic() - started, peak / MIB, name, said)
+
+
+def cpu_seconds() -> float:
+    """CPU seconds (user and system) of this process and of everything it has started, ended or not.
+
+    A process that has ended counts once its parent has waited for it: executors do so when they are closed.
+    """
+    me = psutil.Process()
+    return sum(_cpu(process) for process in [me, *me.children(recursive=True)])
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def _largest(pid: int) -> tuple[int, str]:

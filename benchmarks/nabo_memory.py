@@ -1,0 +1,132 @@
+"""How much memory a worker process takes at most for one picture of 12 and of 50 megapixels, format by format.
+
+Each picture is compressed by a fresh worker, as the pipeline runs it, and its result decoded again as verification
+does. The figure is the kernel's own high-water mark of that process (`ru_maxrss`): no spike escapes it. At 50
+megapixels the pictures are smoother than photographs, because larger files than 25 MiB are not taken at all; an
+encoder's memory goes by the pixels, not by what they show.
+"""
+
+import io
+import random
+import resource
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from nabo_pipeline.media.compression import Task
+
+KIB_PER_MIB = 1024
+SIZES = {"12mp": (4000, 3000), "50mp": (8660, 5773)}
+QUICK_SIZES = {"12mp": (400, 300), "50mp": (866, 577)}
+FORMATS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+    "jpeg": ("JPEG", "RGB", {"quality": 95, "subsampling": 0}),
+    "jpeg_progressive": ("JPEG", "RGB", {"quality": 95, "subsampling": 0, "progressive": True}),
+    "png": ("PNG", "RGB", {"compress_level": 1}),
+    "png_alpha": ("PNG", "RGBA", {"compress_level": 1}),
+    "webp": ("WEBP", "RGB", {"quality": 90, "method": 0}),
+    "tiff": ("TIFF", "RGB", {"compression": "tiff_adobe_deflate"}),
+    "gif": ("GIF", "P", {}),
+}
+"""Name -> Pillow's format, mode and options."""
+BUCKETS = {"service-media": 10_000_000, "avatars": 2_000_000}
+TYPES = frozenset(("image/jpeg", "image/png", "image/webp"))
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The worker's peak (MiB) for one picture, and what it made of it."""
+
+    name: str
+    mib: float
+    outcome: str
+
+
+def run(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """The peaks: `peak_mib` and `peak_mib_50mp` are the worst of all formats and buckets."""
+    sizes = QUICK_SIZES if environment.get("BENCH_PICTURES") == "small" else SIZES
+    figures: dict[str, Any] = {}
+    for key, size in sizes.items():
+        pictures = _pictures(folder, size)
+        cases = [(name, path, bucket) for bucket in BUCKETS for name, path in pictures.items()]
+        if (
+            key == "50mp"
+        ):  # what is made to fit a small bucket is scaled down first: the lossless try is the worst
+            cases = [case for case in cases if case[2] == "service-media"]
+        with ThreadPoolExecutor(2) as threads:
+            peaks = list(threads.map(_peak, cases))
+        worst = max(peaks, key=lambda peak: peak.mib)
+        suffix = "" if key == "12mp" else "_50mp"
+        figures |= {
+            f"peak_mib{suffix}": worst.mib,
+            f"peak{suffix}_worst": worst.name,
+            f"peaks{suffix}": {peak.name: f"{peak.mib:.0f}, {peak.outcome}" for peak in peaks},
+        }
+    return figures
+
+
+def _pictures(folder: Path, size: tuple[int, int]) -> dict[str, Path]:
+    """One file of each format with this many pixels."""
+    with get_context("spawn").Pool(2) as pool:
+        found = pool.starmap(write_picture, [(folder, name, size) for name in FORMATS])
+    return dict(zip(FORMATS, found, strict=True))
+
+
+def write_picture(folder: Path, name: str, size: tuple[int, int]) -> Path:
+    """Writes the picture of one format; returns its path. Raises ValueError if the pipeline would not take it."""
+    format_, mode, options = FORMATS[name]
+    out = io.BytesIO()
+    _picture(size, mode).save(out, format_, **options)
+    if out.tell() > 25 * 1024 * KIB_PER_MIB:
+        raise ValueError(f"{name} of {size} takes {out.tell()} bytes: more than the pipeline reads")
+    path = folder / f"{name}-{size[0]}x{size[1]}"
+    path.write_bytes(out.getvalue())
+    return path
+
+
+def _picture(size: tuple[int, int], mode: str) -> "Image.Image":
+    from PIL import Image, ImageOps
+
+    from local_stack.sources.media.photographs import COLOURED, as_taken_by_a_phone, picture
+
+    rng = random.Random(12)
+    if size[0] <= SIZES["12mp"][0]:
+        scene = picture(rng, (size[0], size[0]), COLOURED)
+        image = as_taken_by_a_phone(ImageOps.fit(scene, size), rng)
+    else:
+        image = picture(rng, (1000, 1000), COLOURED).resize(size, Image.Resampling.BICUBIC)
+    if mode == "RGBA":
+        image.putalpha(Image.linear_gradient("L").resize(size))
+    return image.quantize(64) if mode == "P" else image
+
+
+def _peak(case: tuple[str, Path, str]) -> Peak:
+    from nabo_pipeline.codecs.isolation import isolated_workers
+    from nabo_pipeline.media.compression import MAX_SIDE, Settings, Task
+
+    name, path, bucket = case
+    mime = f"image/{name.partition('_')[0]}"
+    task = Task(path.read_bytes(), mime, TYPES, BUCKETS[bucket], MAX_SIDE.get(bucket), Settings())
+    with isolated_workers(1, seconds=300, memory=Settings().max_memory) as workers:
+        outcome, peak = workers.run(compress_and_decode, task)
+    return Peak(f"{name} to {bucket}", peak / KIB_PER_MIB, outcome)
+
+
+def compress_and_decode(task: "Task") -> tuple[str, int]:
+    """Inside the worker: its work on one picture. Returns what it made, and its peak in KiB."""
+    from nabo_pipeline.codecs.compress import compress, decodes
+    from nabo_pipeline.media.compression import Rejected
+
+    result = compress(task)
+    if isinstance(result, Rejected):
+        told = result.reason
+    elif decodes((result.data, result.mime)):
+        told = f"{result.verdict}: {result.mime}, {len(result.data) / 1e6:.1f} MB"
+    else:
+        told = "does not decode"
+    return told, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
