@@ -14,7 +14,6 @@ from migration_kit.ledger.postgres import PostgresLedger
 from nabo_pipeline.media import compression
 from nabo_pipeline.media.mappings import Mappings
 from nabo_pipeline.media.paths import CATEGORIES
-from nabo_pipeline.steps.transfer import CHANGED, UNEQUAL
 from nabo_pipeline.stores.appeared import Appeared, appeared
 from nabo_pipeline.stores.unfinished import Progress, ledger_to_look_at, progress
 
@@ -22,7 +21,12 @@ PLAN, VERIFY = "plan", "verify"
 REPORT = ""
 """Among what failed: the report, which has no partition."""
 
-WORTH_ANOTHER_TRY = ("Source cannot be read", CHANGED, UNEQUAL, compression.TOO_SLOW)
+WORTH_ANOTHER_TRY = (
+    "Source cannot be read",
+    "Source changed since the plan",
+    "The object read back differs",
+    compression.TOO_SLOW,
+)
 """How reasons of quarantined files begin that may not come again: a store, a moment, a busy machine was in the way."""
 
 
