@@ -30,7 +30,8 @@ class Fault:
     `fail`: the answer says so. `hang_up`: the connection breaks within the answer. `stall`: answered
     rightly, after `seconds`. With `done` the first two have their effect nevertheless: only the answer is
     lost. `cut`: the connection breaks when `after` bytes of the request's body have arrived. `spoil`: an
-    upload is answered rightly, but other bytes are stored. `retry_after`: seconds, for `fail`.
+    upload is answered rightly (with `done`: as failed), but other bytes are stored. `retry_after`: seconds,
+    for `fail`.
     """
 
     times: int
@@ -83,7 +84,9 @@ async def serve_faulty(fault: Fault, app: ASGIApp, scope: Scope, receive: Receiv
         await app(scope, receive, send)
         return
     if fault.kind == "spoil":
-        await app(scope, receive, _after(send, lambda: _spoil(scope)))
+        await app(scope, receive, _after(_nowhere if fault.done else send, lambda: _spoil(scope)))
+        if fault.done:
+            await fault.answer()(scope, receive, send)
         return
     if fault.kind == "cut":
         with suppress(ClientDisconnect):

@@ -91,3 +91,29 @@ def test_the_second_list_shows_folders_if_asked_for(bucket):
     assert [folder.name for folder in page.folders] == ["one/"]
     assert [entry.name for entry in page.objects] == ["two"]
     assert [entry.name for entry in bucket.list_v2({}).objects] == ["one/a", "two"]
+
+
+def test_the_second_list_tells_path_size_and_type_of_every_depth(bucket):
+    bucket.upload("one/deep/a.png", b"12345", {"content-type": "image/png"})
+    bucket.upload("B.png", b"1", {"content-type": "image/png"})
+    found = {
+        entry.key or entry.name: (entry.metadata["size"], entry.metadata["mimetype"])
+        for entry in bucket.list_v2({"limit": 1000, "with_delimiter": False}).objects
+    }
+    assert found == {"one/deep/a.png": (5, "image/png"), "B.png": (1, "image/png")}
+
+
+def test_pages_of_the_second_list_hold_everything_once_though_objects_come_and_go(bucket):
+    for number in range(6):
+        bucket.upload(f"{number}", b"1")
+    first = bucket.list_v2({"limit": 3})
+    bucket.upload("00", b"1")
+    bucket.remove(["1"])
+    second = bucket.list_v2({"limit": 3, "cursor": first.nextCursor})
+    assert [entry.name for entry in first.objects + second.objects] == ["0", "1", "2", "3", "4", "5"]
+    assert not second.hasNext
+
+
+def test_the_second_list_of_an_empty_bucket_is_empty(bucket):
+    page = bucket.list_v2({})
+    assert (page.objects, page.hasNext) == ([], False)

@@ -1,6 +1,7 @@
 """Resumable uploads (TUS 1.0.0) of Supabase Storage, as they go over the wire: the client has no part for them."""
 
 import base64
+import json
 from urllib.parse import urlsplit
 
 import httpx
@@ -117,3 +118,32 @@ def test_the_server_tells_what_it_can_do(service):
     assert answer.status_code in (200, 204)
     assert "1.0.0" in answer.headers["tus-version"]
     assert "creation" in answer.headers["tus-extension"]
+
+
+def test_an_object_in_parts_carries_metadata_of_its_own(service, bucket):
+    mark = {"migratedBy": "contract"}
+    path = _path(_begin(service, 3, bucketName=bucket.id, objectName="cat", metadata=json.dumps(mark)))
+    assert _send(service, path, 0, b"123").status_code == 204
+    assert bucket.info("cat")["metadata"] == mark
+
+
+def test_parts_of_six_mebibytes_become_one_object(service, bucket):
+    part = 6 * 1024 * 1024
+    content = b"1" * part + b"2" * 10
+    path = _path(_begin(service, len(content), bucketName=bucket.id, objectName="cat"))
+    assert _send(service, path, 0, content[:part]).headers["upload-offset"] == str(part)
+    assert _send(service, path, part, content[part:]).status_code == 204
+    assert bucket.download("cat") == content
+
+
+def test_a_place_that_is_taken_while_the_parts_arrive_is_a_conflict_and_keeps_its_object(service, bucket):
+    path = _path(_begin(service, 10, bucketName=bucket.id, objectName="cat"))
+    assert _send(service, path, 0, b"01234").status_code == 204
+    bucket.upload("cat", b"faster")
+    assert _send(service, path, 5, b"56789").status_code == 409
+    assert bucket.download("cat") == b"faster"
+
+
+def test_an_upload_that_nobody_began_is_not_found(service):
+    answer = _send(service, "/upload/resumable/bm90aGluZw", 0, b"1")
+    assert answer.status_code in (400, 404, 410)
