@@ -25,7 +25,7 @@ from nabo_pipeline.resources import BackupResource, DatabaseResource, StorageRes
 
 if TYPE_CHECKING:
     from migration_kit.gates import Gate
-    from migration_kit.ledger import Entry, Ledger
+    from migration_kit.ledger import Ledger
     from nabo_pipeline.stores.state import StateStore
 
 
@@ -46,32 +46,53 @@ def migration_report(
     Asks the ledger whether every category's newest validation passed and stands for the outcomes as they are, at the
     start and again before it publishes.
     """
-    from nabo_pipeline.steps.reporting import write_all
+    from nabo_pipeline.steps.reporting import Batch, write_all
+    from nabo_pipeline.steps.showing import Viewer, choose, show
 
     batch = batch_id(context)
-    with failing(context), database.ledger() as ledger, database.state() as state:
+    with (
+        failing(context),
+        database.ledger() as ledger,
+        database.state() as state,
+        database.reports(PREFIX) as source,
+    ):
         _require_verified(context, ledger)
         _prove_whole(state)
         plans = {name: accepted_plan(context, ledger, name) for name in CATEGORIES}
-        this_batch = {name: account(state, plans[name], batch) for name in CATEGORIES}
-        cumulative = {name: account(state, plans[name]) for name in CATEGORIES}
-        entries = [entry for name in CATEGORIES for entry in ledger.entries(partition=name)]
-        sheet = _sheet(entries, backup, storage, transfer)
+        total = sum((account(state, plan, batch) for plan in plans.values()), Accounting(source=0))
+        # What is read from here on is of one moment; the gate that is asked after it stands for that moment.
+        chosen = choose(source)
+        with transfer.isolated() as workers:
+            viewer = Viewer(
+                backup.open(), storage.open(), workers, transfer.rules().max_bytes, transfer.threads
+            )
+            shown = show(viewer, chosen)
         gate = _require_verified(context, ledger)
-        with database.reports(PREFIX) as source:
-            write_all(source, reports_path(PREFIX), cumulative, verified=gate.open)
-        total = sum(this_batch.values(), Accounting(source=0))
+        folder = reports_path(PREFIX)
+        written = write_all(source, folder, Batch(batch, total, gate.open), shown.sheets)
         seconds = batch_seconds(context)
-        path = write_summary(PREFIX, PipelineSummary(PREFIX, batch, total, gate.open, seconds))
+        write_summary(PREFIX, PipelineSummary(PREFIX, batch, total, gate.open, seconds))
     return dg.MaterializeResult(
         metadata={
-            **accounting_metadata(total, seconds=seconds),
             "verified": gate.open,
+            **accounting_metadata(total, seconds=seconds),
+            "page": dg.MetadataValue.path(str(written.page)),
+            "before_and_after": dg.MetadataValue.md(_picture(shown.small)),
+            "bytes": written.sizes.before,
+            "bytes_in_storage": written.sizes.after,
+            "saved_bytes": written.sizes.saved,
+            "saved_percent": round(written.sizes.saved_percent, 1),
+            "left_the_backup_since_migrated": written.left_backup,
+            "reports": dg.MetadataValue.path(str(folder)),
             "accepted": dg.MetadataValue.json(dict(gate.accepted)),
-            "reports": dg.MetadataValue.path(str(path.parent)),
-            "before_and_after": dg.MetadataValue.md(sheet),
         }
     )
+
+
+def _picture(jpeg: bytes | None) -> str:
+    if jpeg is None:
+        return "no picture to show"
+    return f"![before and after](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})"
 
 
 def _require_verified(context: dg.AssetExecutionContext, ledger: "Ledger") -> "Gate":
@@ -107,18 +128,3 @@ def _prove_whole(state: "StateStore") -> None:
         )
     ((_, whole),) = wholes
     prove_totals({name: listing.totals for name, listing in listings.items()}, whole)
-
-
-def _sheet(
-    entries: "list[Entry]", backup: BackupResource, storage: StorageResource, transfer: TransferSettings
-) -> str:
-    from nabo_pipeline.steps.showing import before_and_after
-    from nabo_pipeline.steps.transfer import DONE
-
-    # Chat images are private: they are shown to no one but those who chatted.
-    done = [entry for entry in entries if entry.state in DONE and entry.partition != "chat"]
-    with transfer.isolated() as workers:
-        picture = before_and_after(done, backup.open(), storage.open(), workers)
-    if picture is None:
-        return "no picture to show"
-    return f"![before and after](data:image/jpeg;base64,{base64.b64encode(picture).decode()})"

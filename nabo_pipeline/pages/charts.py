@@ -167,16 +167,13 @@ def _drawing(name: str) -> Iterator[None]:
     """Settings of one chart: text stays text, and the same figures give the same file."""
     from matplotlib import rc_context
 
-    settings = {"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}
-    with rc_context(settings):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}):
         yield
 
 
 def _svg(figure: Figure, name: str, title: str, description: str) -> Markup:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
     out = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None})
+    figure.savefig(out, format="svg", metadata={"Date": None})
     drawn = out.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     # Its style sheet would hold for the whole page.

@@ -5,16 +5,25 @@ What stands in a report is the domain's matter (`media.reports`), how the page l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from migration_kit.accounting import Accounting
-from migration_kit.reports import write_json
+from migration_kit.reports import write_bytes, write_json
 from nabo_pipeline.media import reports
+from nabo_pipeline.media.paths import CATEGORIES
 from nabo_pipeline.media.plans import SERVICE_NOT_MAPPED, USER_NOT_MAPPED
-from nabo_pipeline.media.statistics import total_sizes
+from nabo_pipeline.media.statistics import Sizes, accounts_of, total_sizes
+from nabo_pipeline.pages.summary import MOST_LISTED, ShownSheet, Summary, render
+from nabo_pipeline.pages.summary import NAME as PAGE
+from nabo_pipeline.steps.showing import KINDS, ContactSheet
 from nabo_pipeline.stores.reporting import ReportSource
+
+T = TypeVar("T")
 
 _UNMAPPED = {"profile": USER_NOT_MAPPED, "service": SERVICE_NOT_MAPPED}
 
@@ -74,10 +83,28 @@ def write_summary(
     return write_json(folder / reports.SUMMARY, document)
 
 
-def write_all(
-    source: ReportSource, folder: Path, accounts: Mapping[str, Accounting], *, verified: bool
-) -> None:
-    """Every JSON report, all of one state of the ledger. `accounts`: where the files of each category stand."""
+@dataclass(frozen=True)
+class Batch:
+    """Whose report it is: the batch, what it did, and whether everything that stands is verified."""
+
+    batch_id: str
+    accounting: Accounting
+    verified: bool
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the reports say first: where all files stand, and the bytes of the migrated ones."""
+
+    total: Accounting
+    sizes: Sizes
+    left_backup: int
+    page: Path
+
+
+def write_all(source: ReportSource, folder: Path, batch: Batch, sheets: Sequence[ContactSheet]) -> Written:
+    """Every report, all of one state of the ledger: the JSON files, the contact sheets and the page."""
+    accounts = accounts_of(source.outcomes(), CATEGORIES)
     write_inventory(source, folder)
     write_mappings(source, folder)
     for category in reports.UPLOADS:
@@ -85,7 +112,58 @@ def write_all(
     write_records(source, folder)
     write_quarantined(source, folder)
     write_validation(source, folder, accounts)
-    write_summary(source, folder, accounts, verified=verified)
+    write_summary(source, folder, accounts, verified=batch.verified)
+    _write_sheets(folder, sheets)
+    page = write_page(source, folder, accounts, batch, sheets)
+    sizes = total_sizes(source.compression())
+    return Written(sum(accounts.values(), Accounting(source=0)), sizes, source.left_backup_count(), page)
+
+
+def _write_sheets(folder: Path, sheets: Sequence[ContactSheet]) -> None:
+    """The sheets as files. One of a kind that has no picture any more goes: it would show what stands no longer."""
+    for kind in KINDS:
+        (folder / kind.name).unlink(missing_ok=True)
+    for sheet in sheets:
+        write_bytes(folder / sheet.kind.name, sheet.jpeg)
+
+
+def write_page(
+    source: ReportSource,
+    folder: Path,
+    accounts: Mapping[str, Accounting],
+    batch: Batch,
+    sheets: Sequence[ContactSheet],
+) -> Path:
+    """The summary page."""
+    unchanged, similarity = source.similarity_histogram()
+    text = render(
+        Summary(
+            at=_now(),
+            batch_id=batch.batch_id,
+            verified=batch.verified,
+            accounts=accounts,
+            batch=batch.accounting,
+            outcomes=source.outcomes(),
+            compression=source.compression(),
+            saved=source.saved_histogram(),
+            unchanged=unchanged,
+            similarity=similarity,
+            verdicts=source.verdicts(),
+            checks=source.checks(),
+            quarantined=_first(source.quarantined()),
+            left_backup=_first(source.left_backup()),
+            left_backup_count=source.left_backup_count(),
+            sheets=[
+                ShownSheet(one.kind.name, one.kind.title, one.kind.explanation, one.pairs, one.jpeg)
+                for one in sheets
+            ],
+        )
+    )
+    return write_bytes(folder / PAGE, text.encode())
+
+
+def _first(rows: Iterator[T]) -> list[T]:
+    return list(islice(rows, MOST_LISTED))
 
 
 def _now() -> datetime:
