@@ -25,17 +25,35 @@ class _LogLines:
 
 
 def track(
-    items: Iterable[T], *, total: int, log: Callable[[str], None], what: str, every_seconds: float = 10.0
+    items: Iterable[T],
+    *,
+    total: int | None,
+    log: Callable[[str], None],
+    what: str,
+    size: Callable[[T], int] | None = None,
+    every_seconds: float = 10.0,
 ) -> Iterator[T]:
-    """Hand the items on, and say to the log at most every ``every_seconds`` how far they are."""
+    """Hand the items on, and say to the log at most every ``every_seconds`` how far they are, and at the end.
+
+    ``total``: None where nobody knows it; then without the time left. ``size``: an item's bytes, for a rate in MB/s.
+    """
     from tqdm import tqdm
 
-    yield from tqdm(
+    known = "{n_fmt} of {total_fmt} ({percentage:.0f}%), {rate_fmt}, {remaining} left"
+    bar = tqdm(
         items,
         total=total,
         desc=what,
+        unit=" items",
         file=_LogLines(log),
         mininterval=every_seconds,
         maxinterval=every_seconds,
-        bar_format="{desc}: {n_fmt} of {total_fmt} ({percentage:.0f}%), {rate_fmt}, {remaining} left",
+        bar_format=f"{{desc}}: {known if total is not None else '{n_fmt} so far, {rate_fmt}'}{{postfix}}",
     )
+    moved = 0
+    for item in bar:
+        if size is not None:
+            moved += size(item)
+            seconds = max(bar.format_dict["elapsed"], 1e-6)
+            bar.set_postfix_str(f"{moved / seconds / 1e6:.1f} MB/s", refresh=False)
+        yield item
