@@ -52,7 +52,7 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
     Refuses a plan whose source has changed. Any run resumes: what the ledger calls verified and what still stands is
     not sent again; an object that stands there with other bytes is never overwritten.
     """
-    from nabo_pipeline.steps.planning import read_plan, require_same_source
+    from nabo_pipeline.steps.planning import require_plan, require_same_source
     from nabo_pipeline.stores import pending
     from nabo_pipeline.stores.accounting import forget_departed
     from nabo_pipeline.stores.turns import turn
@@ -65,7 +65,7 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
         state = stack.enter_context(database.state())
         target = stack.enter_context(database.target())
         plan = accepted_plan(context, ledger, category)
-        read_plan(state, plan)  # refuses rows that are not the plan's
+        require_plan(state, plan)  # refuses rows that are not the plan's
         source = backup.open()
         require_same_source(category, plan.source_fingerprint, source, mappings.read())
         pending.prepare(target.connection)
@@ -137,7 +137,7 @@ def media_records(
     Refuses while the plan has not passed, or while files of it have no outcome.
     """
     from nabo_pipeline.steps.recording import Recorder, record_rows
-    from nabo_pipeline.steps.transfer import stands_for_object
+    from nabo_pipeline.stores import pending
     from nabo_pipeline.stores.turns import turn
 
     category, started = context.partition_key, time.monotonic()
@@ -158,10 +158,10 @@ def media_records(
             context.run.run_id,
             batch_id(context),
         )
-        standing = [entry for entry in ledger.entries(partition=category) if stands_for_object(entry)]
-        rows = record_rows(recorder, standing)
+        pending.prepare(target.connection)
+        rows = record_rows(recorder, category)
         accounting = account(state, plan, batch_id(context))
-        entries = list(ledger.entries(partition=category))
+        known = pending.rows_known(target.connection, category)
         told = problems(state, "media-records", category)
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
@@ -169,6 +169,6 @@ def media_records(
             **accounting_metadata(accounting, seconds=seconds),
             **told,
             "rows_written": rows,
-            "rows": sum("row" in entry.detail for entry in entries),
+            "rows": known,
         }
     )

@@ -6,7 +6,7 @@ Which rows a picture needs is the domain's matter (`media.records`). A picture t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,12 +20,16 @@ from migration_kit.postgres import transient_errors
 from nabo_pipeline.media.plans import HAS_AVATAR, NO_MESSAGE, NO_PROFILE, NO_SERVICE
 from nabo_pipeline.media.records import MediaRow, choose_preview, created_times, media_id
 from nabo_pipeline.steps.transfer import state_of_object
+from nabo_pipeline.stores.pending import galleries_without_rows
 from nabo_pipeline.stores.storage import Storage
 from nabo_pipeline.stores.storage_errors import MissingError
 from nabo_pipeline.stores.target import Parents, Target
 
-BATCH = 200
-"""Pictures a transaction, about: the pictures of one service are never torn apart."""
+BATCH = 1_000
+"""Pictures a transaction, about: the pictures of one service are never torn apart.
+
+`public.media` has no index but its key: every batch reads the whole table once, to see what stands there already.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,13 @@ class Recorder:
     batch_id: str
 
 
-def record_rows(recorder: Recorder, entries: Iterable[Entry]) -> int:
-    """Writes the missing rows of pictures whose objects stand; returns how many.
+def record_rows(recorder: Recorder, partition: str) -> int:
+    """Writes the missing rows of pictures whose objects stand; returns how many. One batch of them is in memory.
 
     A gallery that fails does not stop the others: they are written, then the first failure is raised.
     """
     written, failures = 0, list[PermanentError]()
-    for batch in _batches(entries):
+    for batch in galleries_without_rows(recorder.target.connection, partition, pictures=BATCH):
         try:
             written += _write(recorder, batch)
         except PermanentError as error:
@@ -63,23 +67,6 @@ def record_rows(recorder: Recorder, entries: Iterable[Entry]) -> int:
     if failures:
         raise failures[0]
     return written
-
-
-def _batches(entries: Iterable[Entry]) -> Iterator[list[list[Entry]]]:
-    """Galleries with something to write, about `BATCH` pictures at a time; avatars and chat images go alone."""
-    galleries: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        galleries[str(entry.detail.get("service") or entry.item)].append(entry)
-    batch: list[list[Entry]] = []
-    for gallery in galleries.values():
-        if all("row" in entry.detail for entry in gallery):
-            continue
-        batch.append(gallery)
-        if sum(map(len, batch)) >= BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _write(recorder: Recorder, galleries: Sequence[list[Entry]]) -> int:
