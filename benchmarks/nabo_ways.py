@@ -101,7 +101,7 @@ def _files(here: Place) -> list[tuple[str, Path]]:
 
 def _plans_way(here: Place, files: list[tuple[str, Path]], folder: Path) -> dict[str, Any]:
     tools = plan_way.programs()
-    plan_way.make_bucket(here.environment, like="service-media")
+    plan_way.make_bucket(here.environment)
     carried = plan_way.carry(here.environment, tools, files, folder)
     source = sum(path.stat().st_size for _, path in files)
     kinds: dict[str, int] = {}
