@@ -46,6 +46,11 @@ VARIABLES: Mapping[str, Variable] = {
     "AWS_SECRET_ACCESS_KEY": Variable("its secret", "...", optional=True),
     "AWS_REGION": Variable("region of the backup", "eu-north-1", optional=True),
     "NABO_MAPPINGS_PATH": Variable("folder with the mapping files", "./mappings"),
+    "NABO_PRICES": Variable(
+        "YAML with prices and rates for the plan's estimates; unset for the packaged one",
+        "./prices.yaml",
+        optional=True,
+    ),
     "SUPABASE_URL": Variable("address of Supabase, without /storage/v1", "https://project.supabase.example"),
     "SUPABASE_SERVICE_ROLE_KEY": Variable("Supabase's service-role key", "eyJ..."),
     "NABO_DATABASE_URL": Variable("Supabase's PostgreSQL", "postgresql://postgres@localhost:5432/postgres"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from migration_kit.ledger.postgres import PostgresLedger
     from nabo_pipeline.codecs.isolation import IsolatedWorkers
     from nabo_pipeline.media.compression import Settings
+    from nabo_pipeline.media.estimates import Estimates
     from nabo_pipeline.media.mappings import Mappings
     from nabo_pipeline.stores.backup import Backup
     from nabo_pipeline.stores.reporting import ReportSource
@@ -62,6 +63,18 @@ class MappingsResource(dg.ConfigurableResource[None]):
         from nabo_pipeline.stores.mapping_files import read_mappings
 
         return read_mappings(self.path)
+
+
+class PricesResource(dg.ConfigurableResource[None]):
+    """The table that a plan's estimates go by: `path` of a YAML file, or empty for the packaged one."""
+
+    path: str = ""
+
+    def read(self) -> "Estimates":
+        """The table; an error that names the file and the entry where one is wrong."""
+        from nabo_pipeline.stores.estimates_file import read_estimates
+
+        return read_estimates(self.path)
 
 
 class StorageResource(dg.ConfigurableResource[None]):
@@ -132,30 +145,59 @@ class TransferSettings(dg.ConfigurableResource[None]):
     threads: int = 8
     """Files on their way at once; the others wait: memory stays bounded."""
     policy: str = "smallest faithful"
+    """`smallest faithful`, `keep format` where the bucket takes it, or `as it is`: only private metadata is removed."""
     jpeg_quality: int = 85
+    leave_jpeg_at_or_below: int = 86
+    """JPEGs of this quality or less get no second loss."""
+    optimize_jpeg: bool = True
+    """A lossless pass over JPEGs that are not re-encoded: saves 5 to 14%, at 3 to 4 MB/s and core."""
+    webp_effort: int = 20
+    """0 to 100, for lossless WebP: from 26 it takes half as long again and saves 0 to 1.5% more."""
+    max_webp_megapixels: int = 16
+    """Larger pictures stay or become PNG: lossless WebP takes 26 to 40 bytes of memory a pixel."""
+    animated_gif_to_webp: bool = False
+    """Animated GIFs become animated WebPs, frame by frame the same, where the bucket takes no GIF; else: excluded."""
     min_saving_lossless: float = 2.0
     min_saving_lossy: float = 10.0
-    similarity_floor: float = 0.95
+    similarity_floor_jpeg: float = 0.95
+    similarity_floor_webp: float = 0.95
+    """Least SSIM (0 to 1) of a result with loss; WebP has loss only where the bucket's limit forces it."""
     max_mib: int = 25
     max_megapixels: int = 50
     max_frames: int = 60
+    max_frame_megapixels: int = 500
+    """Of all frames of an animation together."""
     max_seconds: int = 60
-    max_memory_mib: int = 4096
+    max_memory_mib: int = 2048
+    """Address space of a process that decodes: beyond it the file is kept as it is, or quarantined."""
 
     def rules(self) -> "Settings":
-        """The settings as the compression's rules take them."""
-        from nabo_pipeline.media.compression import MIB, Settings
+        """The settings as the compression's rules take them. Raises PermanentError for a policy that there is not."""
+        from migration_kit.failures import PermanentError
+        from nabo_pipeline.media.compression import MIB, POLICIES, Settings
 
-        floor = {"image/jpeg": self.similarity_floor, "image/webp": self.similarity_floor}
+        if self.policy not in POLICIES:
+            raise PermanentError(
+                f"there is no policy {self.policy!r}",
+                item="transfer.policy",
+                remedy=f"Set one of: {', '.join(POLICIES)}.",
+            )
+        floor = {"image/jpeg": self.similarity_floor_jpeg, "image/webp": self.similarity_floor_webp}
         return Settings(
             policy=self.policy,
             jpeg_quality=self.jpeg_quality,
+            leave_jpeg_at_or_below=self.leave_jpeg_at_or_below,
+            optimize_jpeg=self.optimize_jpeg,
+            webp_effort=self.webp_effort,
+            max_webp_pixels=self.max_webp_megapixels * 1_000_000,
+            animated_gif_to_webp=self.animated_gif_to_webp,
             min_saving_lossless=self.min_saving_lossless,
             min_saving_lossy=self.min_saving_lossy,
             similarity_floor=floor,
             max_bytes=self.max_mib * MIB,
             max_pixels=self.max_megapixels * 1_000_000,
             max_frames=self.max_frames,
+            max_frame_pixels=self.max_frame_megapixels * 1_000_000,
             max_seconds=self.max_seconds,
             max_memory=self.max_memory_mib * MIB,
         )
@@ -181,6 +223,7 @@ def resources() -> dict[str, dg.ConfigurableResource[None]]:
             session_token=environment_variable("AWS_SESSION_TOKEN"),
             region=environment_variable("AWS_REGION"),
         ),
+        "prices": PricesResource(path=environment_variable("NABO_PRICES")),
         "mappings": MappingsResource(folder=environment_variable("NABO_MAPPINGS_PATH")),
         "storage": StorageResource(
             url=environment_variable("SUPABASE_URL"),

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +16,28 @@ from migration_kit.orchestration import (
     gate_check_specs,
     validate_then_publish,
 )
-from migration_kit.reports import markdown_table
+from migration_kit.reports import markdown_table, reports_path, write_json
 from nabo_pipeline.assets.common import MAY_BE_EMPTY, PLAN_STAGE, PREFIX
 from nabo_pipeline.partitions import media_category
-from nabo_pipeline.resources import DatabaseResource, MappingsResource, StorageResource
-from nabo_pipeline.suites.plan import COLUMNS, PLAN, table_row
+from nabo_pipeline.resources import (
+    DatabaseResource,
+    MappingsResource,
+    PricesResource,
+    StorageResource,
+    TransferSettings,
+)
+from nabo_pipeline.suites.plan import PLAN, rows_query
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from migration_kit.ledger import Ledger
     from migration_kit.suites import SuiteReport
-    from nabo_pipeline.media.plans import PlanItem
-    from nabo_pipeline.steps.planning import Draft
+    from nabo_pipeline.steps.planning import Draft, Estimating
+    from nabo_pipeline.stores.state import StateStore
 
 KEY = dg.AssetKey([PREFIX, "migration_plan"])
+MIB = 1_048_576
 
 
 @dg.asset(
@@ -37,33 +47,38 @@ KEY = dg.AssetKey([PREFIX, "migration_plan"])
     retry_policy=NETWORK_RETRY,
     check_specs=gate_check_specs(KEY, [PLAN]),
 )
-def migration_plan(
+def migration_plan(  # noqa: PLR0917 - Dagster hands resources over by name
     context: dg.AssetExecutionContext,
     mappings: MappingsResource,
     database: DatabaseResource,
     storage: StorageResource,
+    transfer: TransferSettings,
+    prices: PricesResource,
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """What will be done with every file, by the mappings, the target and the bucket's own rules; writes no media.
 
-    Safe to run again at any time: the same source and target give the same plan.
+    With an estimate of bytes, time and money, and the whole of it in a file. Safe to run again at any time: the same
+    source and target give the same plan, whatever is estimated.
     """
-    from nabo_pipeline.media.plans import summarize
-    from nabo_pipeline.steps.planning import draft_plan
+    from nabo_pipeline.steps.planning import Planner, draft_plan
+    from nabo_pipeline.stores.plan_draft import drafted_plan
 
     category, started = context.partition_key, time.monotonic()
-    with (
-        failing(context),
-        database.ledger() as ledger,
-        database.state() as state,
-        database.target() as target,
-    ):
-        draft = draft_plan(category, state, mappings.read(), target, storage.open())
-        summary = summarize(draft.items)
+    with failing(context), ExitStack() as stack:
+        ledger = stack.enter_context(database.ledger())
+        state = stack.enter_context(database.state())
+        target = stack.enter_context(database.target())
+        candidate = stack.enter_context(drafted_plan(state.conninfo, category))
+        planner = Planner(
+            state, mappings.read(), target, storage.open(), _estimating(prices, transfer), context.log.info
+        )
+        draft = draft_plan(category, planner, candidate)
 
         def publish() -> Mapping[str, Any]:
-            written = state.save_plan_items(category, draft.items)
-            _save(ledger, category, draft, summary, context.run.run_id)
-            return _metadata(summary, written, time.monotonic() - started)
+            written = candidate.publish()
+            _save(ledger, category, draft, context.run.run_id)
+            path = _write(state, category)
+            return _metadata(draft, written, path, time.monotonic() - started, transfer.workers)
 
         yield from validate_then_publish(
             context,
@@ -72,21 +87,25 @@ def migration_plan(
             partition=category,
             candidate=draft.fingerprint,
             asset_key=KEY,
-            validate=lambda: [_validate(category, draft.items)],
+            validate=lambda: [_validate(database.conninfo, category, candidate.table)],
             publish=publish,
         )
 
 
-def _validate(category: str, items: "tuple[PlanItem, ...]") -> "SuiteReport":
-    import pandas as pd
+def _estimating(prices: PricesResource, transfer: TransferSettings) -> "Estimating":
+    from nabo_pipeline.steps.planning import Estimating
 
-    from migration_kit.suites import validate_frame
+    return Estimating(prices.read(), transfer.policy, transfer.jpeg_quality, transfer.workers)
+
+
+def _validate(conninfo: str, category: str, table: str) -> "SuiteReport":
+    from migration_kit.suites import validate_query
 
     suite = replace(PLAN, min_rows=0) if category in MAY_BE_EMPTY else PLAN
-    return validate_frame(pd.DataFrame([table_row(item) for item in items], columns=COLUMNS), suite)
+    return validate_query(conninfo, rows_query(table), suite)
 
 
-def _save(ledger: "Ledger", category: str, draft: "Draft", summary: dict[str, object], run_id: str) -> None:
+def _save(ledger: "Ledger", category: str, draft: "Draft", run_id: str) -> None:
     """Keeps the plan. The time from which `created_at` counts is that of the first plan: it never moves."""
     from migration_kit.ledger import Plan
 
@@ -94,25 +113,72 @@ def _save(ledger: "Ledger", category: str, draft: "Draft", summary: dict[str, ob
     start = (
         before.summary["records_start"] if before else datetime.now(UTC).replace(microsecond=0).isoformat()
     )
-    if before and (before.fingerprint, before.source_fingerprint) == (
-        draft.fingerprint,
-        draft.source_fingerprint,
-    ):
-        return
-    told = {**summary, "records_start": start}
-    ledger.save_plan(
-        Plan(category, draft.fingerprint, draft.source_fingerprint, len(draft.items), told, run_id)
-    )
+    summary = {
+        **asdict(draft.totals),
+        "coverage_percent": draft.coverage_percent,
+        "estimated_hours": round(draft.hours, 3),
+        "costs": list(draft.costs),
+        "records_start": start,
+    }
+    plan = Plan(category, draft.fingerprint, draft.source_fingerprint, draft.totals.items, summary, run_id)
+    if before is None or replace(before, run_id=run_id) != plan:
+        ledger.save_plan(plan)
 
 
-def _metadata(summary: Mapping[str, Any], written: int, seconds: float) -> dict[str, Any]:
-    table = markdown_table(summary["not_migrated"], ("state", "reason", "files"))
+def _write(state: "StateStore", category: str) -> "Path":
+    """The whole plan as a file, a row on each line."""
+    rows = (
+        {
+            "item": one.item, "action": one.action, "reason": one.reason, "treatment": one.treatment,
+            "target": f"{one.bucket}/{one.stem}" if one.stem else None, "owner": one.owner, "service": one.service,
+            "waitsFor": one.alternate_of, "size": one.size, "type": one.mime, "estimatedSize": one.estimated_bytes,
+            "estimatedSeconds": one.estimated_seconds,
+        }
+        for one in state.plan_items(category)
+    )  # fmt: skip
+    return write_json(reports_path(PREFIX) / f"plan-{category}.json", rows)
+
+
+def _metadata(draft: "Draft", written: int, path: "Path", seconds: float, workers: int) -> dict[str, Any]:
+    totals = draft.totals
     return {
-        "items_in": summary["items"],
-        "to_migrate": summary["to_migrate"],
-        "bytes_to_migrate": summary["bytes_to_migrate"],
-        "coverage_percent": summary["coverage_percent"],
+        "summary": dg.MetadataValue.md(_summary(draft, workers)),
+        "items_in": totals.items,
+        "to_migrate": totals.to_migrate,
+        "bytes_to_migrate": totals.bytes_to_migrate,
+        "coverage_percent": draft.coverage_percent,
+        "estimated_bytes": totals.estimated_bytes,
+        "estimated_saving_percent": draft.saving_percent,
+        "estimated_hours": round(draft.hours, 2),
+        "whole_plan": dg.MetadataValue.path(str(path)),
         "rows_written": written,
         "seconds": round(seconds, 2),
-        "summary": dg.MetadataValue.md(f"**{summary['to_migrate']} files will be migrated.**\n\n{table}"),
+        "items_per_second": round(totals.items / max(seconds, 1e-6), 1),
     }
+
+
+def _summary(draft: "Draft", workers: int) -> str:
+    totals = draft.totals
+    groups = [
+        {
+            "what": "migrate" if one.action == "migrate" else one.action,
+            "how, or why not": one.told,
+            "files": f"{one.files:,}",
+            "MiB": f"{one.bytes / MIB:,.1f}",
+            "MiB after": f"{one.estimated_bytes / MIB:,.1f}" if one.action == "migrate" else "",
+            "for example": one.example,
+        }
+        for one in draft.groups
+    ]
+    in_short = (
+        f"{totals.bytes / MIB:,.1f} MiB become about {totals.estimated_bytes / MIB:,.1f} MiB"
+        f" ({draft.saving_percent}% less), in about {draft.hours * 60:,.0f} minutes with {workers} workers."
+    )
+    lines = [
+        f"**{totals.files:,} of {totals.items:,} files will be migrated ({draft.coverage_percent}%).**",
+        in_short,
+        markdown_table(groups, ("what", "how, or why not", "files", "MiB", "MiB after", "for example")),
+        "Costs, by the table of prices (NABO_PRICES):",
+        markdown_table(draft.costs, ("for", "when", "amount", "currency")),
+    ]
+    return "\n\n".join(lines)

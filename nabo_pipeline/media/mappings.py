@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from migration_kit.failures import PermanentError
@@ -47,6 +48,11 @@ class Mappings:
     chat_images: Mapping[tuple[str, str], ChatImage] | None = None
     shared_users: frozenset[str] = field(default_factory=frozenset)
     """Old user ids whose new id another old id has, too."""
+
+    @cached_property
+    def old_chats(self) -> frozenset[str]:
+        """Old chat ids of which a picture's message was migrated."""
+        return frozenset(chat for chat, _ in self.chat_images or {})
 
     @property
     def fingerprint(self) -> str:

@@ -5,8 +5,7 @@ Decided from the inventory, the mappings, the buckets' rules and what stands in 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from migration_kit.accounting import State
@@ -80,33 +79,45 @@ class PlanItem:
     chat_message: str | None = None
     alternate_of: str | None = None
     over_limit: bool = False
+    treatment: str = ""
+    """What would be done with its bytes, in words; empty for what stays."""
+    estimated_bytes: int = 0
+    estimated_seconds: float = 0.0
 
     @property
     def migrates(self) -> bool:
         """Whether the file is to be migrated."""
         return self.action == MIGRATE
 
+    @property
+    def claim(self) -> str | None:
+        """What only one file may have: an owner's avatar, or a target path; None for what stays."""
+        if not self.migrates:
+            return None
+        return f"avatar of {self.owner}" if self.media_type == "avatar" else f"{self.bucket}/{self.stem}"
+
+
+DECIDED = (
+    "item", "action", "reason", "size", "version", "mime", "bucket", "stem", "media_type", "owner", "service",
+    "chat_message", "alternate_of", "over_limit",
+)  # fmt: skip
+"""The fields that make a plan another plan; the others are estimates."""
+
 
 BUCKETS = {"profile": "avatars", "service": "service-media", "chat": "chat-media"}
 MEDIA_TYPES = {"profile": "avatar", "service": "service_image", "chat": "chat_image"}
 
 
-def make_plan(
-    category: str,
-    inventory: Iterable[InventoryItem],
-    mappings: Mappings,
-    target: TargetFacts,
-    bucket: BucketRules | None,
-) -> list[PlanItem]:
-    """The plan of a category, in the order of the paths. `bucket` is None for `other`, which goes nowhere."""
-    items = []
-    for found in sorted(inventory, key=lambda item: item.key):
-        if found.reason is not None or bucket is None:
-            reason = found.reason or "this category is not migrated"
-            items.append(_ends(found, State.EXCLUDED, reason))
-        else:
-            items.append(_with_bucket(_MAKERS[category](found, mappings, target), bucket))
-    return _without_rivals(items)
+def plan_item(
+    found: InventoryItem, mappings: Mappings, target: TargetFacts, bucket: BucketRules | None
+) -> PlanItem:
+    """What will be done with one file, by itself: its rivals are settled where all are known.
+
+    `bucket` is None for `other`, which goes nowhere.
+    """
+    if found.reason is not None or bucket is None:
+        return _ends(found, State.EXCLUDED, found.reason or "this category is not migrated")
+    return _with_bucket(_MAKERS[found.category](found, mappings, target), bucket)
 
 
 def _ends(found: InventoryItem, state: State, reason: str) -> PlanItem:
@@ -159,8 +170,7 @@ def _service(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> P
 def _chat(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> PlanItem:
     image = (mappings.chat_images or {}).get((found.parent, found.name))
     if image is None:
-        known = any(chat == found.parent for chat, _ in mappings.chat_images or {})
-        known = known or found.parent in mappings.chats
+        known = found.parent in mappings.old_chats or found.parent in mappings.chats
         return _ends(found, State.EXCLUDED, CHAT_WITHOUT_MESSAGE if known else CHAT_NOT_MAPPED)
     if image.message_id not in target.messages:
         return _ends(found, State.QUARANTINED, NO_MESSAGE)
@@ -185,39 +195,3 @@ def _with_bucket(item: PlanItem, bucket: BucketRules) -> PlanItem:
         reason = f"Bucket {bucket.name} does not take {item.mime}"
         return replace(item, action=str(State.EXCLUDED), reason=reason)
     return replace(item, over_limit=bucket.size_limit is not None and item.size > bucket.size_limit)
-
-
-def _without_rivals(items: list[PlanItem]) -> list[PlanItem]:
-    """One avatar per owner and one file per target path: the first by path goes, the next is its alternate."""
-    first: dict[str, str] = {}
-    settled = []
-    for item in items:
-        if not item.migrates:
-            settled.append(item)
-            continue
-        claim = item.owner if item.media_type == "avatar" else item.stem
-        rival = first.setdefault(claim or item.stem, item.item)
-        if rival == item.item:
-            settled.append(item)
-        elif item.media_type == "avatar":
-            settled.append(replace(item, alternate_of=rival))
-        else:
-            settled.append(replace(item, action=str(State.QUARANTINED), reason=SAME_PATH))
-    return settled
-
-
-def summarize(items: Iterable[PlanItem]) -> dict[str, object]:
-    """Counts of a plan by what will happen; the coverage is a number for people, not a gate."""
-    items = list(items)
-    migrates = [item for item in items if item.migrates]
-    reasons = Counter((item.action, item.reason or "") for item in items if not item.migrates)
-    return {
-        "items": len(items),
-        "to_migrate": len(migrates),
-        "bytes_to_migrate": sum(item.size for item in migrates),
-        "coverage_percent": round(100 * len(migrates) / len(items), 1) if items else 0.0,
-        "not_migrated": [
-            {"state": state, "reason": reason, "files": files}
-            for (state, reason), files in sorted(reasons.items())
-        ],
-    }

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from migration_kit.accounting import State
@@ -17,6 +15,7 @@ from migration_kit.ledger import Entry
 from migration_kit.postgres import transient_errors
 from nabo_pipeline.media.plans import PlanItem
 from nabo_pipeline.stores.outcomes import take_turn
+from nabo_pipeline.stores.statements import statement
 
 if TYPE_CHECKING:
     import psycopg
@@ -157,13 +156,5 @@ def _ask(connection: psycopg.Connection[Any], name: str, **values: Any) -> psyco
         return connection.execute(_statement(name), values or None)
 
 
-@cache
-def _statements() -> dict[str, str]:
-    text = files(__package__).joinpath("pending.sql").read_text(encoding="utf-8")
-    parts = (part.partition("\n") for part in text.split("-- name: ")[1:])
-    return {name.strip(): body for name, _, body in parts}
-
-
 def _statement(name: str) -> bytes:
-    columns = ", ".join(f"p.{column}" for column in _PLAN_COLUMNS)
-    return _statements()[name].replace("{plan_columns}", columns).encode()
+    return statement("pending.sql", name, plan_columns=", ".join(f"p.{column}" for column in _PLAN_COLUMNS))

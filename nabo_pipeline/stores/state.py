@@ -5,9 +5,9 @@ Outcomes, plans' fingerprints, verdicts and publications are the kit's ledger's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,7 +52,7 @@ class Listing:
 
 _LISTING_COLUMNS = tuple(field.name for field in fields(Listing) if field.name != "scanned_at")
 _INVENTORY_COLUMNS = tuple(field.name for field in fields(InventoryItem))
-_PLAN_COLUMNS = tuple(field.name for field in fields(PlanItem))
+PLAN_COLUMNS = tuple(field.name for field in fields(PlanItem))
 
 
 class StateStore:
@@ -96,17 +96,10 @@ class StateStore:
         )
         return self.stream(query, {"category": category}, InventoryItem)
 
-    def save_plan_items(self, category: str, items: Iterable[PlanItem]) -> int:
-        """Makes `items` the category's plan; returns the rows written or deleted."""
-        columns = (*_PLAN_COLUMNS, "category")
-        with transient_errors("plan"), self.connection.transaction():
-            rows = ((*astuple(item), category) for item in items)
-            return _replace(self.connection, "plan_items", columns, rows, category)
-
     def plan_items(self, category: str, *, action: str | None = None) -> Iterator[PlanItem]:
         """The category's plan, or its rows of one action, streamed in the order of the paths (by bytes)."""
         query = (
-            f"select {', '.join(_PLAN_COLUMNS)} from {SCHEMA}.plan_items"  # noqa: S608 - constants
+            f"select {', '.join(PLAN_COLUMNS)} from {SCHEMA}.plan_items"  # noqa: S608 - constants
             " where category = %(category)s and (%(action)s::text is null or action = %(action)s)"
             ' order by item collate "C"'
         )
@@ -122,40 +115,6 @@ class StateStore:
             cursor.itersize = ROWS_A_FETCH
             for row in cursor.execute(query.encode(), values):
                 yield kind(*row)
-
-
-def _replace(
-    connection: psycopg.Connection[Any],
-    table: str,
-    columns: tuple[str, ...],
-    rows: Iterable[tuple[Any, ...]],
-    category: str,
-) -> int:
-    """The rows of a category become `rows`: what differs is written, what is gone is deleted, the rest stays.
-
-    The first of the columns is the table's key.
-    """
-    key = columns[0]
-    named = ", ".join(columns)
-    others = [column for column in columns if column != key]
-    update = ", ".join(f"{column} = excluded.{column}" for column in others)
-    kept, wanted = (", ".join(f"{side}.{column}" for column in others) for side in ("kept", "excluded"))
-    target = f"{SCHEMA}.{table}"
-    connection.execute(f"create temp table staged (like {target}) on commit drop".encode())
-    with connection.cursor() as cursor:
-        with cursor.copy(f"copy staged ({named}) from stdin".encode()) as copy:
-            for row in rows:
-                copy.write_row(row)
-        cursor.execute(
-            f"insert into {target} as kept ({named}) select {named} from staged order by {key}"  # noqa: S608
-            f" on conflict ({key}) do update set {update} where ({kept}) is distinct from ({wanted})".encode()
-        )
-        changed = cursor.rowcount
-        cursor.execute(
-            f"delete from {target} where category = %s and {key} not in (select {key} from staged)".encode(),  # noqa: S608
-            [category],
-        )
-        return changed + cursor.rowcount
 
 
 def save_listing(connection: psycopg.Connection[Any], listing: Listing) -> int:

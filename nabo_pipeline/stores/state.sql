@@ -44,3 +44,7 @@ create table if not exists nabo_migration.plan_items (
     over_limit boolean not null
 );
 create index if not exists plan_items_category on nabo_migration.plan_items (category);
+alter table nabo_migration.plan_items
+    add column if not exists treatment text not null default '',
+    add column if not exists estimated_bytes bigint not null default 0,
+    add column if not exists estimated_seconds double precision not null default 0;

@@ -1,7 +1,7 @@
 """What must hold of a plan before anything may follow it. Coverage is no rule: it is reported."""
 
 from migration_kit.suites import Suite, rule
-from nabo_pipeline.media.plans import MEDIA_TYPES, MIGRATE, PlanItem
+from nabo_pipeline.media.plans import MEDIA_TYPES, MIGRATE
 
 NOT_ASKED = "-"
 
@@ -47,27 +47,22 @@ PLAN = Suite(
     ),
     key_columns=("item",),
 )
-"""Table: the plan's rows as `table_row` gives them."""
+"""Table: what `rows_query` selects."""
 
 
-def table_row(item: PlanItem) -> dict[str, object]:
-    """The row of a plan item that the suite looks at.
+def rows_query(table: str) -> str:
+    """The rows that the suite looks at, of a plan in `table` (`stores.plan_draft`).
 
     `claim` is what only one file may have (an owner's avatar, or a target path); alternates wait for the file before
     them. Of files that are not migrated, `stem` and `media_type` are null; of the others `reason` does not count.
     """
-    goes = item.migrates
-    claim = f"avatar of {item.owner}" if item.media_type == "avatar" else f"{item.bucket}/{item.stem}"
-    return {
-        "item": item.item,
-        "action": item.action,
-        "reason": NOT_ASKED if goes else item.reason,
-        "claim": claim if goes and item.alternate_of is None else None,
-        "stem": item.stem if goes else None,
-        "media_type": item.media_type if goes else None,
-        "owner": item.owner if goes else NOT_ASKED,
-        "size": item.size,
-    }
-
-
-COLUMNS = ("item", "action", "reason", "claim", "stem", "media_type", "owner", "size")
+    goes = f"action = '{MIGRATE}'"
+    return f"""
+        select item, action, size,
+            case when {goes} then '{NOT_ASKED}' else reason end as reason,
+            case when {goes} and alternate_of is null then claim end as claim,
+            case when {goes} then stem end as stem,
+            case when {goes} then media_type end as media_type,
+            case when {goes} then owner else '{NOT_ASKED}' end as owner
+        from {table}
+    """  # noqa: S608 - constants

@@ -4,11 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from migration_kit.suites import validate_frame
 from nabo_pipeline.media.inventory import InventoryItem
-from nabo_pipeline.media.mappings import Mappings, MigratedService
-from nabo_pipeline.media.plans import BucketRules, PlanItem, TargetFacts, make_plan, summarize
-from nabo_pipeline.suites.plan import COLUMNS, PLAN, table_row
+from nabo_pipeline.media.mappings import ChatImage, Mappings, MigratedService
+from nabo_pipeline.media.plans import BucketRules, TargetFacts, plan_item
 
 PERSON, SERVICE = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 AVATARS = BucketRules("avatars", 2_000_000, frozenset({"image/jpeg", "image/png", "image/webp"}))
@@ -27,13 +25,12 @@ def image(name="one", service="svc"):
     )
 
 
-def only(category, items, mappings=MAPPINGS, target=TARGET, bucket=AVATARS):
-    (item,) = make_plan(category, items, mappings, target, bucket)
-    return item
+def planned(item, mappings=MAPPINGS, target=TARGET, bucket=AVATARS):
+    return plan_item(item, mappings, target, bucket)
 
 
 def test_a_mapped_profile_goes_below_the_new_id():
-    item = only("profile", [profile()])
+    item = planned(profile())
     assert (item.action, item.bucket, item.stem, item.owner) == (
         "migrate",
         "avatars",
@@ -43,7 +40,7 @@ def test_a_mapped_profile_goes_below_the_new_id():
 
 
 def test_a_mapped_image_belongs_to_the_services_stylist():
-    item = only("service", [image()])
+    item = planned(image())
     assert (item.stem, item.owner, item.service) == (f"{SERVICE}/one", PERSON, SERVICE)
 
 
@@ -71,7 +68,7 @@ def test_a_mapped_image_belongs_to_the_services_stylist():
     ],
 )
 def test_a_profile_that_cannot_go_says_why(changes, action, reason):
-    item = only("profile", [profile()], **changes)
+    item = planned(profile(), **changes)
     assert item.action == action
     assert item.reason.startswith(reason)
 
@@ -89,62 +86,51 @@ def test_a_profile_that_cannot_go_says_why(changes, action, reason):
     ],
 )
 def test_an_image_that_cannot_go_says_why(changes, action, reason):
-    item = only("service", [image()], **changes)
+    item = planned(image(), **changes)
     assert item.action == action
     assert item.reason.startswith(reason)
 
 
 def test_the_inventorys_reason_stays():
-    assert only("profile", [profile(reason="Unsupported file type: text/plain")]).reason.startswith(
-        "Unsupported"
-    )
+    assert planned(profile(reason="Unsupported file type: text/plain")).reason.startswith("Unsupported")
 
 
-def test_one_owner_gets_one_avatar_and_the_other_file_waits():
-    first, second = make_plan("profile", [profile(kind="stylist"), profile()], MAPPINGS, TARGET, AVATARS)
-    assert first.item == "Profile-Pics/buyer/old"
-    assert first.alternate_of is None
-    assert second.alternate_of == first.item
+def test_an_owner_has_one_avatar_and_a_path_one_file():
+    assert planned(profile()).claim == planned(profile(kind="stylist")).claim == f"avatar of {PERSON}"
+    assert planned(image()).claim == f"service-media/{SERVICE}/one"
+    assert planned(profile("unknown")).claim is None
 
 
-def test_a_file_over_the_buckets_limit_is_marked():
-    assert only("profile", [profile(size=2_000_001)]).over_limit
-    assert not only("profile", [profile(size=2_000_000)]).over_limit
+CHAT, MESSAGE = "33333333-3333-4333-8333-333333333333", "44444444-4444-4444-8444-444444444444"
+CHATS = Mappings({"x": "y"}, {}, frozenset({CHAT}), {("c", "a.b.jpg"): ChatImage(CHAT, MESSAGE, PERSON)})
+CHAT_MEDIA = BucketRules("chat-media", None, frozenset({"image/*"}))
 
 
-def test_a_summary_counts_every_file():
-    items = make_plan("profile", [profile(), profile("unknown")], MAPPINGS, TARGET, AVATARS)
-    summary = summarize(items)
-    assert (summary["items"], summary["to_migrate"], summary["coverage_percent"]) == (2, 1, 50.0)
+def chat(name="a.b.jpg", parent="c"):
+    key = f"Chat-Images/{parent}/{name}"
+    return InventoryItem(key, 10, "v", "image/gif", "chat", parent, name, None)
 
 
-SOUND = PlanItem("a", "migrate", None, 1, "v", "image/png", "avatars", f"{PERSON}/old", "avatar", PERSON)
-
-
-def broken_rules(*items):
-    import pandas as pd
-
-    return validate_frame(pd.DataFrame([table_row(item) for item in items], columns=COLUMNS), PLAN)
-
-
-def test_a_sound_plan_passes_its_suite():
-    assert broken_rules(SOUND, PlanItem("b", "excluded", "why", 1, "v", "image/png")).passed
+def test_a_chat_image_goes_below_its_message_and_belongs_to_its_sender():
+    item = planned(chat(), CHATS, replace(TARGET, messages=frozenset({MESSAGE})), CHAT_MEDIA)
+    assert (item.stem, item.owner, item.chat_message) == (f"{CHAT}/{MESSAGE}/a.b", PERSON, MESSAGE)
 
 
 @pytest.mark.parametrize(
-    "items",
+    ("item", "target", "reason"),
     [
-        (),
-        (SOUND, SOUND),
-        (SOUND, replace(SOUND, item="b")),
-        (replace(SOUND, action="delete"),),
-        (PlanItem("b", "excluded", None, 1, "v", "image/png"),),
-        (replace(SOUND, stem="../old"),),
-        (replace(SOUND, media_type="other"),),
-        (replace(SOUND, owner=None),),
-        (replace(SOUND, size=-1),),
+        (chat("other.jpg"), TARGET, "No migrated chat message shows this file"),
+        (chat(parent="another"), TARGET, "Chat ID not found in mapping or chat not migrated"),
+        (chat(), TARGET, "Mapped chat message is not in the database"),
+        (chat(), replace(TARGET, messages={MESSAGE}, profiles=frozenset()), "Mapped user has no profile"),
+        (chat("#.jpg"), replace(TARGET, messages={MESSAGE}), "Storage does not take this file name"),
     ],
-    ids=["empty", "doubled", "same claim", "action", "no reason", "path", "media type", "no owner", "size"],
 )
-def test_each_rule_of_the_plans_suite_fires(items):
-    assert not broken_rules(*items).passed
+def test_a_chat_image_that_cannot_go_says_why(item, target, reason):
+    images = {**CHATS.chat_images, ("c", "#.jpg"): ChatImage(CHAT, MESSAGE, PERSON)}
+    assert planned(item, replace(CHATS, chat_images=images), target, CHAT_MEDIA).reason.startswith(reason)
+
+
+def test_a_file_over_the_buckets_limit_is_marked():
+    assert planned(profile(size=2_000_001)).over_limit
+    assert not planned(profile(size=2_000_000)).over_limit
