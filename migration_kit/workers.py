@@ -65,7 +65,8 @@ def _dask_executor(address: str) -> Iterator[Executor]:
             remedy="Start the cluster, or unset the variable to work on this machine",
         ) from down
     with client:
-        yield client.get_executor()  # type: ignore[no-untyped-call]
+        # Not pure: the same call again is a call again, and arguments of many megabytes are not hashed.
+        yield client.get_executor(pure=False)  # type: ignore[no-untyped-call]
 
 
 def bounded_map(

@@ -12,19 +12,29 @@ from migration_kit.accounting import State
 
 MIB = 1_048_576
 
+SMALLEST, KEEP_FORMAT, AS_IT_IS = "smallest faithful", "keep format", "as it is"
+POLICIES = (SMALLEST, KEEP_FORMAT, AS_IT_IS)
+"""Never change a format where the bucket takes it (`keep format`); re-encode nothing that the bucket takes and that is
+not too large for it (`as it is`: private metadata is taken out all the same)."""
+
 KEPT_NOT_SMALLER = "kept: not smaller"
 KEPT_QUALITY = "kept: quality"
 KEPT_COMPRESSED = "kept: already compressed"
 KEPT_SPECIAL = "kept: not safe to re-encode"
 KEPT_ANIMATION = "kept: animation"
+KEPT_BY_POLICY = "kept: as it is"
+KEPT_CODEC = "kept: codec failed"
 COMPRESSED = "compressed"
+OPTIMIZED = "optimised without loss"
 CONVERTED = "converted"
+CONVERTED_ANIMATION = "converted: animation"
 REDUCED = "reduced to the bucket's limit"
 
 EMPTY_FILE = "Empty file (0 bytes)"
 OVER_LIMIT = "Over bucket limit after compression"
 ANIMATED = "Animation cannot be kept in this bucket"
 PAGES = "Several pages cannot be kept in this bucket"
+NO_LOSSLESS_COPY = "Cannot be converted without loss"
 CRASHED = "Decoder crashed on this file"
 TOO_BIG = "Decoding needs more memory than the limit"
 TOO_SLOW = "Decoding took longer than the time limit"
@@ -44,22 +54,32 @@ _LUMINANCE = (
 class Settings:
     """What compression may do. Sizes in bytes, times in seconds, savings in percent, similarity as SSIM (0 to 1)."""
 
-    policy: str = "smallest faithful"
-    """`smallest faithful`, or `keep format`: never change a picture's format where the bucket takes it."""
+    policy: str = SMALLEST
     jpeg_quality: int = 85
     leave_jpeg_at_or_below: int = 86
+    optimize_jpeg: bool = True
+    """Whether a JPEG that is not re-encoded goes through a lossless pass."""
+    webp_effort: int = 20
+    """0 to 100, for lossless WebP: 26 and more take half as much time again and save 0 to 1.5% more."""
+    max_webp_pixels: int = 16_000_000
+    """Larger pictures do not become lossless WebP: it takes 26 to 40 bytes a pixel, oxipng 7 to 10."""
+    animated_gif_to_webp: bool = False
+    """Whether an animated GIF becomes an animated WebP, frame by frame the same, where the bucket takes no GIF."""
     min_saving_lossless: float = 2.0
     min_saving_lossy: float = 10.0
     similarity_floor: Mapping[str, float] = field(
         default_factory=lambda: {"image/jpeg": 0.95, "image/webp": 0.95}
     )
+    """By the format of a result with loss."""
     limit_qualities: tuple[int, ...] = (90, 85, 80)
     """Quality steps for a picture over its bucket's limit."""
     max_bytes: int = 25 * MIB
     max_pixels: int = 50_000_000
     max_frames: int = 60
+    max_frame_pixels: int = 500_000_000
+    """Pixels of all frames together: what a small file can make a decoder draw."""
     max_seconds: int = 60
-    max_memory: int = 4096 * MIB
+    max_memory: int = 2048 * MIB
 
 
 @dataclass(frozen=True)

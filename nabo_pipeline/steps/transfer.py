@@ -19,8 +19,8 @@ from migration_kit.ledger import Entry
 from migration_kit.ledger.postgres import PostgresLedger
 from migration_kit.progress import track
 from migration_kit.workers import bounded_map, item_executor
-from nabo_pipeline.codecs.compress import compress
-from nabo_pipeline.codecs.isolation import IsolatedWorkers, WorkerDiedError
+from nabo_pipeline.codecs.isolated import compress_isolated
+from nabo_pipeline.codecs.isolation import IsolatedWorkers
 from nabo_pipeline.media import compression
 from nabo_pipeline.media.compression import Compressed, Rejected, Settings, Task
 from nabo_pipeline.media.file_types import EXTENSIONS
@@ -220,12 +220,7 @@ def _compressed(carrier: Carrier, item: PlanItem, data: bytes) -> Compressed | R
         data, item.mime, carrier.rules.types, carrier.rules.size_limit, compression.MAX_SIDE.get(item.bucket),
         carrier.settings,
     )  # fmt: skip
-    try:
-        return carrier.workers.run(compress, task)
-    except WorkerDiedError as error:
-        return Rejected(State.QUARANTINED, compression.TOO_SLOW if error.timed_out else compression.CRASHED)
-    except MemoryError:
-        return Rejected(State.QUARANTINED, compression.TOO_BIG)
+    return compress_isolated(carrier.workers, task)
 
 
 def _detail(item: PlanItem, path: str, result: Compressed) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""The process in which codecs run: takes one call after the other from its parent, each under limits.
+
+Started by `isolation` as a program of its own. It knows no secret of its parent's environment, holds no connection, and
+ends when its parent does, however that ended: then the other end of its pipe is closed.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+from multiprocessing.connection import Connection
+from typing import Any
+
+
+def serve(descriptor: int) -> None:
+    """Answers calls (function, argument, seconds, bytes of memory) on a pipe until its other end is closed."""
+    pipe = Connection(descriptor)
+    # No pictures of people in core files.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # The kernel ends the process when its time is up, also inside a codec that never returns.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    while True:
+        try:
+            answer = _answer(pipe)
+        except EOFError:
+            return
+        try:
+            pipe.send(answer)
+        except (TypeError, AttributeError, ValueError) as error:
+            pipe.send((False, RuntimeError(f"the answer cannot be sent: {error!r}")))
+
+
+def _answer(pipe: Connection) -> tuple[bool, Any]:
+    try:
+        function, argument, seconds, memory = pipe.recv()
+        resource.setrlimit(resource.RLIMIT_AS, (memory, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        signal.alarm(seconds)
+        return True, function(argument)
+    except EOFError:
+        raise
+    except Exception as error:  # whatever it was, it is the answer to this call
+        return False, error
+    finally:
+        signal.alarm(0)

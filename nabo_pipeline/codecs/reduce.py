@@ -1,0 +1,85 @@
+"""A picture that is over its bucket's limit: quality steps, then the app's own largest side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from nabo_pipeline.codecs import encoders, pictures
+from nabo_pipeline.media import compression as rules
+from nabo_pipeline.media.compression import Compressed, Task
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_HOPELESS = 2
+"""A step that is this many times too large is not worth the next quality: ten steps of quality save a third at most."""
+
+
+def within_limit(image: Image.Image, task: Task) -> Compressed | None:
+    """The picture below its bucket's limit, or None: steps of quality, then scaled down, without and with loss."""
+    limit = task.size_limit or 0
+    mime = _target(task)
+    if mime is None:
+        return None
+    plain = _plain(image)
+    for base in _sizes(plain, task.max_side):
+        for encode, faithful in _steps(base, mime, task, scaled=base is not plain):
+            data = encode(base)
+            if len(data) > _HOPELESS * limit and not faithful:
+                break
+            if len(data) > limit:
+                continue
+            alike = pictures.similarity(base, pictures.decode(data, mime))
+            if alike >= task.settings.similarity_floor.get(mime, 1.0):
+                return Compressed(data, mime, rules.REDUCED, round(alike, 4), *base.size, 1)
+    return None
+
+
+def _target(task: Task) -> str | None:
+    """A JPEG stays one; everything else becomes a WebP, which has transparency; a PNG where nothing else is taken."""
+    types = task.bucket_types or frozenset(("image/webp", "image/jpeg"))
+    wanted = ("image/jpeg", "image/webp") if task.mime == "image/jpeg" else ("image/webp", "image/png")
+    return next((mime for mime in wanted if mime in types), None)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The picture upright, in eight bits a channel, with what has to travel on."""
+    if image.mode == "CMYK" or image.mode.startswith("I"):
+        return pictures.to_srgb(encoders.upright(image))
+    shown = encoders.upright(image)
+    if shown.mode in ("RGB", "RGBA", "L") and "transparency" not in shown.info:
+        return shown
+    return shown.convert("RGBA" if pictures.has_alpha(shown) else "RGB")
+
+
+def _sizes(plain: Image.Image, max_side: int | None) -> Iterator[Image.Image]:
+    yield plain
+    if max_side is None or max(plain.size) <= max_side:
+        return
+    from PIL import Image as Pillow
+
+    scale = max_side / max(plain.size)
+    size = (max(1, round(plain.width * scale)), max(1, round(plain.height * scale)))
+    scaled = plain.resize(size, Pillow.Resampling.LANCZOS)
+    if "icc_profile" in plain.info:
+        scaled.info["icc_profile"] = plain.info["icc_profile"]
+    yield scaled
+
+
+def _steps(
+    base: Image.Image, mime: str, task: Task, *, scaled: bool
+) -> Iterator[tuple[Callable[[Image.Image], bytes], bool]]:
+    """Encoders in the order in which they are tried, and whether each is without loss."""
+    settings = task.settings
+    if mime == "image/webp" and not encoders.can_be_webp(base):
+        return
+    if scaled and mime == "image/webp":
+        yield lambda image: encoders.encode_lossless_webp(image, settings.webp_effort), True
+    if scaled and mime == "image/png":
+        yield lambda image: encoders.optimize_png(encoders.encode_png(image)), True
+    if mime == "image/png":
+        return
+    encode = encoders.encode_jpeg if mime == "image/jpeg" else encoders.encode_webp
+    for quality in settings.limit_qualities:
+        yield lambda image, quality=quality: encode(image, quality), False  # type: ignore[misc]
