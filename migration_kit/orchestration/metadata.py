@@ -89,7 +89,8 @@ def suite_metadata(report: SuiteReport) -> dict[str, Any]:
                 "severity": result.severity,
                 "ok": result.passed,
                 "unexpected": result.unexpected,
-                "examples": _cell(result.error or "; ".join(result.examples)),
+                # Each by itself: cut as a whole, the first would hide the others.
+                "examples": _cell(result.error) if result.error else "; ".join(map(_cell, result.examples)),
             }
         )
         for result in report.results

@@ -1,8 +1,10 @@
 """Stage verify: everything that was migrated, read back and compared; the gate before the report."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,15 +17,19 @@ from migration_kit.orchestration import (
     gate_check_specs,
     validate_then_publish,
 )
+from migration_kit.reports import reports_path, write_json
 from nabo_pipeline.assets.common import PREFIX, VERIFY_STAGE, accepted_plan, account
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import DatabaseResource, StorageResource, TransferSettings
-from nabo_pipeline.suites.validation import AVATARS, GALLERIES, PICTURES, SUITES
+from nabo_pipeline.suites.validation import PICTURES, SUITES, TABLES
 
 if TYPE_CHECKING:
-    from migration_kit.ledger import Entry
-    from migration_kit.suites import Suite, SuiteReport
-    from nabo_pipeline.steps.verification import Findings
+    from migration_kit.ledger import Plan
+    from migration_kit.ledger.postgres import PostgresLedger
+    from migration_kit.suites import SuiteReport
+    from nabo_pipeline.steps.verification import Seen
+    from nabo_pipeline.stores.checks import CheckStore
+    from nabo_pipeline.stores.state import StateStore
 
 KEY = dg.AssetKey([PREFIX, "media_validation"])
 
@@ -43,73 +49,96 @@ def media_validation(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Ledger, Storage and `public.media` agree in both directions, object by object and row by row; no sample.
 
-    Every object is downloaded, hashed and decoded. What is wrong is named in the failed check; nothing is repaired.
+    Every object is downloaded, hashed and decoded; every object and row of the target that is ours must be known to
+    the ledger. What is wrong is named in the failed check and in a file; nothing is repaired.
     """
-    from nabo_pipeline.steps.transfer import stands_for_object
-    from nabo_pipeline.steps.verification import outcomes_fingerprint
+    from nabo_pipeline.stores.checks import CheckStore
+    from nabo_pipeline.stores.turns import turn
 
     category, started = context.partition_key, time.monotonic()
-    with failing(context), database.ledger() as ledger, database.state() as state:
+    with failing(context), ExitStack() as stack:
+        who = f"validation {context.run.run_id}"
+        stack.enter_context(turn(database.conninfo, category, who, alone=True, kind="validating"))
+        ledger = stack.enter_context(database.ledger())
+        state = stack.enter_context(database.state())
+        checks = stack.enter_context(closing(CheckStore(database.conninfo)))
         plan = accepted_plan(context, ledger, category)
         accounting = account(state, plan)
-        outcomes = list(ledger.entries(partition=category))
-        entries = [entry for entry in outcomes if stands_for_object(entry)]
-        findings = _look(context, entries, database=database, storage=storage, transfer=transfer)
+        checks.install()
+        seen = _look(context, ledger, state, plan, checks, storage=storage, transfer=transfer)
+
+        def validate() -> "list[SuiteReport]":
+            reports = _reports(database.conninfo, category, something=seen.objects > 0)
+            path = _write_problems(checks, category)
+            if not all(report.passed for report in reports):
+                context.log.error(f"everything that is wrong, and what it breaks, is in {path}")
+            return reports
+
+        def publish() -> Mapping[str, Any]:
+            told = accounting_metadata(accounting, seconds=time.monotonic() - started)
+            return told | _metadata(seen, checks.numbers(category))
+
         yield from validate_then_publish(
             context,
             ledger=ledger,
             stage=VERIFY_STAGE,
             partition=category,
-            candidate=outcomes_fingerprint(outcomes),
+            candidate=seen.fingerprint,
             asset_key=KEY,
-            validate=lambda: _reports(findings, expected=bool(entries)),
-            publish=lambda: {
-                **accounting_metadata(accounting, seconds=time.monotonic() - started),
-                "objects_read": len(entries),
-                "bytes": findings.bytes_read if findings else 0,
-                "services": len(findings.services) if findings else 0,
-            },
+            validate=validate,
+            publish=publish,
         )
 
 
 def _look(
     context: dg.AssetExecutionContext,
-    entries: "Sequence[Entry]",
+    ledger: "PostgresLedger",
+    state: "StateStore",
+    plan: "Plan",
+    checks: "CheckStore",
     *,
-    database: DatabaseResource,
     storage: StorageResource,
     transfer: TransferSettings,
-) -> "Findings | None":
-    """What verification found, None for a category that goes nowhere or of which nothing was migrated."""
-    from nabo_pipeline.media.plans import BUCKETS, MEDIA_TYPES
-    from nabo_pipeline.steps.verification import Reader, verify
+) -> "Seen":
+    """What verification found, staged in the check tables; nothing of a category that goes nowhere."""
+    from nabo_pipeline.media.plans import BUCKETS
+    from nabo_pipeline.steps.verification import Seen, Verifier, outcomes_fingerprint, verify
+    from nabo_pipeline.stores.accounting import standing
 
-    category = context.partition_key
-    if category not in BUCKETS or not entries:
-        return None
-    with database.target() as target, transfer.isolated() as workers:
-        reader = Reader(target, storage.open(), workers, transfer.threads, context.log.info)
-        return verify(reader, BUCKETS[category], MEDIA_TYPES[category], entries)
-
-
-def _reports(findings: "Findings | None", *, expected: bool) -> "list[SuiteReport]":
-    from nabo_pipeline.media.reconciliation import OwnerCheck, PictureCheck, ServiceCheck
-
-    pictures, services, owners = (
-        (findings.pictures, findings.services, findings.owners) if findings else ((), (), ())
-    )
-    # Where nothing was to be migrated there is nothing to check; where something was, an empty table is a failure.
-    return [
-        _report(PictureCheck, pictures, PICTURES if expected else replace(PICTURES, min_rows=0)),
-        _report(ServiceCheck, services, GALLERIES),
-        _report(OwnerCheck, owners, AVATARS),
-    ]
+    category = plan.partition
+    if category not in BUCKETS:
+        checks.clear(category)
+        return Seen(outcomes_fingerprint(ledger.entries(partition=category)))
+    with transfer.isolated() as workers:
+        verifier = Verifier(checks, storage.open(), workers, transfer.threads, context.log.info)
+        first_plan = datetime.fromisoformat(str(plan.summary["records_start"]))
+        return verify(verifier, ledger, category, BUCKETS[category], standing(state, category), first_plan)
 
 
-def _report(kind: type[Any], rows: Sequence[Any], suite: "Suite") -> "SuiteReport":
-    import pandas as pd
+def _reports(conninfo: str, category: str, *, something: bool) -> "list[SuiteReport]":
+    from migration_kit.suites import validate_query
+    from nabo_pipeline.stores.state import SCHEMA
 
-    from migration_kit.suites import validate_frame
+    reports = []
+    for suite in SUITES:
+        # Where nothing was migrated there may be nothing to check; where something was, an empty table is a failure.
+        judged = replace(suite, min_rows=0) if suite is PICTURES and not something else suite
+        query = f"select * from {SCHEMA}.{TABLES[suite.name]} where category = '{category}'"  # noqa: S608 - constants
+        reports.append(validate_query(conninfo, query, judged))
+    return reports
 
-    frame = pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(kind)])
-    return validate_frame(frame, suite)
+
+def _write_problems(checks: "CheckStore", category: str) -> str:
+    path = reports_path(PREFIX) / f"media-validation-{category}-problems.json"
+    return str(write_json(path, checks.broken(category)))
+
+
+def _metadata(seen: "Seen", numbers: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "objects_read": seen.objects,
+        "bytes": seen.bytes,
+        "objects_in_bucket": seen.in_bucket,
+        "services": numbers["gallery_checks"],
+        "avatars": numbers["avatar_checks"],
+        "unexplained_objects_of_others": numbers["objects_of_others"],
+    }

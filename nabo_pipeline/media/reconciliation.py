@@ -1,148 +1,102 @@
 """Three accounts of the same pictures laid side by side: the ledger, Storage and `public.media`.
 
-Pure comparison of everything, in both directions. Reading the three is the stores' work; judging the outcome is the
-suites' (each comparison becomes one row whose columns must all be true).
+What one reading of an object tells, and whose an object is that nothing explains. The comparison itself is set-wise
+and stands in SQL beside the stores (`stores.checks`); judging its outcome is the suites'.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from enum import StrEnum
+from typing import Any
 
-from nabo_pipeline.media.records import MediaRow, media_id
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What the ledger says of one migrated file."""
-
-    item: str
-    bucket: str
-    path: str
-    sha256: str
-    row: MediaRow | None
+from migration_kit.ledger import Entry
+from nabo_pipeline.media.file_types import EXTENSIONS
 
 
 @dataclass(frozen=True)
 class ObjectFacts:
-    """What Storage gave when the object was read: hash of its bytes, and whether they decode as a picture."""
+    """What Storage gave when an object was read: the hash of its bytes, their type, and whether they decode."""
 
     sha256: str
+    mime: str
     decodes: bool
-    content_type_fits: bool
 
 
 @dataclass(frozen=True)
-class PictureCheck:
-    """One picture under all questions; each must be true. `subject` names it for people."""
+class Reading:
+    """One migrated file: what the ledger says of it (up to `is_preview_image`), and what its object was when read.
 
-    subject: str
-    in_ledger: bool
-    object_found: bool
-    object_equals_ledger: bool
-    object_decodes: bool
-    content_type_fits: bool
-    row_found: bool
-    row_equals_ledger: bool
-    parents_exist: bool
-
-
-@dataclass(frozen=True)
-class ServiceCheck:
-    """One service's gallery."""
-
-    service: str
-    previews: int
-    created_at_increases: bool
-
-
-@dataclass(frozen=True)
-class OwnerCheck:
-    """One owner's avatars."""
-
-    owner: str
-    avatars: int
-
-
-def check_pictures(
-    bucket: str,
-    *,
-    expected: Iterable[Expected],
-    objects: Mapping[str, ObjectFacts],
-    found_paths: Iterable[str],
-    rows: Sequence[MediaRow],
-    parents: Mapping[str, bool],
-) -> list[PictureCheck]:
-    """Every picture that any of the three accounts knows.
-
-    `objects`: facts by path, of those that could be read. `found_paths`: every object in the folders of this
-    migration. `rows`: every media row of these owners, services and messages. `parents`: row id -> whether what it
-    refers to exists. Rows and objects of others (the id is not the one this migration gives that path) are theirs.
+    `equal`, `decodes` and `sniffed` are None where no object was found.
     """
-    by_path: dict[str, list[MediaRow]] = defaultdict(list)
-    for row in rows:
-        by_path[row.file_path].append(row)
-    checks = []
-    known_paths, known_rows = set(), set()
-    for one in expected:
-        known_paths.add(one.path)
-        known_rows.add(one.row.id if one.row else "")
-        checks.append(_check(one, objects.get(one.path), by_path[one.path], parents))
-    claimed = {row.file_path for row in rows if row.id != media_id(bucket, row.file_path)}
-    checks += [
-        _orphan(f"object {path}", object_found=True, row_found=path in by_path)
-        for path in sorted(set(found_paths) - known_paths - claimed)
-    ]
-    return checks + [
-        _orphan(f"row {row.id} ({row.file_path})", object_found=False, row_found=True)
-        for row in rows
-        if row.id == media_id(bucket, row.file_path) and row.id not in known_rows
-    ]
+
+    item: str
+    path: str
+    extension: str
+    mime: str
+    media_type: str
+    owner: str | None
+    service: str | None
+    chat_message: str | None
+    row_id: str | None
+    created_at: str | None
+    is_preview_image: bool | None
+    found: bool
+    equal: bool | None = None
+    decodes: bool | None = None
+    sniffed: str | None = None
 
 
-def _check(
-    one: Expected, facts: ObjectFacts | None, rows: Sequence[MediaRow], parents: Mapping[str, bool]
-) -> PictureCheck:
-    mine = [row for row in rows if one.row is not None and row.id == one.row.id]
-    return PictureCheck(
-        one.item,
-        in_ledger=True,
-        object_found=facts is not None,
-        object_equals_ledger=facts is not None and facts.sha256 == one.sha256,
-        object_decodes=facts is not None and facts.decodes,
-        content_type_fits=facts is not None and facts.content_type_fits,
-        row_found=bool(mine),
-        # A second row for the same object shows the picture twice: that is no match either.
-        row_equals_ledger=mine == [one.row] and len(rows) == 1,
-        parents_exist=bool(mine) and parents.get(mine[0].id, False),
-    )
-
-
-def _orphan(subject: str, *, object_found: bool, row_found: bool) -> PictureCheck:
-    return PictureCheck(
-        subject, in_ledger=False, object_found=object_found, object_equals_ledger=False, object_decodes=True,
-        content_type_fits=True, row_found=row_found, row_equals_ledger=False, parents_exist=True,
+def reading(entry: Entry, facts: ObjectFacts | None) -> Reading:
+    """An outcome beside what was read of its object; `facts` is None where there is none."""
+    detail: dict[str, Any] = dict(entry.detail)
+    row = detail.get("row") or {}
+    return Reading(
+        entry.item, detail["path"], EXTENSIONS.get(detail["mime"], ""), detail["mime"], detail["media_type"],
+        detail["owner"], detail["service"], detail["chat_message"],
+        row.get("id"), row.get("created_at"), row.get("is_preview_image"),
+        found=facts is not None,
+        equal=None if facts is None else facts.sha256 == entry.target_hash,
+        decodes=None if facts is None else facts.decodes,
+        sniffed=None if facts is None else facts.mime,
     )  # fmt: skip
 
 
-def check_services(
-    services: Iterable[str], rows: Sequence[MediaRow], ours: Mapping[str, Sequence[str]]
-) -> list[ServiceCheck]:
-    """Every service that received pictures. `ours`: service -> the ids of this migration's rows, in path order."""
-    previews = Counter(row.service_id for row in rows if row.is_preview_image)
-    created: dict[str, datetime] = {row.id: row.created_at for row in rows}
-    checks = []
-    for service in sorted(services):
-        times = [created[row] for row in ours.get(service, ()) if row in created]
-        increases = all(earlier < later for earlier, later in pairwise(times))
-        checks.append(ServiceCheck(service, previews[service], increases))
-    return checks
+@dataclass(frozen=True)
+class Unexplained:
+    """An object that neither the ledger nor a row of the app knows.
+
+    `in_our_folder`: its first folder is one that this migration wrote to. `has_our_row`: a row has the id that this
+    migration gives to this path.
+    """
+
+    path: str
+    in_our_folder: bool
+    has_our_row: bool
 
 
-def check_owners(owners: Iterable[str], rows: Iterable[MediaRow]) -> list[OwnerCheck]:
-    """Every owner that received an avatar: the app shows it only if there is exactly one row."""
-    avatars = Counter(row.owner_id for row in rows if row.media_type == "avatar")
-    return [OwnerCheck(owner, avatars[owner]) for owner in sorted(owners)]
+class Whose(StrEnum):
+    """Whose an unexplained object is, and how that is known."""
+
+    OURS_BY_MARK = "it carries this migration's mark"
+    OURS_BY_ROW = "a row shows it under this migration's id"
+    NOBODYS = "in a folder of this migration, made since its first plan, and no row shows it"
+    OTHERS = "somebody else's"
+
+
+def whose(
+    found: Unexplained, *, marked: bool, created_at: datetime | None, first_plan: datetime | None
+) -> Whose:
+    """Whose an unexplained object is. Only `OTHERS` is no failure: such objects are counted, listed and left alone.
+
+    Every upload of this migration carries its mark, stored in one step with the bytes, so a marked object is ours
+    wherever it stands. One without the mark is suspected only in the folders of migrated people, services and chats,
+    and only if it was not there before the first plan: a server that drops such marks must not hide ours.
+    """
+    if marked:
+        return Whose.OURS_BY_MARK
+    if found.has_our_row:
+        return Whose.OURS_BY_ROW
+    older = created_at is not None and first_plan is not None and created_at < first_plan
+    return Whose.NOBODYS if found.in_our_folder and not older else Whose.OTHERS

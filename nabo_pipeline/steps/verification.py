@@ -1,41 +1,40 @@
-"""Reading back everything that was migrated, and laying ledger, Storage and `public.media` side by side."""
+"""Reading back everything that was migrated, and laying ledger, Storage and `public.media` side by side.
+
+Nothing is held in memory but the objects that are being read: readings are staged and compared in the database.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 
-from migration_kit.fingerprints import combine, fingerprint
-from migration_kit.ledger import Entry
+from migration_kit.chunks import chunked
+from migration_kit.failures import PermanentError
+from migration_kit.fingerprints import SetDigest, canonical_json
+from migration_kit.ledger import Entry, Ledger
 from migration_kit.progress import track
 from migration_kit.workers import bounded_map, item_executor
 from nabo_pipeline.codecs.compress import decodes
 from nabo_pipeline.codecs.isolation import IsolatedWorkers, WorkerDiedError
 from nabo_pipeline.media.file_types import sniff
-from nabo_pipeline.media.reconciliation import (
-    Expected,
-    ObjectFacts,
-    OwnerCheck,
-    PictureCheck,
-    ServiceCheck,
-    check_owners,
-    check_pictures,
-    check_services,
-)
-from nabo_pipeline.media.records import MediaRow
+from nabo_pipeline.media.reconciliation import ObjectFacts, Reading, Unexplained, Whose, reading, whose
+from nabo_pipeline.steps.transfer import stands_for_object
+from nabo_pipeline.stores.bucket_listing import stage_listing
+from nabo_pipeline.stores.checks import CheckStore
 from nabo_pipeline.stores.storage import Storage
 from nabo_pipeline.stores.storage_errors import MissingError
-from nabo_pipeline.stores.target import Target
+
+STAGED_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Reader:
+class Verifier:
     """What verification works with; Storage and workers are safe to use from many threads."""
 
-    target: Target
+    checks: CheckStore
     storage: Storage
     workers: IsolatedWorkers
     threads: int
@@ -43,117 +42,94 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """Every picture, service and owner of a category under its questions."""
+class Seen:
+    """What a verification looked at: the outcomes' fingerprint, objects and bytes read, objects in the bucket."""
 
-    pictures: tuple[PictureCheck, ...]
-    services: tuple[ServiceCheck, ...]
-    owners: tuple[OwnerCheck, ...]
-    bytes_read: int
+    fingerprint: str
+    objects: int = 0
+    bytes: int = 0
+    in_bucket: int = 0
 
 
 def outcomes_fingerprint(entries: Iterable[Entry]) -> str:
-    """Hash of a category's outcomes, in the order of the items: a verification stands for these and for no others."""
-    return combine(
-        fingerprint([entry.item, str(entry.state), entry.reason, entry.target_hash, dict(entry.detail)])
-        for entry in entries
-    )
+    """Hash of a category's outcomes: a verification stands for these and for no others."""
+    digest = SetDigest()
+    for _ in _watched(entries, digest):
+        pass
+    return digest.hexdigest()
 
 
-def verify(reader: Reader, bucket: str, media_type: str, entries: Sequence[Entry]) -> Findings:
-    """Checks everything, not a sample. `entries`: those of one category that stand for an object."""
-    expected = [_expected(entry) for entry in entries]
-    folders = sorted({one.path.split("/", 1)[0] for one in expected})
-    types = _content_types(reader, bucket, folders)
-    facts, bytes_read = _read_all(reader, expected, types)
-    rows = _rows(media_type, expected, reader.target)
-    parents = reader.target.parents(rows)
-    pictures = check_pictures(
-        bucket,
-        expected=expected,
-        objects=facts,
-        found_paths=types,
-        rows=rows,
-        parents={row.id: parents.hold(row) for row in rows},
-    )
-    ours: dict[str, list[str]] = defaultdict(list)
-    for entry, one in zip(entries, expected, strict=True):
-        if entry.detail.get("service") and one.row is not None:
-            ours[str(entry.detail["service"])].append(one.row.id)
-    owners = {str(entry.detail["owner"]) for entry in entries if media_type == "avatar"}
-    return Findings(
-        tuple(pictures),
-        tuple(check_services(ours, rows, ours)),
-        tuple(check_owners(owners, rows)),
-        bytes_read,
-    )
+def _watched(entries: Iterable[Entry], digest: SetDigest) -> Iterator[Entry]:
+    for entry in entries:
+        told = [entry.item, str(entry.state), entry.reason, entry.target_hash, dict(entry.detail)]
+        digest.add(canonical_json(told))
+        yield entry
 
 
-def _expected(entry: Entry) -> Expected:
-    detail = entry.detail
-    told = detail.get("row")
-    row = None
-    if told is not None:
-        row = MediaRow(
-            told["id"], datetime.fromisoformat(told["created_at"]), detail["path"], detail["media_type"],
-            detail["owner"], detail["service"], detail["chat_message"], told["is_preview_image"],
-        )  # fmt: skip
-    return Expected(entry.item, detail["bucket"], detail["path"], entry.target_hash or "", row)
+def verify(  # noqa: PLR0917 - one question with all that it is about
+    verifier: Verifier, ledger: Ledger, category: str, bucket: str, standing: int, first_plan: datetime
+) -> Seen:
+    """Checks everything, not a sample, and stages the checks for the suites.
 
-
-def _content_types(reader: Reader, bucket: str, folders: Sequence[str]) -> dict[str, str]:
-    """Path -> content type of every object in the folders that this migration writes to."""
-    found: dict[str, str] = {}
-    with item_executor("thread", reader.threads) as executor:
-        listings = bounded_map(
+    `standing`: about how many objects there are. `first_plan`: what is older than that was there before us.
+    Raises PermanentError if the outcomes changed meanwhile: there is no verdict on what was not looked at.
+    """
+    checks, digest, objects, size = verifier.checks, SetDigest(), 0, 0
+    # The listing first: what is sent from now on is not in it, and its outcome is noticed at the end.
+    in_bucket = stage_listing(checks.connection, verifier.storage, bucket)
+    with item_executor("thread", verifier.threads) as executor:
+        outcomes = _watched(ledger.entries(partition=category), digest)
+        looked = bounded_map(
             executor,
-            lambda folder: reader.storage.content_types(bucket, folder),
-            folders,
-            window=4 * reader.threads,
+            lambda entry: _look(verifier, entry),
+            (entry for entry in outcomes if stands_for_object(entry)),
+            window=2 * verifier.threads,
         )
-        for _, future in listings:
-            found |= future.result()
-    return found
+        told = track(looked, total=standing, log=verifier.log, what=f"reading {category} objects back")
+        for chunk in chunked((future.result() for _, future in told), STAGED_AT_ONCE):
+            checks.add(one for one, _ in chunk)
+            objects, size = objects + len(chunk), size + sum(read for _, read in chunk)
+        checks.compare(category, bucket)
+        _ask_whose(verifier, executor, category, bucket, first_plan)
+    if outcomes_fingerprint(ledger.entries(partition=category)) != digest.hexdigest():
+        raise PermanentError(
+            "outcomes changed while they were verified",
+            item=category,
+            remedy=f"Wait until nothing migrates {category}, then materialise nabo/media_validation again.",
+        )
+    return Seen(digest.hexdigest(), objects, size, in_bucket)
 
 
-def _read_all(
-    reader: Reader, expected: Sequence[Expected], types: dict[str, str]
-) -> tuple[dict[str, ObjectFacts], int]:
-    def read(one: Expected) -> tuple[ObjectFacts, int] | None:
+def _look(verifier: Verifier, entry: Entry) -> tuple[Reading, int]:
+    """What an object is now, and how many bytes were read of it."""
+    try:
+        data = verifier.storage.download(entry.detail["bucket"], entry.detail["path"])
+    except MissingError:
+        return reading(entry, None), 0
+    mime = sniff(data).mime
+    try:
+        sound = verifier.workers.run(decodes, (data, mime))
+    except (WorkerDiedError, MemoryError):
+        sound = False
+    return reading(entry, ObjectFacts(hashlib.sha256(data).hexdigest(), mime, sound)), len(data)
+
+
+def _ask_whose(
+    verifier: Verifier, executor: Executor, category: str, bucket: str, first_plan: datetime
+) -> None:
+    """Asks Storage about each object that nothing explains: ours are failures, others' are listed and left alone."""
+
+    def ask(found: Unexplained) -> tuple[Whose, datetime | None] | None:
         try:
-            data = reader.storage.download(one.bucket, one.path)
+            marked, created_at = verifier.storage.origin(bucket, found.path)
         except MissingError:
-            return None
-        mime = sniff(data).mime
-        try:
-            sound = reader.workers.run(decodes, (data, mime))
-        except (WorkerDiedError, MemoryError):
-            sound = False
-        fits = types.get(one.path) == mime
-        return ObjectFacts(hashlib.sha256(data).hexdigest(), sound, fits), len(data)
+            return None  # it went since it was listed
+        return whose(found, marked=marked, created_at=created_at, first_plan=first_plan), created_at
 
-    facts: dict[str, ObjectFacts] = {}
-    size = 0
-    with item_executor("thread", reader.threads) as executor:
-        reads = bounded_map(executor, read, expected, window=2 * reader.threads)
-        for one, future in track(reads, total=len(expected), log=reader.log, what="reading objects back"):
-            answer = future.result()
-            if answer is not None:
-                facts[one.path], size = answer[0], size + answer[1]
-    return facts, size
-
-
-def _rows(media_type: str, expected: Sequence[Expected], target: Target) -> list[MediaRow]:
-    """Every row that shows one of these objects or belongs to one of these owners, services or messages."""
-    told = [one.row for one in expected if one.row is not None]
-    found = {row.id: row for row in target.media_by_path(media_type, [one.path for one in expected])}
-    if media_type == "avatar":
-        rows = target.media_of(media_type, owners={row.owner_id for row in told if row.owner_id})
-    elif media_type == "service_image":
-        rows = target.media_of(media_type, services={row.service_id for row in told if row.service_id})
-    else:
-        rows = target.media_of(
-            media_type, messages={row.chat_message_id for row in told if row.chat_message_id}
-        )
-    found |= {row.id: row for row in rows}
-    return [found[key] for key in sorted(found)]
+    asked = bounded_map(executor, ask, verifier.checks.unexplained(), window=4 * verifier.threads)
+    for chunk in chunked(asked, STAGED_AT_ONCE):
+        answers = [(found.path, *answer) for found, future in chunk if (answer := future.result())]
+        ours = [(path, str(owner)) for path, owner, _ in answers if owner is not Whose.OTHERS]
+        others = [(path, at) for path, owner, at in answers if owner is Whose.OTHERS]
+        verifier.checks.add_stray_objects(category, ours)
+        verifier.checks.add_objects_of_others(category, others)

@@ -40,6 +40,7 @@ _DEPARTED = f"""
     select count(*) from {SCHEMA}.outcomes o
     where o.partition = %(category)s and {_STANDS} and {_NOT_PLANNED}
 """  # noqa: S608 - constants
+_STANDING = f"select count(*) from {SCHEMA}.outcomes o where o.partition = %(category)s and {_STANDS}"  # noqa: S608
 _FORGET = f"""
     delete from {SCHEMA}.outcomes o
     where o.partition = %(category)s and not {_STANDS} and {_NOT_PLANNED}
@@ -81,6 +82,13 @@ def departed(state: StateStore, category: str) -> int:
     """Files that left the backup after they were migrated: their objects and rows stand, and stay verified."""
     with transient_errors("accounting"):
         row = state.connection.execute(_DEPARTED.encode(), {"category": category}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def standing(state: StateStore, category: str) -> int:
+    """Outcomes that stand for an object, of files that are in the backup and of those that left it."""
+    with transient_errors("accounting"):
+        row = state.connection.execute(_STANDING.encode(), {"category": category}).fetchone()
     return int(row[0]) if row else 0
 
 

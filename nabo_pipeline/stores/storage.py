@@ -7,6 +7,7 @@ overwrites an object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from migration_kit.chunks import chunked
@@ -111,6 +112,14 @@ class Storage:
         told = found.get("metadata") or {}
         mark = MARK | ({ATTEMPT: attempt} if attempt else {})
         return all(told.get(name) == value for name, value in mark.items())
+
+    def origin(self, bucket: str, path: str) -> tuple[bool, datetime | None]:
+        """Whether the object has this migration's mark, and when it was made (None: not told). Raises MissingError."""
+        found = self._call(f"{bucket}/{path}", lambda: self._storage.from_(bucket).info(path))
+        told = found.get("metadata") or {}
+        marked = all(told.get(name) == value for name, value in MARK.items())
+        made = found.get("created_at")
+        return marked, datetime.fromisoformat(str(made)) if made else None
 
     def listed_page(self, bucket: str, cursor: str | None) -> SearchV2Result:
         """A page of the whole bucket, flat, after `cursor` (None: the first).

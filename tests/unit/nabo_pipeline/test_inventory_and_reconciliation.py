@@ -1,10 +1,8 @@
-"""The proofs: listings that agree, sums that are the whole, three accounts that say the same."""
+"""The proofs: listings that agree, sums that are the whole; and which of two outcomes of a file prevails."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +10,6 @@ from hypothesis import strategies as st
 from migration_kit.accounting import State
 from migration_kit.failures import PermanentError
 from migration_kit.ledger import Entry
-from migration_kit.suites import validate_frame
 from nabo_pipeline.media.inventory import (
     StoredObject,
     Survey,
@@ -22,18 +19,7 @@ from nabo_pipeline.media.inventory import (
     prove_totals,
     tally,
 )
-from nabo_pipeline.media.reconciliation import (
-    Expected,
-    ObjectFacts,
-    OwnerCheck,
-    ServiceCheck,
-    check_owners,
-    check_pictures,
-    check_services,
-)
-from nabo_pipeline.media.records import MediaRow, media_id
 from nabo_pipeline.stores.outcomes import prevails
-from nabo_pipeline.suites.validation import AVATARS, GALLERIES, PICTURES
 
 OBJECTS = [
     StoredObject("Profile-Pics/buyer/a", 3, "1"),
@@ -88,72 +74,6 @@ def test_two_listings_that_disagree_are_refused_with_an_example(own):
     with pytest.raises(PermanentError, match="but agree by now"):
         refused(tally(own), lambda: first_difference(expected, expected))
     refused(tally(expected), lambda: None)
-
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ROW = MediaRow(media_id("service-media", "s/a.webp"), NOW, "s/a.webp", "service_image", "p", "s")
-ONE = Expected("Service-Images/s/a", "service-media", "s/a.webp", "hash", ROW)
-GOOD = ObjectFacts("hash", decodes=True, content_type_fits=True)
-
-
-def checks(**changes):
-    given = {
-        "expected": [ONE], "objects": {"s/a.webp": GOOD}, "found_paths": ["s/a.webp"], "rows": [ROW],
-        "parents": {ROW.id: True},
-    }  # fmt: skip
-    found = check_pictures("service-media", **(given | changes))
-    frame = pd.DataFrame([vars(check) for check in found])
-    return validate_frame(frame, PICTURES)
-
-
-def test_three_accounts_that_agree_pass():
-    assert checks().passed
-
-
-@pytest.mark.parametrize(
-    ("changes", "column"),
-    [
-        ({"objects": {}}, "object_found"),
-        ({"objects": {"s/a.webp": replace(GOOD, sha256="x")}}, "object_equals_ledger"),
-        ({"objects": {"s/a.webp": replace(GOOD, decodes=False)}}, "object_decodes"),
-        ({"objects": {"s/a.webp": replace(GOOD, content_type_fits=False)}}, "content_type_fits"),
-        ({"rows": []}, "row_found"),
-        ({"rows": [replace(ROW, owner_id="other")]}, "row_equals_ledger"),
-        ({"rows": [ROW, replace(ROW, id="another")]}, "row_equals_ledger"),
-        ({"parents": {}}, "parents_exist"),
-        ({"found_paths": ["s/a.webp", "s/b.webp"]}, "in_ledger"),
-        ({"expected": []}, "in_ledger"),
-    ],
-)
-def test_each_disagreement_breaks_its_rule(changes, column):
-    report = checks(**changes)
-    assert not report.passed
-    assert column in {result.column for result in report.broken}
-
-
-def test_what_others_put_there_is_theirs():
-    theirs = replace(ROW, id="theirs", file_path="s/own.png")
-    assert checks(rows=[ROW, theirs], found_paths=["s/a.webp", "s/own.png"]).passed
-
-
-def test_an_empty_table_does_not_pass():
-    columns = ["subject", *(rule.column for rule in PICTURES.rules[1:])]
-    assert not validate_frame(pd.DataFrame([], columns=columns), PICTURES).passed
-
-
-@pytest.mark.parametrize("previews", [0, 2])
-def test_a_service_without_or_with_two_previews_breaks_the_suite(previews):
-    frame = pd.DataFrame([vars(ServiceCheck("s", previews, created_at_increases=True))])
-    assert not validate_frame(frame, GALLERIES).passed
-
-
-def test_galleries_and_avatars_are_counted_over_all_rows():
-    second = replace(ROW, id="b", file_path="s/b.webp", is_preview_image=True)
-    (service,) = check_services(["s"], [ROW, second], {"s": [ROW.id, "b"]})
-    assert (service.previews, service.created_at_increases) == (1, False)
-    avatars = [replace(ROW, id=name, media_type="avatar") for name in "ab"]
-    assert check_owners(["p"], avatars) == [OwnerCheck("p", 2)]
-    assert not validate_frame(pd.DataFrame([vars(OwnerCheck("p", 2))]), AVATARS).passed
 
 
 MINE = Entry("a", "profile", State.MIGRATED, target_hash="h", detail={"path": "p", "version": "1"})
