@@ -1,13 +1,13 @@
 """How much memory a worker process takes at most for one picture of 12 and of 50 megapixels, format by format.
 
 Each picture is compressed by a fresh worker, as the pipeline runs it, and its result decoded again as verification
-does. The figure is the kernel's own high-water mark of that process (`ru_maxrss`): no spike escapes it. At 50
+does. The figure is the kernel's own high-water mark of that process: no spike escapes it. (`VmHWM`, not `ru_maxrss`:
+that one begins with the size of the process that started this one.) At 50
 megapixels the pictures are smoother than photographs, because larger files than 25 MiB are not taken at all; an
 encoder's memory goes by the pixels, not by what they show.
 """
 
 import random
-import resource
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -131,4 +131,11 @@ def compress_and_decode(task: "Task") -> tuple[str, int]:
         told = f"{result.verdict}: {result.mime}, {len(result.data) / 1e6:.1f} MB"
     else:
         told = "does not decode"
-    return told, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return told, _high_water_mark()
+
+
+def _high_water_mark() -> int:
+    """The most KiB that this process has had in memory since it was started (proc(5), VmHWM)."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    (line,) = (line for line in lines if line.startswith("VmHWM:"))
+    return int(line.split()[1])
