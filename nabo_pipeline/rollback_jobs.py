@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from migration_kit.ledger.postgres import PostgresLedger
     from nabo_pipeline.media.rollback import Counts
     from nabo_pipeline.steps.rollback import Chunk, Line, Rollback
+    from nabo_pipeline.stores.state import StateStore
 
 ASSETS = (dg.AssetKey([PREFIX, "images"]), dg.AssetKey([PREFIX, "media_records"]))
 """Whose work is undone: what is done shows on them."""
@@ -102,7 +103,6 @@ def _take_back(  # noqa: PLR0917 - what Dagster hands over
     storage: StorageResource,
     threads: int,
 ) -> None:
-    from nabo_pipeline.media.rollback import Counts
     from nabo_pipeline.steps.rollback import Rollback
     from nabo_pipeline.stores.rollback import RollbackStore
     from nabo_pipeline.stores.turns import turn
@@ -111,6 +111,7 @@ def _take_back(  # noqa: PLR0917 - what Dagster hands over
     started = time.monotonic()
     with ExitStack() as stack:
         ledger = stack.enter_context(database.ledger())
+        state = stack.enter_context(database.state())
         store = stack.enter_context(closing(RollbackStore(database.conninfo)))
         store.install()
         # All of them before the first is touched: a rollback that is refused half way helps nobody.
@@ -120,7 +121,7 @@ def _take_back(  # noqa: PLR0917 - what Dagster hands over
         }
         for name, mine in turns.items():
             work = Rollback(store, storage.open(), run, threads, config.dry_run, mine.require)
-            tallies[name] = _category(context, work, ledger, name, _Tally(Counts(), []))
+            tallies[name] = _category(context, work, ledger, state, name)
     context.add_output_metadata(
         {
             **_metadata(tallies, dry_run=config.dry_run),
@@ -137,14 +138,22 @@ def _take_back(  # noqa: PLR0917 - what Dagster hands over
 
 
 def _category(
-    context: dg.OpExecutionContext, work: "Rollback", ledger: "PostgresLedger", category: str, tally: _Tally
+    context: dg.OpExecutionContext,
+    work: "Rollback",
+    ledger: "PostgresLedger",
+    state: "StateStore",
+    category: str,
 ) -> _Tally:
+    from nabo_pipeline.media.rollback import Counts
     from nabo_pipeline.steps.rollback import roll_back
     from nabo_pipeline.steps.transfer import stands_for_object
+    from nabo_pipeline.stores.accounting import standing
+
+    tally = _Tally(Counts(), [])
 
     entries = track(
         (entry for entry in ledger.entries(partition=category) if stands_for_object(entry)),
-        total=work.store.standing(category),
+        total=standing(state, category),
         log=context.log.info,
         what=f"{'looking at' if work.dry_run else 'taking back'} {category} pictures",
     )

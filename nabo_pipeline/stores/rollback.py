@@ -52,10 +52,6 @@ _REFERRING = """
     join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
     where c.contype = 'f' and c.confrelid = 'public.media'::regclass and cardinality(c.conkey) = 1
 """
-_STANDING = f"""
-    select count(*) from {SCHEMA}.outcomes
-    where partition = %s and (state in ('migrated', 'already_present') or detail ? 'was')
-"""  # noqa: S608 - constants
 # An item that a lost run had begun keeps what that run did; its row may have been written again in between.
 _BEGIN = f"""
     insert into {SCHEMA}.rolled_back as kept (item, partition, run_id, row_done, object_done, outcome)
@@ -112,12 +108,6 @@ class RollbackStore:
         with transient_errors("rollback"), self.connection.transaction():
             self.connection.execute("select set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
             yield
-
-    def standing(self, category: str) -> int:
-        """How many outcomes of a category stand for an object."""
-        with transient_errors("rollback"):
-            row = self.connection.execute(_STANDING.encode(), [category]).fetchone()
-        return int(row[0]) if row else 0
 
     def rows(self, entries: Sequence[Entry], *, lock: bool) -> dict[str, FoundRow]:
         """What became of the row of each entry, by item; with `lock` kept as it is until the transaction ends."""

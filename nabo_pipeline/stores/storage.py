@@ -6,7 +6,7 @@ overwrites an object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -134,10 +134,6 @@ class Storage:
         except MissingError as error:  # a route that does not exist: of a listing nothing else can be missing
             raise NotOfferedError(error.reason, item=bucket) from error
 
-    def content_types(self, bucket: str, folder: str) -> dict[str, str]:
-        """Path -> content type of every object below a folder, at any depth."""
-        return dict(self._walk(bucket, folder))
-
     def remove(self, bucket: str, path: str) -> None:
         """Takes one object away."""
         self._call(f"{bucket}/{path}", lambda: self._storage.from_(bucket).remove([path]))
@@ -149,20 +145,6 @@ class Storage:
             gone = self._call(bucket, lambda keys=chunk: self._storage.from_(bucket).remove(keys))  # type: ignore[misc]
             removed |= {str(one["name"]) for one in gone}
         return frozenset(removed)
-
-    def _walk(self, bucket: str, folder: str) -> Iterator[tuple[str, str]]:
-        offset = 0
-        while True:
-            page = self.listed_folder(bucket, folder, offset)
-            for found in page:
-                path = f"{folder}/{found['name']}"
-                if found.get("id") is None:  # Storage lists folders as entries without an id.
-                    yield from self._walk(bucket, path)
-                else:
-                    yield path, str((found.get("metadata") or {}).get("mimetype", ""))
-            if len(page) < LIST_PAGE:
-                return
-            offset += LIST_PAGE
 
     def listed_folder(self, bucket: str, folder: str, offset: int) -> list[dict[str, Any]]:
         """The entries directly in a folder, by name, up to `LIST_PAGE` from `offset` on; one without id is a folder."""

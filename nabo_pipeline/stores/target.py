@@ -85,6 +85,17 @@ class Target:
         )
         return frozenset(owner for row, owner, path in found if row != media_id(BUCKETS["profile"], path))
 
+    def avatars(self, owners: Iterable[str]) -> dict[str, set[str]]:
+        """The ids of the avatar rows that these owners have, whoever wrote them; only owners that have one."""
+        found: dict[str, set[str]] = {}
+        for row, owner in self._all(
+            "select id::text, owner_id::text from public.media"
+            " where media_type = 'avatar' and owner_id = any(%s::uuid[])",
+            owners,
+        ):
+            found.setdefault(owner, set()).add(row)
+        return found
+
     def lock_parents(self, rows: Iterable[MediaRow]) -> Parents:
         """What the rows refer to, locked until the transaction ends: two writers take turns."""
         rows = list(rows)
@@ -96,15 +107,6 @@ class Target:
                 {row.chat_message_id for row in rows if row.chat_message_id},
                 lock=True,
             ),
-        )
-
-    def parents(self, rows: Iterable[MediaRow]) -> Parents:
-        """What of that to which the rows refer stands in the target."""
-        rows = list(rows)
-        return Parents(
-            self._known("public.profiles", {row.owner_id for row in rows if row.owner_id}),
-            self._known("public.services", {row.service_id for row in rows if row.service_id}),
-            self._known("public.chat_messages", {row.chat_message_id for row in rows if row.chat_message_id}),
         )
 
     def media_of(
@@ -124,17 +126,6 @@ class Target:
         )
         with transient_errors("public.media"):
             return [MediaRow(*row) for row in self.connection.execute(query.encode(), [media_type, *ids])]
-
-    def media_by_path(self, media_type: str, paths: Sequence[str]) -> list[MediaRow]:
-        """All rows of a type for these objects, whoever wrote them and whomever they belong to."""
-        query = (
-            f"select {_COLUMNS} from public.media"  # noqa: S608 - constants
-            " where media_type = %s::public.media_type and file_path = any(%s::text[]) order by file_path, id"
-        )
-        with transient_errors("public.media"):
-            return [
-                MediaRow(*row) for row in self.connection.execute(query.encode(), [media_type, list(paths)])
-            ]
 
     def insert(self, rows: Sequence[MediaRow]) -> int:
         """Writes rows whose id is not there yet; returns how many. In the caller's transaction."""
