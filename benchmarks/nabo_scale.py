@@ -64,7 +64,7 @@ class MadeUpBackup:
                 f"Service-Images/{service}/{new_id(2, number)}", 3_000_000 + number % 1000, "1"
             )
 
-    def head(self, key: str, length: int) -> bytes:
+    def head(self, key: str, length: int) -> bytes:  # noqa: ARG002 - the protocol's
         """The first bytes of a PNG."""
         return PNG[:length]
 

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from migration_kit.failures import PermanentError
+from nabo_pipeline.media.compression import AS_IT_IS, SMALLEST
 from nabo_pipeline.media.file_types import EMPTY
 from nabo_pipeline.media.plans import BucketRules
 
@@ -106,7 +107,9 @@ def treatment_of(mime: str, bucket: BucketRules, *, policy: str, jpeg_quality: i
     """What `codecs.compress` would do with a sound still picture of this type, by the rules of compression."""
     webp = bucket.takes("image/webp")
     match mime:
-        case "image/png" if webp and policy == "smallest faithful":
+        case _ if policy == AS_IT_IS and bucket.takes(mime) and mime != EMPTY:
+            found = Treatment("kept", KEPT)
+        case "image/png" if webp and policy == SMALLEST:
             found = Treatment("PNG to lossless WebP", PNG_TO_WEBP)
         case "image/png" if bucket.takes("image/png"):
             found = Treatment("PNG without loss", PNG_LOSSLESS)

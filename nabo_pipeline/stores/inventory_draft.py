@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple, fields
+from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from migration_kit.failures import PermanentError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import psycopg
 
 _COLUMNS = tuple(field.name for field in fields(InventoryItem))
+# Not `astuple`: that copies every value deeply, at ten times the cost.
+_row = attrgetter(*_COLUMNS)
 _KNOWN = f"select key, size, version, mime from {SCHEMA}.inventory where key = any(%s)"  # noqa: S608 - constants
 
 
@@ -39,7 +42,7 @@ class InventoryDraft:
 
     def stage(self, items: Sequence[InventoryItem]) -> None:
         """Appends rows."""
-        copy_rows(self._connection, "staged", _COLUMNS, map(astuple, items))
+        copy_rows(self._connection, "staged", _COLUMNS, map(_row, items))
 
     def publish(self, listing: Listing) -> int:
         """The staged rows become the category's inventory, with its listing; returns the rows written or deleted.

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from migration_kit.fingerprints import fingerprint
@@ -63,13 +64,10 @@ class PlanDraft:
 
     def stage(self, items: Iterable[PlanItem]) -> None:
         """Appends rows, as they come."""
-        columns = (*PLAN_COLUMNS, "category", "claim")
-        copy_rows(
-            self._connection,
-            self.table,
-            columns,
-            ((*astuple(one), self._category, one.claim) for one in items),
-        )
+        # Not `astuple`: that copies every value deeply, at ten times the cost.
+        row = attrgetter(*PLAN_COLUMNS, "claim")
+        rows = ((*row(one), self._category) for one in items)
+        copy_rows(self._connection, self.table, (*PLAN_COLUMNS, "claim", "category"), rows)
 
     def settle_rivals(self) -> int:
         """Files that want what only one may have: the first by path goes; returns how many others there are."""

@@ -32,6 +32,8 @@ seconds_per_file: 0.25
     [
         ("image/png", AVATARS, "smallest faithful", "PNG to lossless WebP"),
         ("image/png", AVATARS, "keep format", "PNG without loss"),
+        ("image/png", AVATARS, "as it is", "kept"),
+        ("image/gif", AVATARS, "as it is", "GIF to lossless WebP, unless it has frames"),
         ("image/jpeg", AVATARS, "smallest faithful", "JPEG to quality 85, if it is above"),
         ("image/webp", AVATARS, "smallest faithful", "kept"),
         ("image/gif", AVATARS, "smallest faithful", "GIF to lossless WebP, unless it has frames"),
