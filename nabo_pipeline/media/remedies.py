@@ -13,7 +13,7 @@ _NO_MAPPING = (
     "Nothing to do if it was meant to be left out. Else migrate it first, then plan this category again."
 )
 _BROKEN = "Look for the picture elsewhere: it is broken in the backup."
-_LIMIT = "Open it; if it is sound, raise the limit in the settings of `transfer` and run `images` again."
+_LIMIT = "Open it; if it is sound, raise the limit in the transfer settings and run nabo/images again."
 _HOSTILE = "Treat it as hostile: open it on a machine of its own, if at all."
 _MAPPING_WRONG = "Correct the mapping of this one, then plan this category again."
 _PARENT_FIRST = (
@@ -61,14 +61,14 @@ REMEDIES: tuple[tuple[str, str], ...] = (
     ),
     (plans.SAME_PATH, "Rename one of them in the backup."),
     (plans.BAD_KEY, "Rename it in the backup."),
-    ("Storage refused the file: ", "Do what the reason says, then run `images` again."),
+    ("Storage refused the file: ", "Do what the reason says, then run nabo/images again."),
     (
         "Source changed since it was migrated",
         "Put the first bytes back, or roll it back to migrate the new ones.",
     ),
-    ("Source changed since the plan", "Run the category again from `media_inventory`."),
-    ("Source cannot be read", "Repair the backup, then run the category again from `media_inventory`."),
-    ("The object read back differs", "Remove the object in Storage, then run `images` again."),
+    ("Source changed since the plan", "Run the category again from nabo/media_inventory on."),
+    ("Source cannot be read", "Repair the backup, then run the category again from nabo/media_inventory on."),
+    ("The object read back differs", "Remove the object in Storage, then run nabo/images again."),
 )
 """(beginning of the reason, what to do), the first that fits."""
 

@@ -6,7 +6,6 @@ Totals come counted, items come streamed: iterators in these documents are drawn
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,16 @@ from nabo_pipeline.media.inventory import InventoryItem
 from nabo_pipeline.media.paths import CATEGORIES, SALON, place
 from nabo_pipeline.media.plans import MIGRATE
 from nabo_pipeline.media.remedies import what_to_do
+from nabo_pipeline.media.report_rows import (
+    Check,
+    Failure,
+    PlannedItem,
+    Quarantined,
+    Unmapped,
+    Upload,
+    UploadTotals,
+    Verdict,
+)
 from nabo_pipeline.media.statistics import Group, Sizes
 
 INVENTORY = "media-inventory.json"
@@ -26,92 +35,15 @@ SUMMARY = "media-migration-summary.json"
 QUARANTINED = "media-migration-quarantined.json"
 """Not one of the plan's files: every file that someone has to look at, and what to do."""
 
+MOST_STEPS = 12
+"""Reasons that are named among the next steps; each kind of broken file has one of its own."""
+
 SUMMARY_NAMES = {
     "profile": "profilePics",
     "service": "serviceImages",
     "chat": "chatImages",
     "other": "otherFiles",
 }
-
-
-@dataclass(frozen=True)
-class PlannedItem:
-    """What the plan does with one file."""
-
-    item: str
-    action: str
-    reason: str | None
-    size: int
-    bucket: str
-    stem: str
-    owner: str | None
-    service: str | None
-
-
-@dataclass(frozen=True)
-class Unmapped:
-    """An old id that no mapping names, and how many files it has."""
-
-    id: str
-    files: int
-
-
-@dataclass(frozen=True)
-class Upload:
-    """One file that was to be uploaded, and what came of it. Sizes in bytes."""
-
-    item: str
-    in_backup: bool
-    success: bool
-    state: str | None
-    error: str | None
-    source_bytes: int
-    bytes: int
-    owner: str | None
-    service: str | None
-    bucket: str | None
-    path: str | None
-    mime: str | None
-    verdict: str | None
-    similarity: float | None
-    seconds: float | None
-    is_preview: bool
-    source_hash: str | None
-    target_hash: str | None
-    old_owner: str | None = None
-    """The old id of a service's stylist, where the target knows it."""
-
-
-@dataclass(frozen=True)
-class UploadTotals:
-    """What the uploads of a category add up to; bytes and ratio (after / before) of the successful ones."""
-
-    successful: int
-    failed: int
-    source_bytes: int
-    bytes: int
-    average_ratio: float
-    services: int
-
-
-@dataclass(frozen=True)
-class Quarantined:
-    """A file that someone has to look at."""
-
-    item: str
-    category: str
-    reason: str
-    bytes: int | None
-
-
-@dataclass(frozen=True)
-class LeftBackup:
-    """A file that has left the backup since it was migrated, and its object, which stands."""
-
-    item: str
-    category: str
-    bucket: str
-    path: str
 
 
 def inventory_report(
@@ -267,35 +199,6 @@ def quarantined_report(files: Iterable[Quarantined]) -> Iterator[dict[str, Any]]
         }
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """A category's newest validation: passed, failed or running; when (ISO 8601) and by which run."""
-
-    category: str
-    status: str
-    at: str
-    run_id: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """One question that the newest validation of a category asked: of how many, and how many failed it."""
-
-    category: str
-    check: str
-    checked: int
-    failed: int
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Something (a picture, an object, a row, a service, an owner) that failed checks of the newest validation."""
-
-    category: str
-    subject: str
-    checks: Sequence[str]
-
-
 def validation_report(
     at: datetime,
     accounts: Mapping[str, Accounting],
@@ -310,7 +213,8 @@ def validation_report(
         "validated_at": at.isoformat(),
         "validation_status": "passed" if passed else "failed",
         "total_checks": sum(one.checked for one in checks),
-        "failed_checks": sum(one.failed for one in checks),
+        "failed_checks": sum(one.failed for one in checks if one.severity == "critical"),
+        "warnings": sum(one.failed for one in checks if one.severity != "critical"),
         "categories": {
             name: {
                 **accounting.to_dict(),
@@ -319,7 +223,13 @@ def validation_report(
             for name, accounting in accounts.items()
         },
         "failed_items": (
-            {"category": one.category, "subject": one.subject, "failed": list(one.checks)} for one in failures
+            {
+                "category": one.category,
+                "subject": one.subject,
+                "severity": one.severity,
+                "failed": list(one.checks),
+            }
+            for one in failures
         ),
     }
 
@@ -329,7 +239,10 @@ def _validation(verdict: Verdict | None, checks: Sequence[Check]) -> dict[str, A
         "status": verdict.status if verdict else "never validated",
         "at": verdict.at if verdict else None,
         "run_id": verdict.run_id if verdict else None,
-        "checks": [{"check": one.check, "checked": one.checked, "failed": one.failed} for one in checks],
+        "checks": [
+            {"check": one.check, "severity": one.severity, "checked": one.checked, "failed": one.failed}
+            for one in checks
+        ],
     }
 
 
@@ -365,8 +278,14 @@ def next_steps(total: Accounting, *, verified: bool, left_backup: int) -> list[s
         steps.append(
             "Read the failed checks of nabo/media_validation; repair what they name and run it again."
         )
-    for reason, files in total.quarantined.items():
+    by_files = sorted(total.quarantined.items(), key=lambda one: (-one[1], one[0]))
+    for reason, files in by_files[:MOST_STEPS]:
         steps.append(f"{files} quarantined: {reason}. {what_to_do(State.QUARANTINED, reason)}")
+    if rest := by_files[MOST_STEPS:]:
+        files = sum(number for _, number in rest)
+        steps.append(
+            f"{files} quarantined for {len(rest)} other reasons: all of them stand in {QUARANTINED}."
+        )
     if left_backup:
         steps.append(
             f"{left_backup} files have left the backup since they were migrated; their pictures stand."

@@ -15,6 +15,7 @@ from typing import Any
 from migration_kit.accounting import Accounting, State
 from nabo_pipeline.media import reports
 from nabo_pipeline.media.remedies import what_to_do
+from nabo_pipeline.media.report_rows import Check, LeftBackup, Quarantined, Verdict
 from nabo_pipeline.media.statistics import (
     Bin,
     Compression,
@@ -73,10 +74,10 @@ class Summary:
     unchanged: int
     """Migrated pictures of which no pixel was changed."""
     similarity: Sequence[Bin]
-    verdicts: Sequence[reports.Verdict]
-    checks: Sequence[reports.Check]
-    quarantined: Sequence[reports.Quarantined]
-    left_backup: Sequence[reports.LeftBackup]
+    verdicts: Sequence[Verdict]
+    checks: Sequence[Check]
+    quarantined: Sequence[Quarantined]
+    left_backup: Sequence[LeftBackup]
     left_backup_count: int
     sheets: Sequence[ShownSheet]
 
@@ -85,9 +86,7 @@ def render(summary: Summary) -> str:
     """The page as HTML."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"bytes": human_bytes, "count": lambda number: f"{number:,}", "uri": _uri}
     template = files(__package__).joinpath("summary.html").read_text(encoding="utf-8")
     return environment.from_string(template).render(**_context(summary))
@@ -160,18 +159,19 @@ def _charts(summary: Summary) -> list[dict[str, Any]]:
         ("verdicts", "Bytes before and after, by what was done", charts.sizes_chart, (verdicts,)),
     ]
     found: list[dict[str, Any]] = [
-        {"title": title, "svg": draw(name, title, *given), "note": ""} for name, title, draw, given in drawn
+        {"title": title, "svg": draw(name, title, *given), "note": "", "wide": False}
+        for name, title, draw, given in drawn
     ]
     title = "How much smaller the files became"
     svg = charts.histogram("saved", title, "percent of the bytes saved, files", summary.saved, unit="%")
-    found.append({"title": title, "svg": svg, "note": ""})
+    found.append({"title": title, "svg": svg, "note": "", "wide": False})
     title = "How similar the changed pictures are"
     svg = charts.histogram("similarity", title, "similarity (SSIM, 1 is equal), files", summary.similarity)
     note = f"{summary.unchanged:,} more pictures are equal to their source in every pixel."
-    found.append({"title": title, "svg": svg, "note": note})
+    found.append({"title": title, "svg": svg, "note": note, "wide": False})
     title = "Why files were not migrated"
     svg = charts.reasons_chart("reasons", title, _reason_bars(summary.outcomes))
-    found.append({"title": title, "svg": svg, "note": ""})
+    found.append({"title": title, "svg": svg, "note": "", "wide": True})
     return found
 
 

@@ -5,7 +5,7 @@ The queries stand in `report_queries`. What a report looks like is the matter of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import fields
 from functools import cache
@@ -14,9 +14,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from migration_kit.postgres import connect, transient_errors
+from migration_kit.suites import Rule, Suite
 from nabo_pipeline.media.inventory import InventoryItem
 from nabo_pipeline.media.paths import CATEGORIES
-from nabo_pipeline.media.reports import (
+from nabo_pipeline.media.report_rows import (
     Check,
     Failure,
     LeftBackup,
@@ -28,6 +29,8 @@ from nabo_pipeline.media.reports import (
     Verdict,
 )
 from nabo_pipeline.media.statistics import Bin, Compression, Done, Group
+from nabo_pipeline.stores.report_checks import TABLES_STAND, failures_query, questions, totals_query
+from nabo_pipeline.suites.validation import SUITES
 
 if TYPE_CHECKING:
     import psycopg
@@ -189,11 +192,30 @@ class ReportSource:
 
     def checks(self) -> list[Check]:
         """What the newest validation of each category asked, and how many failed."""
-        return []
+        return [
+            Check(category, asked[number].rule.name, asked[number].rule.severity, checked, failed)
+            for suite in self._suites()
+            for asked in [questions(suite)]
+            for category, number, checked, failed in self._all(totals_query(suite))
+        ]
 
     def failures(self) -> Iterator[Failure]:
-        """All that failed the newest validation of its category."""
-        yield from ()
+        """All that failed the newest validation of its category, and what that warned of."""
+        for suite in self._suites():
+            rules = [one.rule for one in questions(suite)]
+
+            def failure(
+                category: str, subject: str, numbers: list[int], rules: Sequence[Rule] = rules
+            ) -> Failure:
+                broken = [rules[number] for number in numbers]
+                severity = "critical" if any(one.severity == "critical" for one in broken) else "warning"
+                return Failure(category, subject, severity, [one.name for one in broken])
+
+            yield from self._stream(failures_query(suite), failure)
+
+    def _suites(self) -> Sequence[Suite]:
+        ((stand,),) = self._all(TABLES_STAND)
+        return SUITES if stand else ()
 
     def compression(self) -> list[Compression]:
         """Bytes before and after, by category, type and verdict."""
@@ -247,7 +269,7 @@ class ReportSource:
         with transient_errors("reports"), self._connection.cursor(row_factory=kwargs_row(kind)) as cursor:
             return cursor.execute(_filled(query), values).fetchall()
 
-    def _stream(self, query: str, kind: type[T], **values: Any) -> Iterator[T]:
+    def _stream(self, query: str, kind: Callable[..., T], **values: Any) -> Iterator[T]:
         from psycopg.rows import kwargs_row
 
         name = f"report_{next(self._names)}"
