@@ -76,7 +76,7 @@ def _write(recorder: Recorder, galleries: Sequence[list[Entry]]) -> int:
     with transient_errors("public.media"), target.connection.transaction():
         parents = target.lock_parents(rows.values())
         owners = {row.owner_id for row in rows.values() if row.media_type == "avatar" and row.owner_id}
-        avatars = target.foreign_avatars(owners)
+        avatars = target.avatars(owners)
         services = {row.service_id for row in rows.values() if row.service_id}
         standing: dict[str, list[MediaRow]] = defaultdict(list)
         for found in target.media_of("service_image", services=services):
@@ -85,7 +85,7 @@ def _write(recorder: Recorder, galleries: Sequence[list[Entry]]) -> int:
         for gallery in galleries:
             lost = [entry for entry in gallery if "row" not in entry.detail]
             lost = [entry for entry in lost if _loses(rows[entry.item], parents, avatars)]
-            changed += [_give_up(recorder, entry, rows[entry.item], avatars) for entry in lost]
+            changed += [_give_up(recorder, entry, rows[entry.item], parents) for entry in lost]
             rest = [entry for entry in gallery if entry not in lost]
             new, updated = _gallery(recorder, rest, rows, standing)
             written += target.insert(new)
@@ -102,15 +102,23 @@ def _row(entry: Entry, start: datetime) -> MediaRow:
     )  # fmt: skip
 
 
-def _loses(row: MediaRow, parents: Parents, avatars: frozenset[str]) -> bool:
-    return not parents.hold(row) or (row.media_type == "avatar" and row.owner_id in avatars)
+def _loses(row: MediaRow, parents: Parents, avatars: dict[str, set[str]]) -> bool:
+    """Whether a row may not be written: its owner, service or message has gone, or its owner has an avatar.
+
+    One whose place is still free takes it: of two pictures of one owner that two runs sent only the first gets a row.
+    """
+    if not parents.hold(row):
+        return True
+    if row.media_type != "avatar" or row.owner_id is None:
+        return False
+    return bool(avatars.setdefault(row.owner_id, {row.id}) - {row.id})
 
 
-def _give_up(recorder: Recorder, entry: Entry, row: MediaRow, avatars: frozenset[str]) -> Entry:
+def _give_up(recorder: Recorder, entry: Entry, row: MediaRow, parents: Parents) -> Entry:
     """The picture's place was taken, or its owner went, since it was uploaded: its object goes, too, if it is ours."""
     detail = entry.detail
     state, reason = State.QUARANTINED, NO_PROFILE
-    if row.owner_id in avatars:
+    if parents.hold(row):
         state, reason = State.EXCLUDED, HAS_AVATAR
     elif row.chat_message_id:
         reason = NO_MESSAGE

@@ -29,6 +29,7 @@ from nabo_pipeline.steps.placing import put
 from nabo_pipeline.stores import outcomes, pending
 from nabo_pipeline.stores.backup import Backup, UnreadableError
 from nabo_pipeline.stores.bucket_listing import stage_listing
+from nabo_pipeline.stores.outcomes import Outcome
 from nabo_pipeline.stores.pending import Pending
 from nabo_pipeline.stores.storage import Storage
 from nabo_pipeline.stores.target import Target
@@ -96,12 +97,12 @@ def _pending(target: Target, *, alternates: bool) -> Iterator[Pending]:
         yield from (replace(one, taken=one.taken or one.item.owner in foreign) for one in chunk)
 
 
-def _record(ledger: PostgresLedger, target: Target, partition: str, results: Iterable[Entry]) -> int:
-    waiting: list[Entry] = []
+def _record(ledger: PostgresLedger, target: Target, partition: str, results: Iterable[Outcome]) -> int:
+    waiting: list[Outcome] = []
     written = 0
     try:
-        for entry in results:
-            waiting.append(entry)
+        for outcome in results:
+            waiting.append(outcome)
             if len(waiting) >= RECORD_EVERY:
                 written += outcomes.record_outcomes(ledger, target.connection, partition, waiting)
                 waiting = []
@@ -110,7 +111,7 @@ def _record(ledger: PostgresLedger, target: Target, partition: str, results: Ite
     return written
 
 
-def carry_wave(carrier: Carrier, files: Iterable[Pending], *, threads: int) -> Iterator[Entry]:
+def carry_wave(carrier: Carrier, files: Iterable[Pending], *, threads: int) -> Iterator[Outcome]:
     """The outcome of every file, as they come; `threads` at once, the others are not even drawn yet.
 
     A file that something else than itself kept back (a server, a network, a wrong key) is not judged and does not stop
@@ -125,13 +126,13 @@ def carry_wave(carrier: Carrier, files: Iterable[Pending], *, threads: int) -> I
             takewhile(lambda _: len(failures) < MOST_FAILURES, files),
             window=2 * threads,
         )
-        for _, future in results:
+        for one, future in results:
             try:
                 entry = future.result()
             except MigrationError as error:
                 failures.append(error)
                 continue
-            yield entry
+            yield Outcome(entry, one.known)
     if failures:
         raise failures[0]
 

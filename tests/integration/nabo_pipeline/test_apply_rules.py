@@ -109,3 +109,25 @@ def test_galleries_keep_their_order_their_owner_and_their_preview_however_they_a
     again = place.run("service", "images", "media_records")
     assert again.success
     assert place.query("select xmin, m.* from public.media m order by id") == before
+
+
+def test_of_two_pictures_of_one_owner_that_two_runs_sent_only_one_gets_a_row(place):
+    assert place.run("profile", "media_inventory", "migration_plan", "images").success
+    one = place.migrated("profile")[0]
+    rival = f"{one['path'].rpartition('.')[0]}.gif"
+    bucket = place.bucket("avatars")
+    bucket.upload(rival, bucket.download(one["path"]), {"content-type": "image/png"})
+    place.query(
+        "insert into nabo_migration.outcomes"
+        " (item, partition, state, source_hash, target_hash, detail, run_id, batch_id)"
+        " select item || '~', partition, state, source_hash, target_hash,"
+        " detail || jsonb_build_object('path', %s::text), run_id, batch_id"
+        " from nabo_migration.outcomes where item = %s",
+        rival,
+        one["item"],
+    )
+    assert place.run("profile", "media_records").success
+    rows = place.query("select file_path from public.media where owner_id = %s", one["owner"])
+    assert rows == [(one["path"],)]
+    assert place.outcomes()[f"{one['item']}~"] == ("excluded", HAS_AVATAR)
+    assert f"avatars/{rival}" not in place.objects()
