@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,7 +16,15 @@ from migration_kit.orchestration import (
     batch_id,
     failing,
 )
-from nabo_pipeline.assets.common import DATABASE_POOL, PREFIX, STORAGE_POOL, accepted_plan, account, problems
+from nabo_pipeline.assets.common import (
+    DATABASE_POOL,
+    PREFIX,
+    STORAGE_POOL,
+    accepted_plan,
+    account,
+    problems,
+    tell,
+)
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import (
     BackupResource,
@@ -52,7 +61,9 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
     Refuses a plan whose source has changed. Any run resumes: what the ledger calls verified and what still stands is
     not sent again; an object that stands there with other bytes is never overwritten.
     """
+    from nabo_pipeline.media.reports import UPLOADS
     from nabo_pipeline.steps.planning import require_plan, require_same_source
+    from nabo_pipeline.steps.reporting import write_uploads
     from nabo_pipeline.stores import pending
     from nabo_pipeline.stores.accounting import forget_departed
     from nabo_pipeline.stores.turns import turn
@@ -77,6 +88,8 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
         accounting = account(state, plan, batch)
         totals = pending.transfer_totals(target.connection, category)
         told = problems(state, "images", category)
+        if category in UPLOADS:
+            told |= tell(database, UPLOADS[category], partial(write_uploads, category=category))
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
         metadata={
@@ -136,7 +149,9 @@ def media_records(
     Ids are derived from bucket and path, so a second run writes nothing; a row that somebody changed stays changed.
     Refuses while the plan has not passed, or while files of it have no outcome.
     """
+    from nabo_pipeline.media.reports import RECORDS
     from nabo_pipeline.steps.recording import Recorder, record_rows
+    from nabo_pipeline.steps.reporting import write_records
     from nabo_pipeline.stores import pending
     from nabo_pipeline.stores.turns import turn
 
@@ -162,7 +177,7 @@ def media_records(
         rows = record_rows(recorder, category)
         accounting = account(state, plan, batch_id(context))
         known = pending.rows_known(target.connection, category)
-        told = problems(state, "media-records", category)
+        told = problems(state, "media-records", category) | tell(database, RECORDS, write_records)
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
         metadata={

@@ -1,5 +1,6 @@
 """What several of the assets need: the accepted plan, accounting from the ledger, problem files."""
 
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,11 @@ from migration_kit.orchestration import problems_metadata, require_gate
 from migration_kit.reports import reports_path, write_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from migration_kit.ledger import Ledger, Plan
+    from nabo_pipeline.resources import DatabaseResource
+    from nabo_pipeline.stores.reporting import ReportSource
     from nabo_pipeline.stores.state import StateStore
 
 PREFIX = "nabo"
@@ -60,6 +65,15 @@ def account(state: "StateStore", plan: "Plan", batch: str | None = None) -> Acco
     found = accounting(state, category, plan.items, batch)
     require_balanced(found, where=f"{PREFIX} {category}", source_may_be_empty=category in MAY_BE_EMPTY)
     return found
+
+
+def tell(
+    database: "DatabaseResource", name: str, write: "Callable[[ReportSource, Path], Path | None]"
+) -> dict[str, Any]:
+    """Writes the report of a stage from what all categories have left so far, and says where it lies."""
+    with database.reports(name) as source:
+        path = write(source, reports_path(PREFIX))
+    return {"report": dg.MetadataValue.path(str(path))} if path else {}
 
 
 def problems(state: "StateStore", stage: str, category: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import dagster as dg
 from migration_kit.failures import PermanentError
 from migration_kit.orchestration import NETWORK_RETRY, asset_attributes, failing
 from migration_kit.reports import markdown_table
-from nabo_pipeline.assets.common import MAY_BE_EMPTY, PREFIX
+from nabo_pipeline.assets.common import MAY_BE_EMPTY, PREFIX, tell
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import BackupResource, DatabaseResource, MappingsResource
 
@@ -30,7 +30,9 @@ def media_inventory(
     Two listings must agree, and anything that cannot be read fails the partition: it is never half an inventory.
     Files whose size and version mark are unchanged keep the type that an earlier run found.
     """
+    from nabo_pipeline.media.reports import INVENTORY
     from nabo_pipeline.steps.inventory import CAN_MIGRATE, scan
+    from nabo_pipeline.steps.reporting import write_inventory
     from nabo_pipeline.stores.inventory_draft import drafted_inventory
     from nabo_pipeline.stores.mapping_files import chats_were_migrated
 
@@ -53,6 +55,7 @@ def media_inventory(
                 "the backup holds no file of this category", item=category, remedy="Check S3_BACKUP_PATH."
             )
         changed = draft.publish(found.listing)
+        told = tell(database, INVENTORY, write_inventory)
     seconds = time.monotonic() - started
     listing = found.listing
     table = [{"outcome": reason, "files": files} for reason, files in found.outcomes.items()]
@@ -68,6 +71,7 @@ def media_inventory(
             "seconds": round(seconds, 2),
             "items_per_second": round(listing.files / max(seconds, 1e-6), 1),
             "summary": dg.MetadataValue.md(markdown_table(table, ("outcome", "files"))),
+            **told,
         },
         data_version=dg.DataVersion(listing.fingerprint),
     )

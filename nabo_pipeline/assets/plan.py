@@ -17,7 +17,7 @@ from migration_kit.orchestration import (
     validate_then_publish,
 )
 from migration_kit.reports import markdown_table, reports_path, write_json
-from nabo_pipeline.assets.common import MAY_BE_EMPTY, PLAN_STAGE, PREFIX
+from nabo_pipeline.assets.common import MAY_BE_EMPTY, PLAN_STAGE, PREFIX, tell
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import (
     DatabaseResource,
@@ -60,7 +60,9 @@ def migration_plan(  # noqa: PLR0917 - Dagster hands resources over by name
     With an estimate of bytes, time and money, and the whole of it in a file. Safe to run again at any time: the same
     source and target give the same plan, whatever is estimated.
     """
+    from nabo_pipeline.media.reports import MAPPINGS
     from nabo_pipeline.steps.planning import Planner, draft_plan
+    from nabo_pipeline.steps.reporting import write_mappings
     from nabo_pipeline.stores.plan_draft import drafted_plan
 
     category, started = context.partition_key, time.monotonic()
@@ -78,7 +80,8 @@ def migration_plan(  # noqa: PLR0917 - Dagster hands resources over by name
             written = candidate.publish()
             _save(ledger, category, draft, context.run.run_id)
             path = _write(state, category)
-            return _metadata(draft, written, path, time.monotonic() - started, transfer.workers)
+            told = tell(database, MAPPINGS, write_mappings)
+            return _metadata(draft, written, path, time.monotonic() - started, transfer.workers) | told
 
         yield from validate_then_publish(
             context,

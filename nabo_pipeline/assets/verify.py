@@ -18,7 +18,7 @@ from migration_kit.orchestration import (
     validate_then_publish,
 )
 from migration_kit.reports import reports_path, write_json
-from nabo_pipeline.assets.common import PREFIX, VERIFY_STAGE, accepted_plan, account
+from nabo_pipeline.assets.common import PREFIX, VERIFY_STAGE, accepted_plan, account, tell
 from nabo_pipeline.partitions import media_category
 from nabo_pipeline.resources import DatabaseResource, StorageResource, TransferSettings
 from nabo_pipeline.suites.validation import PICTURES, SUITES, TABLES
@@ -52,6 +52,8 @@ def media_validation(
     Every object is downloaded, hashed and decoded; every object and row of the target that is ours must be known to
     the ledger. What is wrong is named in the failed check and in a file; nothing is repaired.
     """
+    from nabo_pipeline.media.reports import VALIDATION
+    from nabo_pipeline.steps.reporting import write_validation
     from nabo_pipeline.stores.checks import CheckStore
     from nabo_pipeline.stores.turns import turn
 
@@ -78,16 +80,20 @@ def media_validation(
             told = accounting_metadata(accounting, seconds=time.monotonic() - started)
             return told | _metadata(seen, checks.numbers(category))
 
-        yield from validate_then_publish(
-            context,
-            ledger=ledger,
-            stage=VERIFY_STAGE,
-            partition=category,
-            candidate=seen.fingerprint,
-            asset_key=KEY,
-            validate=validate,
-            publish=publish,
-        )
+        try:
+            yield from validate_then_publish(
+                context,
+                ledger=ledger,
+                stage=VERIFY_STAGE,
+                partition=category,
+                candidate=seen.fingerprint,
+                asset_key=KEY,
+                validate=validate,
+                publish=publish,
+            )
+        finally:
+            # After the verdict, and most of all when it is a bad one.
+            tell(database, VALIDATION, write_validation)
 
 
 def _look(

@@ -28,14 +28,18 @@ T = TypeVar("T")
 _UNMAPPED = {"profile": USER_NOT_MAPPED, "service": SERVICE_NOT_MAPPED}
 
 
-def write_inventory(source: ReportSource, folder: Path) -> Path:
-    """`media-inventory.json`, of the newest inventory of every category."""
+def write_inventory(source: ReportSource, folder: Path) -> Path | None:
+    """`media-inventory.json`, of the newest inventory of every category; None while one has none."""
+    if source.listed() < set(CATEGORIES):
+        return None
     document = reports.inventory_report(source.scanned_at(), source.inventory_totals(), source.inventory())
     return write_json(folder / reports.INVENTORY, document)
 
 
-def write_mappings(source: ReportSource, folder: Path) -> Path:
-    """`mapping-validation-results.json`, of the newest plan of every category."""
+def write_mappings(source: ReportSource, folder: Path) -> Path | None:
+    """`mapping-validation-results.json`, of the newest plan of every category; None while one has none."""
+    if source.planned() < set(CATEGORIES):
+        return None
     unmapped = {category: source.unmapped(category, reason) for category, reason in _UNMAPPED.items()}
     document = reports.mapping_report(
         _now(), source.inventory_totals(), source.plan_totals(), unmapped, source.plan()
@@ -61,8 +65,9 @@ def write_quarantined(source: ReportSource, folder: Path) -> Path:
     return write_json(folder / reports.QUARANTINED, reports.quarantined_report(source.quarantined()))
 
 
-def write_validation(source: ReportSource, folder: Path, accounts: Mapping[str, Accounting]) -> Path:
-    """`media-migration-validation.json`, of the newest validation of every category."""
+def write_validation(source: ReportSource, folder: Path) -> Path:
+    """`media-migration-validation.json`, of the newest validation of every category, passed or failed."""
+    accounts = accounts_of(source.outcomes(), CATEGORIES)
     document = reports.validation_report(
         _now(), accounts, source.verdicts(), source.checks(), source.failures()
     )
@@ -111,7 +116,7 @@ def write_all(source: ReportSource, folder: Path, batch: Batch, sheets: Sequence
         write_uploads(source, folder, category)
     write_records(source, folder)
     write_quarantined(source, folder)
-    write_validation(source, folder, accounts)
+    write_validation(source, folder)
     write_summary(source, folder, accounts, verified=batch.verified)
     _write_sheets(folder, sheets)
     page = write_page(source, folder, accounts, batch, sheets)

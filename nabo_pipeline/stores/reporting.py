@@ -130,6 +130,14 @@ class ReportSource:
         ((at,),) = self._all("select max(scanned_at) from nabo_migration.listings")
         return at.isoformat() if at else None
 
+    def listed(self) -> set[str]:
+        """The categories that have an inventory."""
+        return {name for (name,) in self._all("select category from nabo_migration.listings")}
+
+    def planned(self) -> set[str]:
+        """The categories that have a plan."""
+        return {name for (name,) in self._all("select partition from nabo_migration.plans")}
+
     def inventory_totals(self) -> list[Group]:
         """The inventory by category and reason."""
         return self._groups("inventory_totals")

@@ -69,7 +69,7 @@ BY_THEMSELVES = {
     "artwork_pipeline": set(),
 }
 HEAVY = (
-    *("great_expectations", "pandas", "numpy", "skimage", "PIL", "sqlalchemy"),
+    *("great_expectations", "pandas", "numpy", "skimage", "PIL", "sqlalchemy", "matplotlib", "jinja2"),
     *("pymongo", "bson", "boto3", "supabase", "httpx", "psycopg", "local_stack"),
 )
 POOLS = {
