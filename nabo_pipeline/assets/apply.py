@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from migration_kit.failures import PermanentError
 from migration_kit.orchestration import (
     NETWORK_RETRY,
     accounting_metadata,
@@ -35,6 +36,7 @@ from nabo_pipeline.resources import (
 )
 
 if TYPE_CHECKING:
+    from migration_kit.ledger import Ledger, Plan
     from migration_kit.ledger.postgres import PostgresLedger
     from nabo_pipeline.stores.backup import Backup
     from nabo_pipeline.stores.pending import Totals
@@ -84,6 +86,7 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
         written = pending.settle_decided(target.connection, category, run, batch)
         if pending.any_to_migrate(target.connection, category):
             written += _carry(context, ledger, target, source, storage=storage, transfer=transfer)
+        _require_same_plan(context, ledger, plan)
         forget_departed(state, category)
         accounting = account(state, plan, batch)
         totals = pending.transfer_totals(target.connection, category)
@@ -99,6 +102,16 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
             "outcomes_written": written,
         }
     )
+
+
+def _require_same_plan(context: dg.AssetExecutionContext, ledger: "Ledger", plan: "Plan") -> None:
+    """Raises unless the plan that was begun with still is the accepted one: its rows are read as the work goes on."""
+    if accepted_plan(context, ledger, plan.partition).fingerprint != plan.fingerprint:
+        raise PermanentError(
+            "another plan was made while pictures were carried over",
+            item=plan.partition,
+            remedy=f"Materialise nabo/images for {plan.partition} again: it goes on by the new plan.",
+        )
 
 
 def _carry(

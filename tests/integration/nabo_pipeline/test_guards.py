@@ -1,13 +1,17 @@
 """What stops a run: a changed source, a closed gate, wrong mappings, a backup or target that is not there."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import dagster as dg
 import pytest
 
+from local_stack.sources.media import SMALL
 from migration_kit.failures import TransientError
 from migration_kit.gates import Verdict, VerdictStatus
 from nabo_pipeline.resources import DatabaseResource
+from nabo_pipeline.steps import transfer
 from nabo_pipeline.stores.backup import FolderBackup, UnreadableError
 
 
@@ -201,3 +205,23 @@ def test_a_link_in_a_folder_is_listed_but_never_followed(folder_place):
     assert folder_place.run("profile").success
     key = "Profile-Pics/buyer/00000000-0000-4000-8000-000000000000"
     assert folder_place.outcomes()[key] == ("excluded", "Unsupported file type: inode/symlink")
+
+
+def test_a_plan_that_another_run_makes_meanwhile_is_noticed_and_nothing_is_lost(place, monkeypatch):
+    assert place.run("profile", "media_inventory", "migration_plan").success
+    carry_all = transfer.carry_all
+
+    def meanwhile(*arguments, **options):
+        written = carry_all(*arguments, **options)
+        place.put("Profile-Pics/buyer/00000000-0000-4000-8000-000000000000", b"new since the plan")
+        with ThreadPoolExecutor(1) as another, dg.DagsterInstance.ephemeral() as instance:
+            theirs = replace(place, instance=instance)
+            planned = another.submit(theirs.run, "profile", "media_inventory", "migration_plan")
+            assert planned.result().success
+        return written
+
+    with monkeypatch.context() as one_run:
+        one_run.setattr(transfer, "carry_all", meanwhile)
+        assert "another plan was made" in told(place.run("profile", "images"))
+    assert place.run("profile", "images", "media_records").success
+    assert place.query("select count(*) from public.media") == [(SMALL.mapped_profiles,)]
