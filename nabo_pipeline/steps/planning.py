@@ -50,6 +50,8 @@ class Planner:
 class Draft:
     """A plan before it is validated: in numbers, with its own fingerprint and that of what it was made from."""
 
+    inventoried: int
+    """Files that the inventory listed: each needs a row."""
     totals: PlanTotals
     groups: tuple[PlanGroup, ...]
     costs: tuple[dict[str, object], ...]
@@ -91,6 +93,7 @@ def draft_plan(category: str, planner: Planner, draft: PlanDraft) -> Draft:
         hours=hours,
     )
     return Draft(
+        listing.files,
         totals,
         tuple(draft.groups()),
         tuple(estimating.table.costs(quantities)),

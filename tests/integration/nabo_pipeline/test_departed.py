@@ -38,7 +38,13 @@ def test_what_leaves_the_backup_is_listed_or_forgotten_and_stops_nobody(place):
         assert place.query("select * from public.media order by id") == rows
 
 
-def test_a_file_without_an_outcome_is_named(place):
+def test_a_file_that_is_not_planned_or_has_no_outcome_stops_its_category(place):
+    assert place.run("service", "media_inventory").success
+    place.query(
+        "delete from nabo_migration.inventory where key = (select min(key) from nabo_migration.inventory)"
+    )
+    assert "there are rows to check" in told(place.run("service", "migration_plan"))
+    assert place.query("select count(*) from nabo_migration.plan_items") == [(0,)]
     assert place.run("service", "media_inventory", "migration_plan", "images").success
     item = place.migrated("service")[0]["item"]
     place.query("delete from nabo_migration.outcomes where item = %s", item)
