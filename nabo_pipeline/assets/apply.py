@@ -185,6 +185,7 @@ def media_records(
             datetime.fromisoformat(str(plan.summary["records_start"])),
             context.run.run_id,
             batch_id(context),
+            context.log.info,
         )
         pending.prepare(target.connection)
         rows = record_rows(recorder, category)

@@ -6,7 +6,7 @@ Which rows a picture needs is the domain's matter (`media.records`). A picture t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from migration_kit.fingerprints import sha256_stream
 from migration_kit.ledger import Entry
 from migration_kit.ledger.postgres import PostgresLedger
 from migration_kit.postgres import transient_errors
+from migration_kit.progress import track
 from nabo_pipeline.media.plans import HAS_AVATAR, NO_MESSAGE, NO_PROFILE, NO_SERVICE
 from nabo_pipeline.media.records import MediaRow, choose_preview, created_times, media_id
 from nabo_pipeline.steps.transfer import state_of_object
@@ -43,6 +44,7 @@ class Recorder:
     """`created_at` of the first picture of a service that has none yet."""
     run_id: str
     batch_id: str
+    log: Callable[[str], None]
 
 
 def record_rows(recorder: Recorder, partition: str) -> int:
@@ -51,7 +53,9 @@ def record_rows(recorder: Recorder, partition: str) -> int:
     A gallery that fails does not stop the others: they are written, then the first failure is raised.
     """
     written, failures = 0, list[PermanentError]()
-    for batch in galleries_without_rows(recorder.target.connection, partition, pictures=BATCH):
+    batches = galleries_without_rows(recorder.target.connection, partition, pictures=BATCH)
+    what = f"writing rows of {partition}, batches of about {BATCH} pictures"
+    for batch in track(batches, total=None, log=recorder.log, what=what):
         try:
             written += _write(recorder, batch)
         except PermanentError as error:

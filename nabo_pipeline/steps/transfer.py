@@ -85,8 +85,13 @@ def carry_all(
             continue
         what = f"carrying {carrier.partition} pictures"
         results = carry_wave(carrier, _pending(target, alternates=alternates), threads=threads)
-        written += _record(ledger, target, carrier.partition, track(results, total=files, log=log, what=what))
+        told = track(results, total=files, log=log, what=what, size=_source_bytes)
+        written += _record(ledger, target, carrier.partition, told)
     return written
+
+
+def _source_bytes(outcome: Outcome) -> int:
+    return int(outcome.entry.detail.get("source_bytes", 0))
 
 
 def _pending(target: Target, *, alternates: bool) -> Iterator[Pending]:
