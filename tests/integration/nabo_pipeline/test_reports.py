@@ -11,6 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from local_stack.sources.media.servers import storage_client
+from nabo_pipeline.codecs.isolation import isolated_workers
+from nabo_pipeline.media.statistics import Done
+from nabo_pipeline.steps.showing import LARGEST, RANDOM, WORST, Viewer, show
+from nabo_pipeline.stores.backup import FolderBackup
+from nabo_pipeline.stores.storage import Storage
 from tests.integration.nabo_pipeline.test_guards import told
 from tests.integration.nabo_pipeline.test_rollback import roll_back
 
@@ -307,3 +313,38 @@ def test_after_a_rollback_and_a_failed_validation_the_reports_are_true_again(fol
     assert (failed["category"], failed["subject"]) == ("service", lost["item"])
     assert failed["failed"] == ["each migrated picture is in Storage"]
     assert validation["failed_checks"] == 1
+
+
+def test_broken_missing_and_private_pictures_cost_no_other_its_place(storage, tmp_path):
+    good = as_png((200, 120, 40), 60)
+    files = {"good": good, "broken": good[:60], "text": b"no picture at all", "chat": good}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    target = storage_client(
+        {"SUPABASE_URL": storage.url, "SUPABASE_SERVICE_ROLE_KEY": storage.service_role_key}
+    )
+    target.create_bucket("avatars", options={"public": True})
+    for name in ("good", "broken", "text", "chat", "left"):
+        target.from_("avatars").upload(name, good, {"content-type": "image/png"})
+    done = {
+        name: Done(name, "chat" if name == "chat" else "profile", "image/png", "image/png", "compressed", None,
+                   len(good), len(good) // 2, 50.0, "avatars", name)
+        for name in (*files, "left", "gone")
+    }  # fmt: skip
+    (tmp_path / "gone").write_bytes(good)
+    chosen = {
+        WORST: [],
+        LARGEST: [*done.values()],
+        RANDOM: [done["good"], done["chat"]],
+    }
+    with isolated_workers(1, seconds=20, memory=4 << 30) as workers:
+        store = Storage(storage.url, storage.service_role_key)
+        viewer = Viewer(FolderBackup(tmp_path), store, workers, 1 << 20, 2)
+        shown = show(viewer, chosen)
+        nothing = show(viewer, {WORST: [done["chat"]]})
+    assert [(sheet.kind, sheet.pairs) for sheet in shown.sheets] == [(LARGEST, 5), (RANDOM, 1)]
+    largest = np.asarray(Image.open(io.BytesIO(shown.sheets[0].jpeg)).convert("RGB"))
+    assert missing_tiles(largest) == 4 * 3  # broken, text, left the backup, gone from Storage
+    assert shown.small is not None
+    assert len(shown.small) < 60_000
+    assert (nothing.sheets, nothing.small) == ((), None)
