@@ -5,6 +5,7 @@ What a pipeline expects of its data belongs to the pipeline's ``suites``.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -104,9 +105,9 @@ def validate_frame(frame: "pd.DataFrame", suite: Suite) -> SuiteReport:
 
 def validate_query(url: str, query: str, suite: Suite) -> SuiteReport:
     """Validate a query's rows on PostgreSQL itself (``url``: ``postgresql://...``); no row is pulled here."""
-    # Bare postgresql:// would mean psycopg 3 to SQLAlchemy, which Great Expectations does not know.
+    # Bare postgresql:// (or its other name, postgres://) would mean psycopg 3 to SQLAlchemy, which Great Expectations does not know.
     # A dollar sign would be taken for one of its own variables; an address may write it in percent form.
-    address = url.replace("postgresql://", "postgresql+psycopg2://", 1).replace("$", "%24")
+    address = re.sub("^postgres(ql)?://", "postgresql+psycopg2://", url).replace("$", "%24")
     store = _context().data_sources.add_postgres("database", connection_string=address)
     try:
         source = store.add_query_asset("rows", query=query)

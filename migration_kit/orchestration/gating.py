@@ -15,7 +15,7 @@ from migration_kit.orchestration.metadata import suite_metadata
 from migration_kit.redaction import redact
 from migration_kit.suites import Suite, SuiteReport
 
-MOST_NAMED = 5
+MOST_NAMED = 12
 
 
 def gate_check_specs(

@@ -70,7 +70,8 @@ def test_a_suite_runs_on_postgresql_itself_and_names_the_rows(postgres_url):
     assert report.rows == 3
     assert not report.passed
     assert report.broken[0].unexpected == 2
-    assert not validate_query(postgres_url, "SELECT id, hash FROM pictures WHERE false", suite).passed
+    other_name = postgres_url.replace("postgresql://", "postgres://")
+    assert not validate_query(other_name, "SELECT id, hash FROM pictures WHERE false", suite).passed
     assert validate_query(postgres_url, "SELECT id, hash FROM pictures WHERE id > 1", suite).passed
 
 
