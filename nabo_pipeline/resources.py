@@ -167,7 +167,8 @@ class TransferSettings(dg.ConfigurableResource[None]):
     max_frames: int = 60
     max_frame_megapixels: int = 500
     """Of all frames of an animation together."""
-    max_seconds: int = 60
+    max_seconds: int = 120
+    """For one file: the slowest (PNG of 50 megapixels) take some 20."""
     max_memory_mib: int = 2048
     """Address space of a process that decodes: beyond it the file is kept as it is, or quarantined."""
 

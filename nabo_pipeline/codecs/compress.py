@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LOSSLESS_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
 _SRGB_GAMMA = 45_455
+_BY_FAR = 1.25
 
 
 def compress(task: Task) -> Compressed | Rejected:
@@ -48,6 +49,8 @@ def compress(task: Task) -> Compressed | Rejected:
     allowed = allowed and task.mime != "image/tiff"
     if frames > 1:
         return _several_frames(image, kept, task, allowed=allowed)
+    if _is_hopeless(image, kept, task, allowed=allowed):
+        return within_limit(image, task) or Rejected(State.EXCLUDED, rules.OVER_LIMIT)
     return _fitting(image, _best(image, kept, task, allowed=allowed), task, allowed=allowed)
 
 
@@ -77,6 +80,17 @@ def _several_frames(
     if task.size_limit is not None and len(best.data) > task.size_limit:
         return Rejected(State.EXCLUDED, rules.OVER_LIMIT)
     return best
+
+
+def _is_hopeless(image: Image.Image, kept: Compressed, task: Task, *, allowed: bool) -> bool:
+    """Whether the picture is so far over its bucket's limit that nothing without loss can bring it below."""
+    settings, limit, size = task.settings, task.size_limit, len(kept.data)
+    if limit is None or size <= limit or image.mode not in _LOSSLESS_MODES:
+        return False
+    if task.mime == "image/jpeg" and allowed:
+        quality = rules.estimate_jpeg_quality(getattr(image, "quantization", {}))
+        return quality <= settings.leave_jpeg_at_or_below and size > _BY_FAR * limit
+    return encoders.estimated_lossless_size(image, settings.webp_effort) > _BY_FAR * limit
 
 
 def _fitting(image: Image.Image, best: Compressed, task: Task, *, allowed: bool) -> Compressed | Rejected:
@@ -120,7 +134,8 @@ def _jpeg(image: Image.Image, kept: Compressed, settings: Settings) -> Compresse
     data = encoders.optimize_jpeg(kept.data)
     if saving(len(kept.data), len(data)) < settings.min_saving_lossless:
         return left
-    if not pictures.same_pixels(image, pictures.decode(data, "image/jpeg")):
+    made = pictures.decode(data, "image/jpeg")
+    if not (pictures.same_look(image, made) and pictures.same_pixels(image, made)):
         return replace(kept, verdict=rules.KEPT_QUALITY)
     return replace(kept, data=data, verdict=rules.OPTIMIZED, similarity=1.0)
 
@@ -129,7 +144,8 @@ def _jpeg_with_loss(image: Image.Image, kept: Compressed, settings: Settings) ->
     data = encoders.encode_jpeg(image, settings.jpeg_quality)
     if saving(len(kept.data), len(data)) < settings.min_saving_lossy:
         return kept
-    alike = pictures.similarity(image, pictures.decode(data, "image/jpeg"))
+    made = pictures.decode(data, "image/jpeg")
+    alike = pictures.similarity(image, made) if pictures.same_look(image, made) else 0.0
     if alike < settings.similarity_floor["image/jpeg"]:
         return replace(kept, verdict=rules.KEPT_QUALITY)
     return replace(kept, data=data, verdict=rules.COMPRESSED, similarity=round(alike, 4))
@@ -148,7 +164,8 @@ def _lossless(image: Image.Image, kept: Compressed, task: Task, *, must: bool) -
     data, mime, shown = encoded
     if not must and saving(len(kept.data), len(data)) < task.settings.min_saving_lossless:
         return kept
-    if not pictures.same_pixels(shown, pictures.decode(data, mime)):
+    made = pictures.decode(data, mime)
+    if not (pictures.same_look(shown, made) and pictures.same_pixels(shown, made)):
         return replace(kept, verdict=rules.KEPT_QUALITY)
     verdict = rules.CONVERTED if must else rules.COMPRESSED if mime != task.mime else rules.OPTIMIZED
     size = {"width": shown.width, "height": shown.height}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageCms, ImageSequence, UnidentifiedImageError
 
+from nabo_pipeline.media.privacy import orientation_of
 from nabo_pipeline.media.structure import OtherTypeError
 
 FORMATS = {
@@ -107,6 +108,13 @@ def same_pixels(one: Image.Image, other: Image.Image) -> bool:
     return all(
         np.array_equal(mine, theirs) for mine, theirs in zip(_strips(one), _strips(other), strict=True)
     )
+
+
+def same_look(one: Image.Image, other: Image.Image) -> bool:
+    """Whether two pictures are to be turned and coloured alike: orientation and colour profile."""
+    turns = {orientation_of(image.info.get("exif", b"")) for image in (one, other)}
+    profiles = {image.info.get("icc_profile") or None for image in (one, other)}
+    return len(turns) == len(profiles) == 1
 
 
 def _strips(image: Image.Image) -> Iterator[np.ndarray]:

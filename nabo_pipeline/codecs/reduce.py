@@ -19,11 +19,11 @@ _HOPELESS = 2
 def within_limit(image: Image.Image, task: Task) -> Compressed | None:
     """The picture below its bucket's limit, or None: steps of quality, then scaled down, without and with loss."""
     limit = task.size_limit or 0
-    mime = _target(task)
-    if mime is None:
-        return None
     plain = _plain(image)
     for base in _sizes(plain, task.max_side):
+        mime = _target(base, task)
+        if mime is None:
+            continue
         for encode, faithful in _steps(base, mime, task, scaled=base is not plain):
             data = encode(base)
             if len(data) > _HOPELESS * limit and not faithful:
@@ -36,9 +36,15 @@ def within_limit(image: Image.Image, task: Task) -> Compressed | None:
     return None
 
 
-def _target(task: Task) -> str | None:
-    """A JPEG stays one; everything else becomes a WebP, which has transparency; a PNG where nothing else is taken."""
+def _target(base: Image.Image, task: Task) -> str | None:
+    """A JPEG stays one; everything else becomes a WebP, which has transparency; a PNG where nothing else is taken.
+
+    What is too large for the memory that WebP takes becomes a JPEG if it can, else it has to be scaled down.
+    """
     types = task.bucket_types or frozenset(("image/webp", "image/jpeg"))
+    if base.width * base.height > task.settings.max_webp_pixels:
+        jpeg = "image/jpeg" in types and not pictures.has_alpha(base)
+        return "image/jpeg" if jpeg else None
     wanted = ("image/jpeg", "image/webp") if task.mime == "image/jpeg" else ("image/webp", "image/png")
     return next((mime for mime in wanted if mime in types), None)
 

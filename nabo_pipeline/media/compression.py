@@ -78,7 +78,7 @@ class Settings:
     max_frames: int = 60
     max_frame_pixels: int = 500_000_000
     """Pixels of all frames together: what a small file can make a decoder draw."""
-    max_seconds: int = 60
+    max_seconds: int = 120
     max_memory: int = 2048 * MIB
 
 

@@ -25,6 +25,8 @@ from nabo_pipeline.media.structure import (
 _APP0, _APP1, _APP2, _APP14, _APP15, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 _ORIENTATION = 0x0112
 _EXIF = b"Exif\x00\x00"
+_MAX_FILL = 64
+"""Fill bytes between two segments: decoders skip them one by one."""
 _MPF = b"MPF\x00"
 _ICC = b"ICC_PROFILE\x00"
 _PNG_KEPT = {
@@ -87,8 +89,13 @@ def is_multi_picture(data: bytes) -> bool:
 def _strip_jpeg(data: bytes) -> bytes:
     if is_multi_picture(data):
         return _blank_jpegs(data)
-    kept, at, turned = [data[:2]], 2, False
+    kept, at, end, turned, scanned = [data[:2]], 2, 2, False, False
     for part in jpeg_segments(data):
+        if not scanned and part.start - end > _MAX_FILL:
+            kept.append(data[at:end])
+            at = part.start
+        end = part.start + 4 + len(part.payload)
+        scanned = scanned or part.marker == SOS
         if part.marker == EOI:
             kept.append(data[at : part.start + 2])
             break
@@ -98,7 +105,7 @@ def _strip_jpeg(data: bytes) -> bytes:
         if part.payload.startswith(_EXIF) and not turned:
             turned = True
             kept.append(_exif_segment(orientation_of(part.payload)))
-        at = part.start + 4 + len(part.payload)
+        at = end
     return b"".join(kept)
 
 

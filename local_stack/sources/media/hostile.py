@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from local_stack.sources.media import servers
-from local_stack.sources.media.broken import EXCLUDED, MIGRATED, QUARANTINED, jpeg_of_size, odd_files
+from local_stack.sources.media.broken import jpeg_of_size, odd_files
+from local_stack.sources.media.odd import EXCLUDED, MIGRATED, QUARANTINED
 from local_stack.sources.media.photographs import encode, picture
 
 

@@ -1,11 +1,38 @@
-"""A worker that dies, hangs or takes too much memory costs one file; the others go on."""
+"""A worker that dies, hangs or takes too much memory costs one file; the others go on: here and on a cluster."""
 
+import io
 import os
+import random
+import signal
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import numpy as np
+import psutil
 import pytest
+from PIL import Image
 
-from nabo_pipeline.codecs.isolation import WorkerDiedError, isolated_workers
+from local_stack.sources.media.photographs import encode, picture
+from migration_kit.accounting import State
+from migration_kit.failures import TransientError
+from migration_kit.workers import DASK_SCHEDULER_ADDRESS
+from nabo_pipeline.codecs.isolated import compress_isolated
+from nabo_pipeline.codecs.isolation import IsolatedWorkers, WorkerDiedError, isolated_workers
+from nabo_pipeline.media.compression import (
+    CRASHED,
+    KEPT_CODEC,
+    TOO_BIG,
+    TOO_SLOW,
+    Compressed,
+    Rejected,
+    Settings,
+    Task,
+)
+from nabo_pipeline.media.file_types import sniff
+
+GIB = 1 << 30
 
 
 def crash(_: int) -> None:
@@ -25,22 +52,140 @@ def double(number: int) -> int:
     return 2 * number
 
 
-def test_a_crash_costs_one_file_and_a_hang_ends_in_time():
-    with isolated_workers(1, seconds=1, memory=4 << 30) as workers:
-        with pytest.raises(WorkerDiedError) as crashed:
-            workers.run(crash, 0)
-        assert not crashed.value.timed_out
-        assert workers.run(double, 21) == 42
+def segfault(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def process_id(_: int) -> int:
+    return os.getpid()
+
+
+def seen_environment(_: int) -> set[str]:
+    return set(os.environ)
+
+
+def _loses(*_: object) -> None:
+    from distributed import KilledWorker
+
+    raise KilledWorker("a task", None, 1)
+
+
+def refuse(_: int) -> None:
+    raise KeyError("its own error")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """One Dask worker in a process of its own, as in production: such a process may have no children by itself."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None
+    ) as found:
+        yield found.scheduler_address
+
+
+@pytest.fixture(params=["here", "on a cluster"])
+def where(request, monkeypatch) -> str:
+    monkeypatch.delenv(DASK_SCHEDULER_ADDRESS, raising=False)
+    if request.param == "on a cluster":
+        monkeypatch.setenv(DASK_SCHEDULER_ADDRESS, request.getfixturevalue("cluster"))
+    return str(request.param)
+
+
+def test_crashes_and_hangs_and_hoarding_cost_one_file_each(where):
+    with isolated_workers(1, seconds=1, memory=2 * GIB) as workers:
+        for deadly in (crash, segfault):
+            with pytest.raises(WorkerDiedError) as crashed:
+                workers.run(deadly, 0)
+            assert not crashed.value.timed_out
+            assert workers.run(double, 21) == 42
         started = time.monotonic()
         with pytest.raises(WorkerDiedError) as hung:
             workers.run(hang, 0)
         assert hung.value.timed_out
         assert time.monotonic() - started < 10
+        with pytest.raises(MemoryError):
+            workers.run(hoard, 8 * GIB)
+        with pytest.raises(KeyError, match="its own error"):
+            workers.run(refuse, 0)
         assert workers.run(double, 4) == 8
 
 
-def test_a_memory_blow_up_is_an_error_of_that_file():
-    with isolated_workers(1, seconds=10, memory=2 << 30) as workers:
-        with pytest.raises(MemoryError):
-            workers.run(hoard, 8 << 30)
-        assert workers.run(double, 1) == 2
+def test_a_child_knows_nothing_of_the_environment(monkeypatch):
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "secret")
+    with isolated_workers(1, seconds=5, memory=2 * GIB) as workers:
+        known = workers.run(seen_environment, 0)
+    assert "SUPABASE_SERVICE_ROLE_KEY" not in known
+
+
+def test_children_end_with_their_workers():
+    with isolated_workers(1, seconds=5, memory=2 * GIB) as workers:
+        first, second = workers.run(process_id, 0), workers.run(process_id, 0)
+        assert first == second != os.getpid()
+    assert not psutil.pid_exists(first)
+
+
+def test_a_cluster_that_loses_a_picture_is_no_fault_of_the_picture(monkeypatch):
+    monkeypatch.setattr("nabo_pipeline.codecs.isolation.run_beside", _loses)
+    with ThreadPoolExecutor(1) as cluster:
+        workers = IsolatedWorkers(1, seconds=5, memory=2 * GIB, cluster=cluster)
+        with pytest.raises(TransientError, match="the Dask cluster lost a picture"):
+            workers.run(double, 1)
+
+
+def _task(data: bytes, **settings) -> Task:
+    types = frozenset({"image/jpeg", "image/png", "image/webp"})
+    return Task(data, sniff(data).mime, types, None, None, replace(Settings(), **settings))
+
+
+@pytest.fixture(scope="module")
+def slow_png() -> bytes:
+    """Noise of six megapixels: decoded in a tenth of a second, encoded in more than one."""
+    noise = np.random.default_rng(1).integers(0, 8, (2000, 3000, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def test_a_picture_whose_encoder_hangs_goes_as_it_is(slow_png):
+    with isolated_workers(1, seconds=1, memory=2 * GIB) as workers:
+        result = compress_isolated(workers, _task(slow_png, webp_effort=100))
+    assert isinstance(result, Compressed)
+    assert (result.verdict, result.data) == (KEPT_CODEC, slow_png)
+
+
+def test_a_picture_whose_encoder_hoards_goes_as_it_is(slow_png):
+    with isolated_workers(1, seconds=20, memory=300 << 20) as workers:
+        result = compress_isolated(workers, _task(slow_png))
+    assert isinstance(result, Compressed)
+    assert (result.verdict, result.data) == (KEPT_CODEC, slow_png)
+
+
+class Dying:
+    """Stands for workers whose codec fails on every try, with or without an encoder."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def run(self, *_):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (WorkerDiedError(-signal.SIGSEGV), CRASHED),
+        (WorkerDiedError(-signal.SIGALRM), TOO_SLOW),
+        (MemoryError(), TOO_BIG),
+    ],
+)
+def test_a_picture_that_no_decoder_survives_is_quarantined(error, reason):
+    data = encode(picture(random.Random(1), (60, 80)), "png", random.Random(1))
+    assert compress_isolated(Dying(error), _task(data)) == Rejected(State.QUARANTINED, reason)
+
+
+def test_a_neighbour_of_a_hang_is_not_kept_waiting():
+    with isolated_workers(2, seconds=2, memory=2 * GIB) as workers, ThreadPoolExecutor(2) as threads:
+        hanging = threads.submit(workers.run, hang, 0)
+        assert threads.submit(workers.run, double, 3).result(timeout=1.5) == 6
+        assert isinstance(hanging.exception(timeout=10), WorkerDiedError)
