@@ -105,7 +105,8 @@ def validate_frame(frame: "pd.DataFrame", suite: Suite) -> SuiteReport:
 
 def validate_query(url: str, query: str, suite: Suite) -> SuiteReport:
     """Validate a query's rows on PostgreSQL itself (``url``: ``postgresql://...``); no row is pulled here."""
-    # Bare postgresql:// (or its other name, postgres://) would mean psycopg 3 to SQLAlchemy, which Great Expectations does not know.
+    # Bare postgresql:// would mean psycopg 3 to SQLAlchemy, which Great Expectations does not know, and its other
+    # name, postgres://, nothing at all.
     # A dollar sign would be taken for one of its own variables; an address may write it in percent form.
     address = re.sub("^postgres(ql)?://", "postgresql+psycopg2://", url).replace("$", "%24")
     store = _context().data_sources.add_postgres("database", connection_string=address)

@@ -28,8 +28,10 @@ _HOLDERS = """
       and l.objid = (hashtext(%s)::bigint & 4294967295)::oid
     order by 1
 """
-# A machine that is lost says no farewell: the server asks after it, so that its turn ends within two minutes.
+# A machine that is lost says no farewell: the server asks after it, so that its turn ends within two minutes. A run
+# that works for hours says nothing on this connection, and keeps its turn.
 _ALIVE = """
+    set local idle_in_transaction_session_timeout = 0;
     set local tcp_keepalives_idle = 60; set local tcp_keepalives_interval = 10; set local tcp_keepalives_count = 6
 """
 LONGEST_NAME = 63

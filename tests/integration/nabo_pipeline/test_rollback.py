@@ -10,6 +10,7 @@ import dagster as dg
 import psycopg
 import pytest
 
+from migration_kit.failures import PermanentError, TransientError
 from nabo_pipeline.media.rollback import (
     OBJECT_REPLACED,
     OBJECT_SHOWN,
@@ -18,6 +19,7 @@ from nabo_pipeline.media.rollback import (
     ROW_REFERRED,
 )
 from nabo_pipeline.stores.rollback import RollbackStore
+from nabo_pipeline.stores.storage import Storage
 from nabo_pipeline.stores.turns import turn
 
 APPLY = ("images", "media_records")
@@ -292,8 +294,6 @@ def _between_rows_and_objects(monkeypatch):
 
 
 def _after_objects(monkeypatch):
-    from nabo_pipeline.stores.storage import Storage
-
     remove = Storage.remove_all
     monkeypatch.setattr(Storage, "remove_all", lambda *given: (remove(*given), _lost()))
 
@@ -390,12 +390,26 @@ def test_rolling_back_and_migrating_refuse_each_other_and_name_the_run(folder_pl
             assert "nabo images run-2 works on this category" in failure(roll_back(place, what))
         assert roll_back(place, "services").success
         assert (contents(place), rows(place)) == stands
+    with turn(url, "profile", "validation run-3", alone=True, kind="validating"):
+        validation = failure(place.run("profile", "media_validation"))
+        assert "nabo validation run-3 works on this category" in validation
+        assert roll_back(place, "profiles").success
+
+
+def test_a_turn_that_is_lost_with_its_connection_is_noticed_and_free(postgres_url):
+    with turn(postgres_url, "profile", "rollback run-1", alone=True) as mine:
+        mine.require()
+        with psycopg.connect(postgres_url, autocommit=True) as other:
+            other.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'nabo rollback run-1'"
+            )
+        with pytest.raises(TransientError, match="turn of profile"):
+            mine.require()
+        with turn(postgres_url, "profile", "images run-2", alone=False) as theirs:
+            theirs.require()
 
 
 def test_an_object_that_cannot_be_read_is_left_and_the_job_says_so(folder_place, monkeypatch):
-    from migration_kit.failures import PermanentError
-    from nabo_pipeline.stores.storage import Storage
-
     place = folder_place
     migrate(place, "profile")
     one = place.migrated("profile")[0]
