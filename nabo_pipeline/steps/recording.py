@@ -83,7 +83,7 @@ def _write(recorder: Recorder, galleries: Sequence[list[Entry]]) -> int:
         avatars = target.avatars(owners)
         services = {row.service_id for row in rows.values() if row.service_id}
         standing: dict[str, list[MediaRow]] = defaultdict(list)
-        for found in target.media_of("service_image", services=services):
+        for found in target.pictures_of(services):
             standing[found.service_id or ""].append(found)
         changed: list[Entry] = []
         for gallery in galleries:

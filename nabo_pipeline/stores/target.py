@@ -109,23 +109,14 @@ class Target:
             ),
         )
 
-    def media_of(
-        self,
-        media_type: str,
-        *,
-        owners: Iterable[str] = (),
-        services: Iterable[str] = (),
-        messages: Iterable[str] = (),
-    ) -> list[MediaRow]:
-        """All rows of a type that belong to these owners, services or messages, whoever wrote them."""
-        ids = [_uuids(given) for given in (owners, services, messages)]
+    def pictures_of(self, services: Iterable[str]) -> list[MediaRow]:
+        """All picture rows of these services, whoever wrote them."""
         query = (
-            f"select {_COLUMNS} from public.media where media_type = %s::public.media_type"  # noqa: S608 - constants
-            " and (owner_id = any(%s::uuid[]) or service_id = any(%s::uuid[]) or chat_message_id = any(%s::uuid[]))"
-            " order by file_path, id"
+            f"select {_COLUMNS} from public.media"  # noqa: S608 - constants
+            " where media_type = 'service_image' and service_id = any(%s::uuid[]) order by file_path, id"
         )
         with transient_errors("public.media"):
-            return [MediaRow(*row) for row in self.connection.execute(query.encode(), [media_type, *ids])]
+            return [MediaRow(*row) for row in self._all(query, services)]
 
     def insert(self, rows: Sequence[MediaRow]) -> int:
         """Writes rows whose id is not there yet; returns how many. In the caller's transaction."""

@@ -193,3 +193,8 @@ def test_the_options_of_one_upload_serve_the_next(bucket, options):
     bucket.upload("one", b"1", dict(given))
     bucket.upload("two", b"2", dict(given))
     assert bucket.info("two")["content_type"] == "image/png"
+
+
+def test_a_download_may_be_asked_for_by_an_address_that_no_cache_knows(bucket):
+    bucket.upload("cat.png", b"123", dict(_PNG))
+    assert bucket.download("cat.png", query_params={"asked": "now"}) == b"123"
