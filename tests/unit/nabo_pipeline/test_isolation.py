@@ -155,7 +155,7 @@ def test_a_picture_whose_encoder_hangs_goes_as_it_is(slow_png):
 
 
 def test_a_picture_whose_encoder_hoards_goes_as_it_is(slow_png):
-    with isolated_workers(1, seconds=20, memory=300 << 20) as workers:
+    with isolated_workers(1, seconds=20, memory=240 << 20) as workers:
         result = compress_isolated(workers, _task(slow_png))
     assert isinstance(result, Compressed)
     assert (result.verdict, result.data) == (KEPT_CODEC, slow_png)
