@@ -92,7 +92,8 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
         totals = pending.transfer_totals(target.connection, category)
         told = problems(state, "images", category)
         if category in UPLOADS:
-            told |= tell(database, UPLOADS[category], partial(write_uploads, category=category))
+            write = partial(write_uploads, category=category)
+            told |= tell(database, UPLOADS[category], write, changed=written > 0)
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
         metadata={
@@ -191,7 +192,9 @@ def media_records(
         rows = record_rows(recorder, category)
         accounting = account(state, plan, batch_id(context))
         known = pending.rows_known(target.connection, category)
-        told = problems(state, "media-records", category) | tell(database, RECORDS, write_records)
+        told = problems(state, "media-records", category) | tell(
+            database, RECORDS, write_records, changed=rows > 0
+        )
     seconds = time.monotonic() - started
     return dg.MaterializeResult(
         metadata={

@@ -68,12 +68,22 @@ def account(state: "StateStore", plan: "Plan", batch: str | None = None) -> Acco
 
 
 def tell(
-    database: "DatabaseResource", name: str, write: "Callable[[ReportSource, Path], Path | None]"
+    database: "DatabaseResource",
+    name: str,
+    write: "Callable[[ReportSource, Path], Path | None]",
+    *,
+    changed: bool = True,
 ) -> dict[str, Any]:
-    """Writes the report of a stage from what all categories have left so far, and says where it lies."""
-    with database.reports(name) as source:
-        path = write(source, reports_path(PREFIX))
-    return {"report": dg.MetadataValue.path(str(path))} if path else {}
+    """Writes the report of a stage from what all categories have left so far, and says where it lies.
+
+    `changed`: whether this run changed what it tells of; if not, one that is there stays as it is.
+    """
+    path = reports_path(PREFIX) / name
+    if changed or not path.exists():
+        with database.reports(name) as source:
+            if write(source, path.parent) is None:
+                return {}
+    return {"report": dg.MetadataValue.path(str(path))}
 
 
 def problems(state: "StateStore", stage: str, category: str) -> dict[str, Any]:
