@@ -1,9 +1,10 @@
 """What the chosen codecs alone take: CPU seconds of decoding, encoding and hashing the same files, nothing around them.
 
-Counted for each file, in one process without any concurrency: the decoding of the source, the one encoding whose result
-was uploaded (the last one tried where the source was kept after a try), and SHA-256 of source, result and what is read
-back. Not counted, and so part of what the pipeline is measured against: decoding the result again and comparing it,
-encodings that were tried in vain before, reading, sending, ledger and processes.
+Counted for each file, in one process without any concurrency, is what the contract cannot do without: decoding the
+source, the one encoding that was chosen (the last one tried where the source was kept after a try), decoding its result
+(every result is compared with its source), and SHA-256 of source, result and what is read back. Not counted, and so
+part of what the pipeline is measured against: comparing, encodings that were tried in vain before, reading, sending,
+ledger, processes and their start. `Alone.once` leaves the result's decoding out, too.
 
 The calls are those that the pipeline itself makes, caught where it calls the libraries: how it chooses does not matter
 here.
@@ -64,21 +65,28 @@ class Calls:
         return call
 
     @property
-    def needed(self) -> float:
+    def once(self) -> float:
         """Seconds of the source's decoding (all calls before the first encoding) and of the last encoding."""
         kinds = [kind for kind, _ in self.seen]
         first = kinds.index("encode") if "encode" in kinds else len(kinds)
         encodings = [seconds for kind, seconds in self.seen if kind == "encode"]
         return sum(seconds for _, seconds in self.seen[:first]) + sum(encodings[-1:])
 
+    @property
+    def checks(self) -> float:
+        """Seconds of decoding what the last encoding made."""
+        kinds = [kind for kind, _ in self.seen]
+        after = len(kinds) - kinds[::-1].index("encode") if "encode" in kinds else len(kinds)
+        return sum(seconds for _, seconds in self.seen[after:])
+
 
 @dataclass(frozen=True)
 class Alone:
-    """CPU seconds: `codecs` and `hashing` as defined above; `all_codec_calls` with checks and vain tries, too."""
+    """CPU seconds as defined above: sources decoded and encoded (`once`), results decoded (`checks`), `hashing`."""
 
-    codecs: float
+    once: float
+    checks: float
     hashing: float
-    all_codec_calls: float
 
 
 def codecs_alone(files: Iterator[tuple[bytes, str, Any]], rules: Any, max_side: Mapping[str, int]) -> Alone:
@@ -86,20 +94,20 @@ def codecs_alone(files: Iterator[tuple[bytes, str, Any]], rules: Any, max_side: 
     from nabo_pipeline.codecs.compress import compress
     from nabo_pipeline.media.compression import Rejected, Task
 
-    codecs = hashing = everything = 0.0
+    once = checks = hashing = 0.0
     for data, mime, bucket in files:
         task = Task(data, mime, bucket.types, bucket.size_limit, max_side.get(bucket.name), rules)
         with _noting() as calls:
             result = compress(task)
-        codecs += calls.needed
-        everything += sum(seconds for _, seconds in calls.seen)
+        once += calls.once
+        checks += calls.checks
         began = time.process_time()
         hashlib.sha256(data)
         if not isinstance(result, Rejected):
             hashlib.sha256(result.data)
             hashlib.sha256(result.data)
         hashing += time.process_time() - began
-    return Alone(codecs, hashing, everything)
+    return Alone(once, checks, hashing)
 
 
 @contextmanager

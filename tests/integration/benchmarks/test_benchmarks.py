@@ -38,7 +38,7 @@ def test_both_ways_carry_the_same_pictures_and_every_figure_comes(environment):
     assert set(nabo.GOALS) - {"recheck_per_s"} <= set(figures)
     assert figures["pictures"] == sum(figures["formats"].values()) == 3
     assert figures["second_run_writes"] == 0
-    assert 0 < figures["codecs_cpu_s"] <= figures["codecs_with_checks_cpu_s"]
+    assert 0 < figures["codecs_checks_cpu_s"] < figures["codecs_cpu_s"]
     assert figures["similarity_worst"] > 0.9
     assert json.loads(json.dumps(figures)) == figures
 
