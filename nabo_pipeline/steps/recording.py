@@ -74,7 +74,7 @@ def record_rows(recorder: Recorder, partition: str) -> int:
 
 
 def _write(recorder: Recorder, galleries: Sequence[list[Entry]]) -> int:
-    target, written = recorder.target, 0
+    target = recorder.target
     everything = [entry for gallery in galleries for entry in gallery]
     rows = {entry.item: _row(entry, recorder.start) for entry in everything}
     with transient_errors("public.media"), target.connection.transaction():
@@ -85,15 +85,17 @@ def _write(recorder: Recorder, galleries: Sequence[list[Entry]]) -> int:
         standing: dict[str, list[MediaRow]] = defaultdict(list)
         for found in target.pictures_of(services):
             standing[found.service_id or ""].append(found)
+        new: list[MediaRow] = []
         changed: list[Entry] = []
         for gallery in galleries:
             lost = [entry for entry in gallery if "row" not in entry.detail]
             lost = [entry for entry in lost if _loses(rows[entry.item], parents, avatars)]
             changed += [_give_up(recorder, entry, rows[entry.item], parents) for entry in lost]
             rest = [entry for entry in gallery if entry not in lost]
-            new, updated = _gallery(recorder, rest, rows, standing)
-            written += target.insert(new)
+            added, updated = _gallery(recorder, rest, rows, standing)
+            new += added
             changed += updated
+        written = target.insert(new)
         recorder.ledger.record(changed, connection=target.connection)
     return written
 
