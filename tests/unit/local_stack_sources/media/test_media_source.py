@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import random
 import uuid
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from PIL import Image
 
 from local_stack.sources import media
 from local_stack.sources.media.broken import jpeg_of_size, odd_files
-from local_stack.sources.media.photographs import content
+from local_stack.sources.media.photographs import content, photograph
 from local_stack.sources.media.shape import REAL, SMALL, build
 from nabo_pipeline.media.mappings import parse_services, parse_users
 from nabo_pipeline.media.paths import place
@@ -71,11 +72,24 @@ def test_odd_files_are_the_same_for_the_same_seed():
 
 @pytest.mark.parametrize("size", [2_000_000, 2_000_001, 2_097_152])
 def test_a_padded_picture_has_exactly_the_size_and_decodes(size):
-    import random
-
     data = jpeg_of_size(random.Random(1), size)
     assert len(data) == size
     Image.open(io.BytesIO(data)).load()
+
+
+def _size(image: Image.Image, format_: str, **how: object) -> int:
+    out = io.BytesIO()
+    image.save(out, format_, **how)
+    return out.tell()
+
+
+def test_a_photograph_of_the_real_size_leaves_codecs_as_much_to_save_as_real_ones_do():
+    data = photograph("png", "real", random.Random("a photograph"))
+    assert 1.5e6 < len(data) < 4.5e6
+    middle = Image.open(io.BytesIO(data)).convert("RGB").crop((400, 300, 1000, 900))
+    webp = _size(middle, "WEBP", lossless=True, exact=True, method=2, quality=20)
+    assert 0.25 < 1 - webp / _size(middle, "PNG") < 0.40
+    assert 0.40 < 1 - _size(middle, "JPEG", quality=85) / _size(middle, "JPEG", quality=95) < 0.60
 
 
 @pytest.fixture
