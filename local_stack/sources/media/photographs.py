@@ -3,9 +3,9 @@
 Raw material are the photographs inside scikit-image's wheel (no download). They are smaller than a phone's, so those
 of the real sizes are scaled up, get detail finer than their own, and then go the way that a phone's picture goes:
 sensor noise as the colour filter leaves it (neighbours share it), the phone's own JPEG with half the colours, and only
-then, by an app, PNG. Noise that is independent in every pixel and colour, straight into PNG, would leave lossless codecs
-4 to 10% to save; these leave them what real ones do (about a third from PNG to lossless WebP, 45 to 50% from JPEG at 95
-to 85): a test asks.
+then, by an app, PNG. Noise that is independent in every pixel and colour, straight into PNG, would leave lossless
+codecs 4 to 10% to save; these leave them what real ones do (about a third from PNG to lossless WebP, 45 to 50% from
+JPEG at 95 to 85): a test asks.
 Here: pixels and encodings. What file is called how is in `shape`; broken pictures are in `hostile`.
 """
 
