@@ -1,7 +1,7 @@
 """Bad input on real servers: odd files, odd names, mappings that are wrong, a target that is not empty.
 
-Each case says how it must end; each odd file has a sound neighbour in its service, which must arrive. What the bytes
-are is in `broken`. It stands apart from the counts of `shape`.
+Each case says how it must end; a file that must not arrive has a sound neighbour in its service that must. What the
+bytes are is in `broken` and `bombs`. It stands apart from the counts of `shape`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from local_stack.sources.media import servers
 from local_stack.sources.media.broken import jpeg_of_size, odd_files
-from local_stack.sources.media.odd import EXCLUDED, MIGRATED, QUARANTINED
+from local_stack.sources.media.odd import EXCLUDED, MIGRATED, QUARANTINED, animated, saved
 from local_stack.sources.media.photographs import encode, picture
 
 
@@ -45,6 +45,10 @@ class _Draft:
     service_rows: list[tuple[str, str]] = field(default_factory=list)
     media_rows: list[tuple[str, str, str, str | None, bool]] = field(default_factory=list)
     stored: list[tuple[str, str, bytes]] = field(default_factory=list)
+    chats: list[tuple[str, str, str]] = field(default_factory=list)
+    """(chat, customer, stylist)."""
+    messages: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """(message, chat, sender, the file's name)."""
 
     def new_id(self) -> str:
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
@@ -86,19 +90,22 @@ def make(environment: Mapping[str, str], *, seed: int) -> Hostile:
     _odd_names(draft, stylist)
     _profiles(draft)
     _services(draft, stylist)
+    _chats(draft, stylist)
     _put(environment, draft)
     return Hostile(draft.outcomes, draft.cases, draft.previews)
 
 
 def _odd_files(draft: _Draft, stylist: str, seed: int) -> None:
+    """Each in a service of its own; what must not arrive goes before a sound neighbour, which then is the preview."""
     for odd in odd_files(seed):
         service = draft.service(stylist)
         first, second = sorted((draft.new_id(), draft.new_id()))
-        bad = draft.file(odd.case, f"Service-Images/{service}/{first}", odd.data, odd.state, odd.reason)
-        good = draft.file(
-            f"neighbour of {odd.case}", f"Service-Images/{service}/{second}", draft.image(), MIGRATED
-        )
-        draft.previews[service] = bad if odd.state == MIGRATED else good
+        odd_key = draft.file(odd.case, f"Service-Images/{service}/{first}", odd.data, odd.state, odd.reason)
+        draft.previews[service] = odd_key
+        if odd.state != MIGRATED:
+            draft.previews[service] = draft.file(
+                f"neighbour of {odd.case}", f"Service-Images/{service}/{second}", draft.image(), MIGRATED
+            )
 
 
 def _odd_names(draft: _Draft, stylist: str) -> None:
@@ -191,6 +198,28 @@ def _services(draft: _Draft, stylist: str) -> None:
                "Another object stands at the target path")  # fmt: skip
 
 
+def _chats(draft: _Draft, stylist: str) -> None:
+    """Names with extensions, which say nothing of what is in the files; and a bucket that takes GIF."""
+    _, customer = draft.user()
+    chat = draft.new_id()
+    draft.chats.append((chat, customer, stylist))
+    frames = [picture(draft.rng, (60, 60)).resize((60, 40)) for _ in range(3)]
+    private = {"comment": b"Phone", "loop": 0}
+    for name, data, state, reason in (
+        ("a png.JPG", draft.image(), MIGRATED, ""),
+        ("a jpeg.png", draft.image("jpeg"), MIGRATED, ""),
+        ("a webp.jpeg", draft.image("webp"), MIGRATED, ""),
+        ("animated gif.GIF", animated("GIF", frames, **private), MIGRATED, ""),
+        ("animated gif.jpg", animated("GIF", frames, **private), MIGRATED, ""),
+        ("still gif.PNG", draft.image("gif"), MIGRATED, ""),
+        ("tiff.png", saved(frames[0], "TIFF"), MIGRATED, ""),
+        ("a page.png", b"<!DOCTYPE html><html></html>", EXCLUDED, "Unsupported file type: text/html"),
+        ("half a jpeg.jpg", draft.image("jpeg")[:900], QUARANTINED, "Broken file: the file is truncated"),
+    ):
+        draft.messages.append((draft.new_id(), chat, customer, name))
+        draft.file(f"chat: {name}", f"Chat-Images/{chat}/{name}", data, state, reason)
+
+
 def _put(environment: Mapping[str, str], draft: _Draft) -> None:
     servers.put_backup(environment, draft.objects.items())
     folder = Path(environment["NABO_MAPPINGS_PATH"])
@@ -202,7 +231,26 @@ def _put(environment: Mapping[str, str], draft: _Draft) -> None:
     services["results"] += draft.services
     services["metadata"]["successful_creations"] = len(services["results"])
     (folder / "services-created.json").write_text(json.dumps(services))
+    _put_chat_files(folder, draft)
     _put_target(environment, draft)
+
+
+def _put_chat_files(folder: Path, draft: _Draft) -> None:
+    created = {
+        "created_at": "", "metadata": {},
+        "created_chats": [
+            {"id": chat, "customer_id": customer, "stylist_id": stylist} for chat, customer, stylist in draft.chats
+        ],
+        "created_messages": [
+            {"id": message, "chat_id": chat, "sender_id": sender} for message, chat, sender, _ in draft.messages
+        ],
+    }  # fmt: skip
+    extracted = [
+        {"message": {"id": message, "chat_id": chat, "message": name, "is_image": "1"}, "chat_id": chat}
+        for message, chat, _, name in draft.messages
+    ]
+    (folder / "chats-created.json").write_text(json.dumps(created))
+    (folder / "chats-extracted.json").write_text(json.dumps({"imageMessages": extracted}))
 
 
 def _put_target(environment: Mapping[str, str], draft: _Draft) -> None:
@@ -223,6 +271,13 @@ def _put_target(environment: Mapping[str, str], draft: _Draft) -> None:
             "insert into public.media (owner_id, media_type, file_path, service_id, is_preview_image)"
             " values (%s, %s, %s, %s, %s)",
             draft.media_rows,
+        )
+        cursor.executemany(
+            "insert into public.chats (id, customer_id, stylist_id) values (%s, %s, %s)", draft.chats
+        )
+        cursor.executemany(
+            "insert into public.chat_messages (id, chat_id, sender_id, content) values (%s, %s, %s, %s)",
+            draft.messages,
         )
     storage = servers.storage_client(environment)
     for bucket, path, data in draft.stored:

@@ -1,5 +1,6 @@
 """Bad input of every kind on real servers: each file ends as it must, and its neighbours arrive."""
 
+import hashlib
 import io
 from typing import Any
 
@@ -9,7 +10,7 @@ from PIL import Image, ImageOps
 from local_stack.sources.media import make_hostile
 from local_stack.sources.media.broken import odd_files
 from nabo_pipeline.codecs.pictures import same_pixels, similarity
-from nabo_pipeline.media.file_types import sniff
+from nabo_pipeline.media.file_types import EXTENSIONS, sniff
 from nabo_pipeline.media.privacy import strip
 
 
@@ -27,6 +28,19 @@ def test_every_bad_file_ends_as_it_must_and_its_neighbours_arrive(place):
     assert not wrong
     check_previews(place, hostile)
     check_pictures(place, hostile)
+    check_sizes(place, hostile)
+
+
+def check_sizes(place: Any, hostile: Any) -> None:
+    """Avatars at and over the limit of 2,000,000 bytes: all arrive, and none is larger than that."""
+    sizes = dict(
+        place.query(
+            "select item, (detail->>'bytes')::bigint from nabo_migration.outcomes where state = 'migrated'"
+        )
+    )
+    avatars = {case: sizes[key] for key, case in hostile.cases.items() if case.startswith("avatar of")}
+    assert len(avatars) == 3
+    assert all(0 < size <= 2_000_000 for size in avatars.values()), avatars
 
 
 def check_previews(place: Any, hostile: Any) -> None:
@@ -41,27 +55,41 @@ def check_previews(place: Any, hostile: Any) -> None:
 
 def check_pictures(place: Any, hostile: Any) -> None:
     """What arrived shows what was sent: same pixels or nearly, upright, same frames, same colours, no place."""
-    cases = {case: key for key, case in hostile.cases.items()}
-    for odd in odd_files(7):
-        if odd.state != "migrated":
-            continue
-        path = place.query(
-            "select detail->>'path' from nabo_migration.outcomes where item = %s", cases[odd.case]
-        )[0][0]
-        data = place.bucket("service-media").download(path)
-        # Without its text bomb, which Pillow refuses to open.
-        sent = strip(odd.data, "image/png") if "bomb" in odd.case else odd.data
-        before, after = Image.open(io.BytesIO(sent)), Image.open(io.BytesIO(data))
-        assert path.rsplit(".", 1)[1] == {"image/jpeg": "jpg"}.get(sniff(data).mime, sniff(data).mime[6:]), (
-            odd.case
+    arrived = {
+        item: (bucket, path, digest)
+        for item, bucket, path, digest in place.query(
+            "select item, detail->>'bucket', detail->>'path', target_hash from nabo_migration.outcomes"
+            " where state = 'migrated'"
         )
-        assert getattr(before, "n_frames", 1) == getattr(after, "n_frames", 1), odd.case
-        assert before.info.get("icc_profile") == after.info.get("icc_profile"), odd.case
-        assert not after.getexif().get_ifd(0x8825), f"{odd.case}: the place where it was taken travelled on"
-        upright = [ImageOps.exif_transpose(image).convert("RGBA") for image in (before, after)]
-        assert similarity(*upright) > 0.95, odd.case
-        if sniff(odd.data).mime != "image/jpeg":
-            assert same_pixels(*upright), odd.case
+    }
+    sent = {odd.case: odd.data for odd in odd_files(7)}
+    for key, case in hostile.cases.items():
+        if key not in arrived or case.startswith(("neighbour", "avatar")):
+            continue
+        bucket, path, digest = arrived[key]
+        before, after = sent.get(case) or place.backup_bytes(key), place.bucket(bucket).download(path)
+        assert hashlib.sha256(after).hexdigest() == digest, case
+        check_picture(case, before, after)
+        assert path.rsplit(".", 1)[1] == EXTENSIONS[sniff(after).mime], case
+        assert path.rsplit(".", 1)[0].endswith(key.rsplit("/", 1)[1].rsplit(".", 1)[0]), case
+
+
+def check_picture(case: str, sent: bytes, arrived: bytes) -> None:
+    mime = sniff(sent).mime
+    # Without its text bomb, which Pillow refuses to open.
+    before = Image.open(io.BytesIO(strip(sent, mime) if "bomb" in case else sent))
+    after = Image.open(io.BytesIO(arrived))
+    assert getattr(before, "n_frames", 1) == getattr(after, "n_frames", 1), case
+    assert before.info.get("icc_profile") == after.info.get("icc_profile"), case
+    assert not after.getexif().get_ifd(0x8825), f"{case}: the place where it was taken travelled on"
+    for private in (b"Phone", b"<script>"):
+        assert private not in arrived, f"{case}: {private!r} travelled on"
+    # Pillow turns a TIFF as it loads it.
+    before.load()
+    upright = [ImageOps.exif_transpose(image).convert("RGBA") for image in (before, after)]
+    assert similarity(*upright) > 0.95, case
+    if mime != "image/jpeg":
+        assert same_pixels(*upright), case
 
 
 @pytest.mark.parametrize("missing", ["Profile-Pics/buyer/"])
