@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -24,7 +23,8 @@ from nabo_pipeline.resources import DatabaseResource, StorageResource, TransferS
 if TYPE_CHECKING:
     from migration_kit.ledger.postgres import PostgresLedger
     from nabo_pipeline.media.rollback import Counts
-    from nabo_pipeline.steps.rollback import Chunk, Line, Rollback
+    from nabo_pipeline.steps.rollback import Chunk, Rollback
+    from nabo_pipeline.stores.checks import CheckStore
     from nabo_pipeline.stores.state import StateStore
 
 ASSETS = (dg.AssetKey([PREFIX, "images"]), dg.AssetKey([PREFIX, "media_records"]))
@@ -79,20 +79,31 @@ def _configuration(step: str) -> str:
 
 @dataclass
 class _Tally:
-    """What a rollback did so far: sums, and the first of what it left."""
+    """What a rollback did so far: sums, and the first lines of what it left."""
 
     counts: "Counts"
-    left: "list[Line]"
+    left: list[Mapping[str, object]]
     unreadable: int = 0
+    unknown: int = 0
+    """Rows and objects that are ours and in no ledger."""
 
-    def watch(self, chunks: "Iterable[Chunk]") -> "Iterator[Line]":
-        """The lines of the chunks as they come."""
+    def watch(
+        self, chunks: "Iterable[Chunk]", unknown: Iterable[Mapping[str, object]]
+    ) -> Iterator[Mapping[str, object]]:
+        """The lines of the rollback's file as they come."""
         for chunk in chunks:
             self.counts += chunk.counts
             self.unreadable += chunk.unreadable
-            left = (line for line in chunk.lines if line.reason)
-            self.left += islice(left, MOST_PROBLEMS - len(self.left))
-            yield from chunk.lines
+            for line in chunk.lines:
+                yield self._keep(line.to_report())
+        for told in unknown:
+            self.unknown += 1
+            yield self._keep(told)
+
+    def _keep(self, line: Mapping[str, object]) -> Mapping[str, object]:
+        if line["reason"] and len(self.left) < MOST_PROBLEMS:
+            self.left.append(line)
+        return line
 
 
 def _take_back(  # noqa: PLR0917 - what Dagster hands over
@@ -104,6 +115,7 @@ def _take_back(  # noqa: PLR0917 - what Dagster hands over
     threads: int,
 ) -> None:
     from nabo_pipeline.steps.rollback import Rollback
+    from nabo_pipeline.stores.checks import CheckStore
     from nabo_pipeline.stores.rollback import RollbackStore
     from nabo_pipeline.stores.turns import turn
 
@@ -121,7 +133,8 @@ def _take_back(  # noqa: PLR0917 - what Dagster hands over
         }
         for name, mine in turns.items():
             work = Rollback(store, storage.open(), run, threads, config.dry_run, mine.require)
-            tallies[name] = _category(context, work, ledger, state, name)
+            checks = stack.enter_context(closing(CheckStore(database.conninfo)))
+            tallies[name] = _category(context, work, ledger, state, checks, name)
     context.add_output_metadata(
         {
             **_metadata(tallies, dry_run=config.dry_run),
@@ -137,20 +150,21 @@ def _take_back(  # noqa: PLR0917 - what Dagster hands over
         )
 
 
-def _category(
+def _category(  # noqa: PLR0917 - the stores that a rollback works with
     context: dg.OpExecutionContext,
     work: "Rollback",
     ledger: "PostgresLedger",
     state: "StateStore",
+    checks: "CheckStore",
     category: str,
 ) -> _Tally:
     from nabo_pipeline.media.rollback import Counts
-    from nabo_pipeline.steps.rollback import roll_back
+    from nabo_pipeline.steps.rollback import roll_back, unknown_to_ledger
     from nabo_pipeline.steps.transfer import stands_for_object
     from nabo_pipeline.stores.accounting import standing
 
     tally = _Tally(Counts(), [])
-
+    checks.install()
     entries = track(
         (entry for entry in ledger.entries(partition=category) if stands_for_object(entry)),
         total=standing(state, category),
@@ -158,8 +172,10 @@ def _category(
         what=f"{'looking at' if work.dry_run else 'taking back'} {category} pictures",
     )
     name = f"rollback-{category}{'-rehearsal' if work.dry_run else ''}.json"
-    lines = tally.watch(roll_back(work, entries))
-    path = write_json(reports_path(PREFIX) / name, (line.to_report() for line in lines))
+    # Without a plan nothing was ever migrated of it, and its bucket need not exist.
+    planned = ledger.plan(category) is not None
+    unknown = unknown_to_ledger(checks, work.storage, category, work.threads) if planned else ()
+    path = write_json(reports_path(PREFIX) / name, tally.watch(roll_back(work, entries), unknown))
     told = _metadata({category: tally}, dry_run=work.dry_run) | {
         "all_pictures": dg.MetadataValue.path(str(path))
     }
@@ -188,13 +204,14 @@ def _metadata(tallies: "Mapping[str, _Tally]", *, dry_run: bool) -> dict[str, An
         [{"category": name, **vars(tally.counts)} for name, tally in tallies.items()],
         ("category", *vars(total)),
     )
-    lines = [line.to_report() for tally in tallies.values() for line in tally.left]
+    lines = [line for tally in tallies.values() for line in tally.left]
     left = markdown_table(lines, ("item", "object", "reason"), limit=MOST_PROBLEMS)
     return {
         "dry_run": dry_run,
         "summary": dg.MetadataValue.md(f"**{_sentence(total, dry_run=dry_run)}**\n\n{table}"),
         "left_and_why": dg.MetadataValue.md(left if lines else "nothing was left"),
         **vars(total),
+        "ours_but_in_no_ledger": sum(tally.unknown for tally in tallies.values()),
     }
 
 

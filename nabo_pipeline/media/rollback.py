@@ -25,6 +25,9 @@ OBJECT_SHOWN_MEANWHILE = (
     "Its row was taken back; its object stays, for somebody else's row has shown it since"
 )
 ROW_REFERRED = "A row of {table} refers to its row; row and object stay"
+NOT_IN_LEDGER = (
+    "It is this migration's, but in no ledger: a run was lost. Run nabo/images, then roll back again"
+)
 UNREADABLE = "Its object cannot be read: {why}; row and object stay"
 
 

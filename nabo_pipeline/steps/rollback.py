@@ -16,7 +16,10 @@ from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import sha256_stream
 from migration_kit.ledger import Entry
 from migration_kit.workers import bounded_map, item_executor
+from nabo_pipeline.media.plans import BUCKETS
+from nabo_pipeline.media.reconciliation import Whose
 from nabo_pipeline.media.rollback import (
+    NOT_IN_LEDGER,
     OBJECT_SHOWN_MEANWHILE,
     Counts,
     ObjectIs,
@@ -27,6 +30,9 @@ from nabo_pipeline.media.rollback import (
     row_done,
 )
 from nabo_pipeline.steps.transfer import state_of_object
+from nabo_pipeline.steps.verification import unexplained
+from nabo_pipeline.stores.bucket_listing import stage_listing
+from nabo_pipeline.stores.checks import CheckStore
 from nabo_pipeline.stores.rollback import FoundRow, RollbackStore
 from nabo_pipeline.stores.storage import Storage
 from nabo_pipeline.stores.storage_errors import MissingError
@@ -101,6 +107,28 @@ def roll_back(work: Rollback, entries: Iterable[Entry]) -> Iterator[Chunk]:
             unreadable += done.unreadable
             if unreadable >= MOST_UNREADABLE:
                 return
+
+
+def unknown_to_ledger(
+    checks: CheckStore, storage: Storage, category: str, threads: int
+) -> Iterator[dict[str, object]]:
+    """Rows and objects that are ours and in no outcome, as lines of the rollback's file: they are left."""
+    bucket = BUCKETS[category]
+    told: dict[str, object] = {
+        "item": None,
+        "object": None,
+        "row": None,
+        "done": LEFT,
+        "reason": NOT_IN_LEDGER,
+    }
+    stage_listing(checks.connection, storage, bucket)
+    checks.find_unexplained(category, bucket)
+    for row, path in checks.stray_rows():
+        yield told | {"row": row, "object": f"{bucket}/{path}"}
+    with item_executor("thread", threads) as executor:
+        for path, owner, _ in unexplained(checks, storage, executor, bucket, threads, None):
+            if owner is Whose.OURS_BY_MARK:
+                yield told | {"object": f"{bucket}/{path}"}
 
 
 def _object(storage: Storage, entry: Entry) -> tuple[ObjectIs, str]:

@@ -117,19 +117,33 @@ def _look(verifier: Verifier, entry: Entry) -> tuple[Reading, int]:
 def _ask_whose(
     verifier: Verifier, executor: Executor, category: str, bucket: str, first_plan: datetime
 ) -> None:
-    """Asks Storage about each object that nothing explains: ours are failures, others' are listed and left alone."""
-
-    def ask(found: Unexplained) -> tuple[Whose, datetime | None] | None:
-        try:
-            marked, created_at = verifier.storage.origin(bucket, found.path)
-        except MissingError:
-            return None  # it went since it was listed
-        return whose(found, marked=marked, created_at=created_at, first_plan=first_plan), created_at
-
-    asked = bounded_map(executor, ask, verifier.checks.unexplained(), window=4 * verifier.threads)
-    for chunk in chunked(asked, STAGED_AT_ONCE):
-        answers = [(found.path, *answer) for found, future in chunk if (answer := future.result())]
+    """Looks at each object that nothing explains: ours are failures, others' are listed and left alone."""
+    found = unexplained(verifier.checks, verifier.storage, executor, bucket, verifier.threads, first_plan)
+    for answers in chunked(found, STAGED_AT_ONCE):
         ours = [(path, str(owner)) for path, owner, _ in answers if owner is not Whose.OTHERS]
         others = [(path, at) for path, owner, at in answers if owner is Whose.OTHERS]
         verifier.checks.add_stray_objects(category, ours)
         verifier.checks.add_objects_of_others(category, others)
+
+
+def unexplained(  # noqa: PLR0917 - one question with all that it is about
+    checks: CheckStore,
+    storage: Storage,
+    executor: Executor,
+    bucket: str,
+    threads: int,
+    first_plan: datetime | None,
+) -> Iterator[tuple[str, Whose, datetime | None]]:
+    """Path, owner and time of creation of each object that `checks` found unexplained, as Storage tells of it."""
+
+    def ask(found: Unexplained) -> tuple[Whose, datetime | None] | None:
+        try:
+            marked, created_at = storage.origin(bucket, found.path)
+        except MissingError:
+            return None  # it went since it was listed
+        return whose(found, marked=marked, created_at=created_at, first_plan=first_plan), created_at
+
+    for found, future in bounded_map(executor, ask, checks.unexplained(), window=4 * threads):
+        answer = future.result()
+        if answer is not None:
+            yield found.path, *answer

@@ -33,10 +33,14 @@ _AVATARS = f"""
     group by r.owner
 """  # noqa: S608 - constants
 # This migration's ids are of version 5, the app's own of version 4: what else could be ours is computed only of those.
-_ROWS_THAT_MAY_BE_OURS = """
+_ROWS_THAT_MAY_BE_OURS = f"""
     select m.id::text, m.file_path from public.media m
-    where substr(m.id::text, 15, 1) = '5' and not exists (select 1 from readings r where r.row_id = m.id)
-"""
+    where substr(m.id::text, 15, 1) = '5'
+      and not exists (select 1 from readings r where r.row_id = m.id)
+      and not exists (
+          select 1 from {SCHEMA}.outcomes o
+          where o.partition = %(category)s and o.detail -> 'row' ->> 'id' = m.id::text)
+"""  # noqa: S608 - constants
 _STRAY_CHECKS = f"""
     insert into {SCHEMA}.picture_checks (category, subject, in_ledger)
     select %(category)s, 'row ' || id || ' (' || path || ')', false from stray_rows
@@ -123,12 +127,22 @@ class CheckStore:
         with transient_errors("checks"), self.connection.transaction():
             self.connection.execute("analyze readings")
             self._clear(category)
-            self._find_stray_rows(bucket)
             for query in (
                 _script("checks_pictures.sql"), _script("checks_galleries.sql"), _AVATARS.encode(),
-                _STRAY_CHECKS.encode(), _UNEXPLAINED.encode(),
             ):  # fmt: skip
                 self.connection.execute(query, values)
+            self.find_unexplained(category, bucket)
+            self.connection.execute(_STRAY_CHECKS.encode(), values)
+
+    def find_unexplained(self, category: str, bucket: str) -> None:
+        """Finds rows of ours that the ledger does not know, and objects that nothing explains; changes no check."""
+        with transient_errors("checks"), self.connection.transaction():
+            self._find_stray_rows(category, bucket)
+            self.connection.execute(_UNEXPLAINED.encode(), {"category": category})
+
+    def stray_rows(self) -> list[tuple[str, str]]:
+        """(id, path) of rows of ours that the ledger does not know."""
+        return self.connection.execute("select id::text, path from stray_rows order by path").fetchall()
 
     def clear(self, category: str) -> None:
         """Takes the category's checks away: there is nothing to check."""
@@ -142,10 +156,10 @@ class CheckStore:
                 [category],
             )
 
-    def _find_stray_rows(self, bucket: str) -> None:
+    def _find_stray_rows(self, category: str, bucket: str) -> None:
         with self.connection.cursor("candidates") as cursor:
             cursor.itersize = ROWS_A_FETCH
-            found = cursor.execute(_ROWS_THAT_MAY_BE_OURS.encode())
+            found = cursor.execute(_ROWS_THAT_MAY_BE_OURS.encode(), {"category": category})
             ours = ((row, path) for row, path in found if row == media_id(bucket, path))
             for chunk in chunked(ours, ROWS_A_FETCH):
                 self.connection.execute(

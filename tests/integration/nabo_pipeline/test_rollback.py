@@ -12,6 +12,7 @@ import pytest
 
 from migration_kit.failures import PermanentError, TransientError
 from nabo_pipeline.media.rollback import (
+    NOT_IN_LEDGER,
     OBJECT_REPLACED,
     OBJECT_SHOWN,
     OBJECT_SHOWN_MEANWHILE,
@@ -270,6 +271,25 @@ def test_what_was_migrated_of_a_file_that_changed_since_goes_too(folder_place):
     assert (contents(place), rows(place)) == ({}, [])
     migrate(place, "profile")
     assert "quarantined" not in {state for state, _ in place.outcomes().values()}
+
+
+def test_what_is_ours_and_in_no_ledger_is_left_and_told_with_its_remedy(folder_place):
+    place = folder_place
+    migrate(place, "profile")
+    one = place.migrated("profile")[0]
+    place.query("delete from nabo_migration.outcomes where item = %s", one["item"])
+    first = roll_back(place, "profiles")
+    assert (told(first)["pictures"], told(first)["ours_but_in_no_ledger"]) == (5, 2)
+    left = [line for line in lines(place, "rollback-profile.json") if line["reason"]]
+    assert [(line["object"], line["row"], line["reason"]) for line in left] == [
+        (f"avatars/{one['path']}", one["row"]["id"], NOT_IN_LEDGER),
+        (f"avatars/{one['path']}", None, NOT_IN_LEDGER),
+    ]
+    assert list(place.objects()) == [f"avatars/{one['path']}"]
+    assert place.run("profile", *APPLY).success
+    second = roll_back(place, "profiles")
+    assert (told(second)["pictures"], told(second)["ours_but_in_no_ledger"]) == (6, 0)
+    assert (contents(place), rows(place)) == ({}, [])
 
 
 class _LostError(RuntimeError):
