@@ -44,7 +44,18 @@ create table if not exists nabo_migration.plan_items (
     over_limit boolean not null
 );
 create index if not exists plan_items_category on nabo_migration.plan_items (category);
-alter table nabo_migration.plan_items
-    add column if not exists treatment text not null default '',
-    add column if not exists estimated_bytes bigint not null default 0,
-    add column if not exists estimated_seconds double precision not null default 0;
+-- Only where they are missing: even `add column if not exists` waits until nobody reads the table, and this script runs
+-- at each start, also while another category's plan is being read for hours.
+do $$
+begin
+    if not exists (
+        select from information_schema.columns
+        where table_schema = 'nabo_migration' and table_name = 'plan_items' and column_name = 'estimated_seconds'
+    ) then
+        alter table nabo_migration.plan_items
+            add column if not exists treatment text not null default '',
+            add column if not exists estimated_bytes bigint not null default 0,
+            add column if not exists estimated_seconds double precision not null default 0;
+    end if;
+end
+$$;

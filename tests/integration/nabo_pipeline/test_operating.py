@@ -343,3 +343,25 @@ def test_the_job_launches_exactly_what_failed_as_a_backfill_and_nothing_the_seco
     # It is still to be worked off: the same is not launched beside it.
     assert job.execute_in_process(instance=instance).success
     assert len(instance.get_backfills()) == 1
+
+
+def test_a_run_that_starts_does_not_wait_for_one_that_reads_a_plan(ledger, postgres_url):
+    impatient = f"{postgres_url}{'&' if '?' in postgres_url else '?'}options=-clock_timeout%3D2s"
+    with psycopg.connect(postgres_url) as reading:
+        reading.execute("select * from nabo_migration.plan_items").fetchall()
+        with closing(StateStore(impatient)) as state, closing(PostgresLedger(impatient, SCHEMA)) as another:
+            another.install()
+            state.install()
+
+
+def test_an_older_installation_gets_the_columns_that_it_lacks(ledger, postgres_url):
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            "alter table nabo_migration.plan_items drop column treatment, drop column estimated_bytes,"
+            " drop column estimated_seconds"
+        )
+        with closing(StateStore(postgres_url)) as state:
+            state.install()
+        connection.execute(
+            "select treatment, estimated_bytes, estimated_seconds from nabo_migration.plan_items"
+        )
