@@ -110,11 +110,25 @@ def validate_query(url: str, query: str, suite: Suite) -> SuiteReport:
     # A dollar sign would be taken for one of its own variables; an address may write it in percent form.
     address = re.sub("^postgres(ql)?://", "postgresql+psycopg2://", url).replace("$", "%24")
     store = _context().data_sources.add_postgres("database", connection_string=address)
+    _fetch_no_rows(store.get_execution_engine().engine, query)
     try:
         source = store.add_query_asset("rows", query=query)
         return _validate(source.add_batch_definition_whole_table("all").get_batch(), suite)
     finally:
         store.get_engine().dispose()
+
+
+def _fetch_no_rows(engine: Any, query: str) -> None:
+    """Great Expectations sends the bare query to learn its columns: all rows would come to be thrown away."""
+    from sqlalchemy import event
+
+    def ask_for_columns(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> Any:
+        # The driver's own percent signs are doubled.
+        bare = statement.replace("%%", "%").strip() == query.strip()
+        columns_only = f"SELECT * FROM ({statement}) AS asked LIMIT 0"  # noqa: S608 - the caller's own query
+        return (columns_only if bare else statement), parameters
+
+    event.listen(engine, "before_cursor_execute", ask_for_columns, retval=True)
 
 
 def _context() -> Any:

@@ -9,22 +9,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from migration_kit.chunks import chunked
 from migration_kit.postgres import transient_errors
 from nabo_pipeline.stores.state import SCHEMA
 
 if TYPE_CHECKING:
     import psycopg
 
+ROWS_A_COPY = 5_000
+
 
 def copy_rows(
     connection: psycopg.Connection[Any], table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Appends rows to a table by COPY."""
+    """Appends rows to a table by COPY, as they come."""
+    statement = f"copy {table} ({', '.join(columns)}) from stdin".encode()
     with transient_errors(table), connection.cursor() as cursor:
-        statement = f"copy {table} ({', '.join(columns)}) from stdin"
-        with cursor.copy(statement.encode()) as copy:
-            for row in rows:
-                copy.write_row(row)
+        # In one COPY, rows that the server has not taken yet would heap up in the client, all of them if it is slower.
+        for chunk in chunked(rows, ROWS_A_COPY):
+            with cursor.copy(statement) as copy:
+                for row in chunk:
+                    copy.write_row(row)
 
 
 @contextmanager

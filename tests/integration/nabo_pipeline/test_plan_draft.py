@@ -132,3 +132,21 @@ def test_what_a_lost_run_left_is_taken_away_and_a_run_that_is_at_it_is_waited_fo
             other.execute("set lock_timeout = '10ms'")
             other.execute("select pg_advisory_lock(hashtext(%s))", [table])
     assert state.connection.execute("select to_regclass(%s)", [table]).fetchone() == (None,)
+
+
+def test_no_rows_are_fetched_to_validate_a_plan_however_many_are_wrong(state):
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    fetched = []
+
+    def count(_connection, cursor, *_):
+        fetched.append(cursor.rowcount)
+
+    event.listen(Engine, "after_cursor_execute", count)
+    try:
+        wrong = broken(state, *(replace(STAYS, item=f"{number}", size=-1) for number in range(100)))
+    finally:
+        event.remove(Engine, "after_cursor_execute", count)
+    assert set(wrong) == {"sizes are not negative"}
+    assert max(fetched) == len(wrong["sizes are not negative"]) == 10
