@@ -18,7 +18,7 @@ FORMATS = {
 }  # fmt: skip
 _SAME_FORMAT = {"MPO": "JPEG"}
 """Pillow's name for a JPEG with further pictures behind the first."""
-SSIM_PIXELS = 500_000
+SSIM_PIXELS = 250_000
 """Larger pictures are averaged down to about this before similarity is measured. The authors of SSIM average down to
 256 pixels of the shorter side, as seen from a usual distance (https://ece.uwaterloo.ca/~z70wang/research/ssim); this is
 stricter. It takes 70 bytes a pixel."""

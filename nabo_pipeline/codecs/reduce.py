@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nabo_pipeline.codecs import encoders, pictures
@@ -20,11 +20,12 @@ def within_limit(image: Image.Image, task: Task) -> Compressed | None:
     """The picture below its bucket's limit, or None: steps of quality, then scaled down, without and with loss."""
     limit = task.size_limit or 0
     plain = _plain(image)
+    qualities = _qualities(image, task)
     for base in _sizes(plain, task.max_side):
         mime = _target(base, task)
         if mime is None:
             continue
-        for encode, faithful in _steps(base, mime, task, scaled=base is not plain):
+        for encode, faithful in _steps(base, mime, task, qualities if base is plain else None):
             data = encode(base)
             if len(data) > _HOPELESS * limit and not faithful:
                 break
@@ -34,6 +35,19 @@ def within_limit(image: Image.Image, task: Task) -> Compressed | None:
             if alike >= task.settings.similarity_floor.get(mime, 1.0):
                 return Compressed(data, mime, rules.REDUCED, round(alike, 4), *base.size, 1)
     return None
+
+
+def _qualities(image: Image.Image, task: Task) -> tuple[int, ...]:
+    """The steps that can help at full size: a JPEG gets no smaller at a higher quality than it has or was tried at."""
+    settings = task.settings
+    if task.mime != "image/jpeg":
+        return settings.limit_qualities
+    own = rules.estimate_jpeg_quality(getattr(image, "quantization", {}))
+    tried = (
+        own > settings.leave_jpeg_at_or_below and settings.policy != rules.AS_IT_IS and image.mode != "CMYK"
+    )
+    most = min(own, settings.jpeg_quality - 1) if tried else own
+    return tuple(quality for quality in settings.limit_qualities if quality <= most)
 
 
 def _target(base: Image.Image, task: Task) -> str | None:
@@ -74,10 +88,10 @@ def _sizes(plain: Image.Image, max_side: int | None) -> Iterator[Image.Image]:
 
 
 def _steps(
-    base: Image.Image, mime: str, task: Task, *, scaled: bool
+    base: Image.Image, mime: str, task: Task, qualities: Sequence[int] | None
 ) -> Iterator[tuple[Callable[[Image.Image], bytes], bool]]:
-    """Encoders in the order in which they are tried, and whether each is without loss."""
-    settings = task.settings
+    """Encoders in the order in which they are tried, and whether each is without loss. No qualities: it is scaled."""
+    settings, scaled = task.settings, qualities is None
     if mime == "image/webp" and not encoders.can_be_webp(base):
         return
     if scaled and mime == "image/webp":
@@ -87,5 +101,5 @@ def _steps(
     if mime == "image/png":
         return
     encode = encoders.encode_jpeg if mime == "image/jpeg" else encoders.encode_webp
-    for quality in settings.limit_qualities:
+    for quality in settings.limit_qualities if qualities is None else qualities:
         yield lambda image, quality=quality: encode(image, quality), False  # type: ignore[misc]
