@@ -12,7 +12,8 @@ from nabo_pipeline.rollback_jobs import JOBS as ROLLBACK_JOBS
 STAGES = dg.AssetSelection.groups("nabo_inventory", "nabo_plan", "nabo_apply", "nabo_verify")
 REPORT = dg.AssetKey([PREFIX, "migration_report"])
 GRAPH = asset_graph(ASSETS)
-CATEGORY_ASSETS = sorted(STAGES.resolve(GRAPH))
+CATEGORY_ASSETS = [key for key in GRAPH.toposorted_asset_keys if key in STAGES.resolve(GRAPH)]
+"""Of one category, in the order in which they are made."""
 
 migrate_category = dg.define_asset_job(
     "nabo_migrate_category",

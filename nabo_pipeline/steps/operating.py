@@ -5,7 +5,7 @@ Looks at ledger, plan and mappings; writes nothing. What Dagster knows of runs i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from migration_kit.fingerprints import combine
@@ -57,9 +57,9 @@ class Verified:
 
 
 def what_to_run_again(
-    conninfo: str, mappings: Mappings, failed: Mapping[str, Iterable[str]], busy: Mapping[str, str]
+    conninfo: str, mappings: Mappings, failed: Mapping[str, Sequence[str]], busy: Mapping[str, str]
 ) -> Again:
-    """Judges every category. `failed`: assets whose newest run failed, by category; `busy`: what is being run.
+    """Judges every category. `failed`: assets whose newest run failed, by category, in their order; `busy`: in work.
 
     A category that nobody has begun, or that a rollback took back, has not failed.
     """
@@ -69,7 +69,7 @@ def what_to_run_again(
     why: dict[str, tuple[str, ...]] = {}
     for name in CATEGORIES:
         reasons = (
-            *(f"newest run of {asset} failed" for asset in failed.get(name, ())),
+            *(f"the newest run failed at {asset}" for asset in failed.get(name, ())[:1]),
             *stages.get(name, ()),
             *_of_files(known.get(name, Progress()), now_possible.get(name)),
         )
@@ -79,7 +79,7 @@ def what_to_run_again(
     again = {name: reasons for name, reasons in why.items() if name not in busy}
     would_be_whole = not left_out and _others_verified(conninfo, again)
     if failed.get(REPORT) and not again and REPORT not in busy and would_be_whole:
-        again[REPORT] = ("newest run of the report failed",)
+        again[REPORT] = ("the newest report failed",)
     return Again(again, left_out, report=bool(again) and would_be_whole)
 
 

@@ -214,9 +214,11 @@ def test_each_kind_of_failure_is_named_and_the_report_follows_where_the_rest_is_
     }
     assert again(postgres_url) == Again(why, {}, report=True)
     assert again(postgres_url).categories == ["profile", "service", "chat"]
-    busy = again(postgres_url, failed={"other": ["nabo/images"]}, busy={"chat": "run-8 is at it"})
+    busy = again(
+        postgres_url, failed={"other": ["nabo/images", "nabo/media_records"]}, busy={"chat": "run-8 is at it"}
+    )
     assert busy.why.keys() == {"profile", "service", "other"}
-    assert busy.why["other"] == ("newest run of nabo/images failed",)
+    assert busy.why["other"] == ("the newest run failed at nabo/images",)
     assert busy.left_out == {"chat": "run-8 is at it"}
     assert not busy.report
 
@@ -225,7 +227,7 @@ def test_a_report_that_failed_alone_is_run_again_alone(ledger, postgres_url):
     for category in CATEGORIES:
         passed(ledger, "verify", category)
     assert again(postgres_url, failed={REPORT: ["nabo/migration_report"]}) == Again(
-        {REPORT: ("newest run of the report failed",)}, {}, report=True
+        {REPORT: ("the newest report failed",)}, {}, report=True
     )
 
 
