@@ -12,6 +12,7 @@ from local_stack.sources.media.broken import jpeg_of_size, odd_files
 from local_stack.sources.media.odd import display_p3
 from local_stack.sources.media.photographs import encode, phone_exif, picture
 from migration_kit.accounting import State
+from migration_kit.failures import PermanentError
 from nabo_pipeline.codecs import encoders
 from nabo_pipeline.codecs.compress import compress, decodes
 from nabo_pipeline.codecs.pictures import decode, same_pixels, similarity
@@ -34,6 +35,7 @@ from nabo_pipeline.media.compression import (
 )
 from nabo_pipeline.media.file_types import sniff
 from nabo_pipeline.media.structure import OtherTypeError
+from nabo_pipeline.resources import TransferSettings
 
 AVATARS = frozenset({"image/jpeg", "image/png", "image/webp"})
 ODD = {odd.case: odd for odd in odd_files(7)}
@@ -327,3 +329,12 @@ def test_similarity_falls_when_a_picture_is_blurred():
     assert similarity(image, image) == pytest.approx(1.0)
     assert similarity(image, blurred) < 0.8
     assert similarity(image, image.resize((50, 50))) == 0.0
+
+
+def test_the_settings_of_transfer_are_the_rules_defaults():
+    assert TransferSettings().rules() == Settings()
+
+
+def test_a_policy_that_there_is_not_is_refused_by_name():
+    with pytest.raises(PermanentError, match=r"transfer\.policy: there is no policy 'smallest'.*as it is"):
+        TransferSettings(policy="smallest").rules()
