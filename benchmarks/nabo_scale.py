@@ -22,6 +22,7 @@ from benchmarks.measure import MIB
 from local_stack.sources.media import SMALL, fill
 from nabo_pipeline.media.inventory import StoredObject
 from nabo_pipeline.media.mappings import Mappings, MigratedService
+from nabo_pipeline.media.plans import MIGRATE
 
 if TYPE_CHECKING:
     from migration_kit.ledger import Entry, Plan
@@ -183,11 +184,12 @@ def _plan(
 
 def _settle(state: "StateStore", ledger: "PostgresLedger", plan: "Plan") -> None:
     """An outcome for every file: what the plan decided set-wise, the others as if they had been carried over."""
-    from nabo_pipeline.steps.planning import read_plan
+    from nabo_pipeline.steps.planning import require_plan
     from nabo_pipeline.stores.pending import settle_decided
 
     settle_decided(state.connection, "service", "bench", "bench")
-    ledger.record(_carried(item) for item in read_plan(state, plan) if item.migrates)
+    require_plan(state, plan)
+    ledger.record(_carried(item) for item in state.plan_items("service", action=MIGRATE))
 
 
 def _carried(item: "PlanItem") -> "Entry":
