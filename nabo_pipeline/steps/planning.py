@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from migration_kit.failures import PermanentError
@@ -139,12 +139,6 @@ def require_plan(state: StateStore, plan: Plan) -> None:
             item=f"plan of {plan.partition}",
             remedy=f"Materialise nabo/migration_plan for {plan.partition} again.",
         )
-
-
-def read_plan(state: StateStore, plan: Plan) -> Iterator[PlanItem]:
-    """The rows of a plan, streamed, once `require_plan` has passed."""
-    require_plan(state, plan)
-    return state.plan_items(plan.partition)
 
 
 def require_same_source(category: str, planned: str, backup: Backup, mappings: Mappings) -> None:

@@ -100,6 +100,9 @@ def test_s3_lists_every_object_over_all_pages_and_reads_each_by_its_own_name(on_
         assert on_s3.head(key, 3) == FILES[key][:3]
         assert on_s3.read(key, at_most=100) == FILES[key]
     assert on_s3.read("Service-Images/0005/x", at_most=2) == b"abc"
+    # Stores that are only compatible with S3 know no checksums in trailers.
+    config = on_s3.client.meta.config
+    assert config.request_checksum_calculation == config.response_checksum_validation == "when_required"
 
 
 def test_s3_asks_again_for_what_passes_and_not_for_what_does_not(on_s3):
