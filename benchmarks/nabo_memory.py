@@ -28,6 +28,7 @@ FORMATS: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "png": ("PNG", "RGB", {"compress_level": 1}),
     "png_alpha": ("PNG", "RGBA", {"compress_level": 1}),
     "webp": ("WEBP", "RGB", {"quality": 90, "method": 0}),
+    "webp_alpha": ("WEBP", "RGBA", {"lossless": True, "quality": 0, "method": 0}),
     "tiff": ("TIFF", "RGB", {"compression": "tiff_adobe_deflate"}),
     "gif": ("GIF", "P", {}),
 }
