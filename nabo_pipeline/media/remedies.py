@@ -66,6 +66,14 @@ REMEDIES: tuple[tuple[str, str], ...] = (
         "Source changed since it was migrated",
         "Put the first bytes back, or roll it back to migrate the new ones.",
     ),
+    (
+        "Its target place changed",
+        "If the new mapping is right, roll its category back and migrate it again; else put the old mapping back.",
+    ),
+    (
+        "Its object has gone",
+        "Put the former compression settings back and run nabo/images again, or roll its category back first.",
+    ),
     ("Source changed since the plan", "Run the category again from nabo/media_inventory on."),
     ("Source cannot be read", "Repair the backup, then run the category again from nabo/media_inventory on."),
     ("The object read back differs", "Remove the object in Storage, then run nabo/images again."),

@@ -46,6 +46,8 @@ CHANGED = "Source changed since the plan was made"
 _WAS = "was"
 """In the detail of a quarantined file: the state of what was migrated of it before, and stands."""
 REPLACED = "Source changed since it was migrated; what was migrated stands"
+MOVED = "Its target place changed since it was migrated; what was migrated stands"
+RENAMED = "Its object has gone, and would have another type now"
 
 
 @dataclass(frozen=True)
@@ -150,26 +152,48 @@ def _outcome(carrier: Carrier, one: Pending) -> Entry:
 
 
 def carry(carrier: Carrier, item: PlanItem, known: Entry | None) -> Entry:
-    """One file. What is its own fault ends in a quarantine; everything else is raised after its retries."""
-    ours = known if known is not None and _stands(carrier, item, known) else None
-    if ours is not None and ours.state in DONE and ours.detail.get("version") == item.version:
-        return ours
+    """One file. What is its own fault ends in a quarantine; everything else is raised after its retries.
+
+    Nothing is overwritten, and a second picture beside the first would be shown twice, or not at all: what was migrated
+    of a file stays where it is and in the ledger, whatever has become of file, object or place since.
+    """
+    before = known if known is not None and stands_for_object(known) else None
+    if before is None:
+        return _migrate(carrier, item)
+    if not _has_place(before, item):
+        return _kept(carrier, item, MOVED, before)
+    if _stands(carrier, before):
+        return _look_again(carrier, item, before)
+    if "row" not in before.detail:
+        return _migrate(carrier, item)  # nothing is left of it
+    again = _migrate(carrier, item, only=str(before.detail["path"]))
+    return again if again.reason is None else _kept(carrier, item, again.reason, before)
+
+
+def _look_again(carrier: Carrier, item: PlanItem, before: Entry) -> Entry:
+    """A file whose object stands: only where its version mark is another one is it read."""
+    if before.state in DONE and before.detail.get("version") == item.version:
+        return before
+    data = _read(carrier, item)
+    if isinstance(data, str):
+        return _kept(carrier, item, data, before)
+    same = before.source_hash == hashlib.sha256(data).hexdigest()
+    return _unchanged(before, item) if same else _kept(carrier, item, REPLACED, before)
+
+
+def _migrate(carrier: Carrier, item: PlanItem, *, only: str | None = None) -> Entry:
+    """A file of which nothing stands; `only`: the one path that it may get, since a row shows it there."""
     started = time.monotonic()
-    try:
-        data = carrier.backup.read(item.item, at_most=carrier.settings.max_bytes)
-    except UnreadableError as error:
-        return _quarantined(carrier, item, f"Source cannot be read: {error.reason}", ours)
-    if len(data) != item.size and item.size <= carrier.settings.max_bytes:
-        return _quarantined(carrier, item, CHANGED, ours)
+    data = _read(carrier, item)
+    if isinstance(data, str):
+        return carrier.outcome(item, State.QUARANTINED, data)
     source_hash = hashlib.sha256(data).hexdigest()
-    if ours is not None:
-        # Nothing is overwritten, and a second picture beside the first would be shown twice, or not at all.
-        same = ours.source_hash == source_hash
-        return _unchanged(ours, item) if same else _quarantined(carrier, item, REPLACED, ours)
     result = _compressed(carrier, item, data)
     if isinstance(result, Rejected):
         return carrier.outcome(item, result.state, result.reason, source_hash=source_hash)
     path = f"{item.stem}.{EXTENSIONS[result.mime]}"
+    if only not in (None, path):
+        return carrier.outcome(item, State.QUARANTINED, RENAMED)
     target_hash = hashlib.sha256(result.data).hexdigest()
     state, reason = put(carrier.storage, item.bucket, path, result, target_hash)
     detail = _detail(item, path, result)
@@ -179,23 +203,30 @@ def carry(carrier: Carrier, item: PlanItem, known: Entry | None) -> Entry:
     )
 
 
+def _read(carrier: Carrier, item: PlanItem) -> bytes | str:
+    """The file's bytes, or the reason why there are none to go by."""
+    try:
+        data = carrier.backup.read(item.item, at_most=carrier.settings.max_bytes)
+    except UnreadableError as error:
+        return f"Source cannot be read: {error.reason}"
+    changed = len(data) != item.size and item.size <= carrier.settings.max_bytes
+    return CHANGED if changed else data
+
+
 def stands_for_object(known: Entry | None) -> bool:
     """Whether an entry stands for an object that was verified; also that of a file which has changed since."""
     return known is not None and (known.state in DONE or _WAS in known.detail)
 
 
-def _quarantined(carrier: Carrier, item: PlanItem, reason: str, ours: Entry | None) -> Entry:
-    """The file is quarantined. What an earlier run made of it stands, and stays in the ledger with its hashes."""
-    if ours is None:
-        return carrier.outcome(item, State.QUARANTINED, reason)
-    kept = {_WAS: str(ours.state), **ours.detail}
+def _kept(carrier: Carrier, item: PlanItem, reason: str, before: Entry) -> Entry:
+    """The file is quarantined. What an earlier run made of it stays in the ledger with its hashes and its row."""
     return carrier.outcome(
         item,
         State.QUARANTINED,
         reason,
-        source_hash=ours.source_hash,
-        target_hash=ours.target_hash,
-        detail=kept,
+        source_hash=before.source_hash,
+        target_hash=before.target_hash,
+        detail={_WAS: str(state_of_object(before)), **before.detail},
     )
 
 
@@ -210,15 +241,16 @@ def state_of_object(entry: Entry) -> State:
     return State(entry.detail.get(_WAS, entry.state))
 
 
-def _stands(carrier: Carrier, item: PlanItem, known: Entry) -> bool:
-    """Whether an earlier run verified this file at this place, and the object still stands."""
-    detail = known.detail
-    if not stands_for_object(known):
-        return False
-    path = str(detail.get("path"))
-    if detail.get("bucket") != item.bucket or path.rpartition(".")[0] != item.stem:
-        return False
-    return carrier.storage.size(item.bucket, path) == detail.get("bytes")
+def _has_place(before: Entry, item: PlanItem) -> bool:
+    """Whether the plan has the file where it was migrated to."""
+    stem = str(before.detail.get("path")).rpartition(".")[0]
+    return (before.detail.get("bucket"), stem) == (item.bucket, item.stem)
+
+
+def _stands(carrier: Carrier, before: Entry) -> bool:
+    """Whether the object that an earlier run verified still stands."""
+    detail = before.detail
+    return carrier.storage.size(str(detail["bucket"]), str(detail["path"])) == detail.get("bytes")
 
 
 def _compressed(carrier: Carrier, item: PlanItem, data: bytes) -> Compressed | Rejected:

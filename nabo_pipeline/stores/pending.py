@@ -27,6 +27,15 @@ _PLAN_COLUMNS = tuple(field.name for field in fields(PlanItem))
 _ENTRY_COLUMNS = (
     "item", "partition", "state", "reason", "source_hash", "target_hash", "detail", "run_id", "batch_id",
 )  # fmt: skip
+_IN_PLACE = (
+    "o.detail ->> 'bucket' = p.bucket and regexp_replace(o.detail ->> 'path', '\\.[^.]*$', '') = p.stem"
+)
+# Never for a person whom the present plan does not name: the mapping was corrected since the picture was sent.
+_MAY_HAVE_ROW = f"""(o.state in ('migrated', 'already_present') or o.detail ? 'was')
+  and (o.detail ? 'row' or not exists (
+      select 1 from nabo_migration.plan_items p
+      where p.item = o.item and p.action = 'migrate'
+        and not ({_IN_PLACE} and o.detail ->> 'owner' is not distinct from p.owner)))"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True)
@@ -157,4 +166,7 @@ def _ask(connection: psycopg.Connection[Any], name: str, **values: Any) -> psyco
 
 
 def _statement(name: str) -> bytes:
-    return statement("pending.sql", name, plan_columns=", ".join(f"p.{column}" for column in _PLAN_COLUMNS))
+    columns = ", ".join(f"p.{column}" for column in _PLAN_COLUMNS)
+    return statement(
+        "pending.sql", name, plan_columns=columns, in_place=_IN_PLACE, may_have_row=_MAY_HAVE_ROW
+    )

@@ -39,8 +39,7 @@ where p.category = %(category)s and p.action = 'migrate'
   and not coalesce(
       o.state in ('migrated', 'already_present')
       and o.detail ->> 'version' = p.version
-      and o.detail ->> 'bucket' = p.bucket
-      and regexp_replace(o.detail ->> 'path', '\.[^.]*$', '') = p.stem
+      and {in_place}
       and l.size = (o.detail ->> 'bytes')::bigint,
       false)
 order by p.alternate_of is not null, p.item collate "C";
@@ -77,20 +76,20 @@ truncate galleries restart identity;
 -- name: fill_galleries
 -- A gallery is a service's pictures; an avatar or chat image is one by itself. Only those that lack a row.
 insert into galleries (gallery, pictures)
-select coalesce(detail ->> 'service', item), count(*)
-from nabo_migration.outcomes
-where partition = %(category)s and (state in ('migrated', 'already_present') or detail ? 'was')
-group by 1 having not bool_and(detail ? 'row') order by 1;
+select coalesce(o.detail ->> 'service', o.item), count(*)
+from nabo_migration.outcomes o
+where o.partition = %(category)s and {may_have_row}
+group by 1 having not bool_and(o.detail ? 'row') order by 1;
 
 -- name: galleries_after
 select place, gallery, pictures from galleries where place > %(after)s order by place limit %(chunk)s;
 
 -- name: gallery_entries
-select item, partition, state, reason, source_hash, target_hash, detail, run_id, batch_id
-from nabo_migration.outcomes
-where partition = %(category)s and coalesce(detail ->> 'service', item) = any(%(galleries)s::text[])
-  and (state in ('migrated', 'already_present') or detail ? 'was')
-order by item collate "C";
+select o.item, o.partition, o.state, o.reason, o.source_hash, o.target_hash, o.detail, o.run_id, o.batch_id
+from nabo_migration.outcomes o
+where o.partition = %(category)s and coalesce(o.detail ->> 'service', o.item) = any(%(galleries)s::text[])
+  and {may_have_row}
+order by o.item collate "C";
 
 -- name: rows_known
 select count(*) from nabo_migration.outcomes where partition = %(category)s and detail ? 'row';
