@@ -38,22 +38,21 @@ def failing(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterat
     except Exception as error:
         told = redact(str(error))
         if isinstance(error, TransientError) or _is_passing(error):
-            _try_again(context, told, error)
+            _try_again(context, told)
         # Not log.exception: it would add the traceback as it is, with its passwords.
         context.log.error(redact("".join(traceback.format_exception(error))))  # noqa: TRY400
         description = f"unexpected {type(error).__name__}: {told}. The traceback is in the log of this run."
         raise dg.Failure(description=description, allow_retries=False) from None
 
 
-def _try_again(
-    context: dg.AssetExecutionContext | dg.OpExecutionContext, told: str, passing: Exception
-) -> NoReturn:
+def _try_again(context: dg.AssetExecutionContext | dg.OpExecutionContext, told: str) -> NoReturn:
     if context.retry_number >= MOST_RETRIES:
         description = f"{told} (given up after {MOST_RETRIES} retries)"
         raise dg.Failure(description=description, allow_retries=False) from None
     context.log.warning(f"{told}. Trying again ({context.retry_number + 1} of {MOST_RETRIES}).")
     wait = FIRST_WAIT_SECONDS * 2**context.retry_number
-    raise dg.RetryRequested(max_retries=MOST_RETRIES, seconds_to_wait=wait) from passing
+    # Without its cause: Dagster would store that as it is, with its passwords.
+    raise dg.RetryRequested(max_retries=MOST_RETRIES, seconds_to_wait=wait) from None
 
 
 def _is_passing(error: Exception) -> bool:

@@ -1,13 +1,18 @@
 """The process in which codecs run: takes one call after the other from its parent, each under limits.
 
 Started by `isolation` as a program of its own. It knows no secret of its parent's environment, holds no connection, and
-ends when its parent does, however that ended: then the other end of its pipe is closed.
+ends when its parent does, however that ended, also in the middle of a call: then the other end of its standard input
+is closed.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import resource
+import select
 import signal
+import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -19,6 +24,8 @@ def serve(descriptor: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # The kernel ends the process when its time is up, also inside a codec that never returns.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    if not _ends_with_its_parent():
+        return
     while True:
         try:
             answer = _answer(pipe)
@@ -28,6 +35,19 @@ def serve(descriptor: int) -> None:
             pipe.send(answer)
         except (TypeError, AttributeError, ValueError) as error:
             pipe.send((False, RuntimeError(f"the answer cannot be sent: {error!r}")))
+
+
+def _ends_with_its_parent() -> bool:
+    """Has the kernel end this process, whatever it is at, when its parent is gone; False if it is gone already.
+
+    Nothing is ever written to standard input: its end is what the signal tells. (PR_SET_PDEATHSIG would tell the end of
+    the thread that started this process.)
+    """
+    told = sys.stdin.fileno()
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(told, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(told, fcntl.F_SETFL, fcntl.fcntl(told, fcntl.F_GETFL) | os.O_ASYNC)
+    return not select.select([told], [], [], 0)[0]
 
 
 def _answer(pipe: Connection) -> tuple[bool, Any]:

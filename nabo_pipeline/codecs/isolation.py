@@ -60,7 +60,7 @@ class _Child:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
                 [sys.executable, "-I", "-c", _PROGRAM, json.dumps(sys.path), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # never written to: its end tells the child that this process is gone
                 env=environment | _ONE_THREAD,
             )
 
@@ -82,7 +82,7 @@ class _Child:
         self._pipe.close()
         # It may be in the middle of a file that nobody waits for any more.
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
 
 class _Children:

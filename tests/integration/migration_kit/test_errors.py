@@ -17,7 +17,7 @@ def no_waiting(monkeypatch):
 
 
 def tries(error: Exception) -> tuple[int, str, str]:
-    """How often an asset that raises this is tried, why it failed at last, and what stood in its log."""
+    """How often an asset that raises this is tried, why it failed at last, and all that its event log keeps."""
     tried = []
 
     @dg.asset(retry_policy=NETWORK_RETRY)
@@ -28,7 +28,7 @@ def tries(error: Exception) -> tuple[int, str, str]:
 
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize([troubled], instance=instance, raise_on_error=False)
-        log = "\n".join(entry.user_message for entry in instance.all_logs(result.run_id))
+        log = "\n".join(f"{entry.user_message} {entry}" for entry in instance.all_logs(result.run_id))
     (event,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
     return len(tried), event.event_specific_data.user_failure_data.description, log
 
@@ -64,4 +64,11 @@ def test_a_mistake_in_the_code_is_told_with_its_traceback_in_the_log_and_without
     assert told.startswith("unexpected ValueError: cannot use postgresql://***@db/app")
     assert "Traceback" in log
     assert "raise error" in log
+    assert "secret-word" not in told + log
+
+
+def test_what_is_tried_again_leaves_no_password_in_the_event_log():
+    tried, told, log = tries(psycopg.OperationalError("no answer of postgresql://app:secret-word@db/app"))
+    assert tried > 1
+    assert "postgresql://***@db/app" in told
     assert "secret-word" not in told + log

@@ -4,6 +4,8 @@ import io
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,7 @@ import pytest
 from PIL import Image
 
 from local_stack.sources.media.photographs import encode, picture
+from local_stack.stack import PROJECT
 from migration_kit.accounting import State
 from migration_kit.failures import TransientError
 from migration_kit.workers import DASK_SCHEDULER_ADDRESS
@@ -123,6 +126,23 @@ def test_children_end_with_their_workers():
         first, second = workers.run(process_id, 0), workers.run(process_id, 0)
         assert first == second != os.getpid()
     assert not psutil.pid_exists(first)
+
+
+def test_a_child_ends_with_its_killed_parent_also_in_the_middle_of_a_call():
+    program = (
+        "import threading; from nabo_pipeline.codecs.isolation import IsolatedWorkers\n"
+        "from tests.unit.nabo_pipeline.test_isolation import hang, process_id\n"
+        "workers = IsolatedWorkers(1, seconds=60, memory=2 << 30)\n"
+        "print(workers.run(process_id, 0), flush=True)\n"
+        "threading.Thread(target=workers.run, args=(hang, 0)).start()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=PROJECT) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        busy = child.cpu_times().user
+        while child.cpu_times().user < busy + 0.1:
+            assert child.is_running()
+        parent.kill()
+    assert psutil.wait_procs([child], timeout=5)[0] == [child]
 
 
 def test_a_cluster_that_loses_a_picture_is_no_fault_of_the_picture(monkeypatch):
