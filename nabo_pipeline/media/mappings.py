@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +48,10 @@ class Mappings:
     chat_images: Mapping[tuple[str, str], ChatImage] | None = None
     shared_users: frozenset[str] = field(default_factory=frozenset)
     """Old user ids whose new id another old id has, too."""
+    shared_services: frozenset[str] = field(default_factory=frozenset)
+    """Old service ids whose new id another old id has, too."""
+    shared_images: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    """Those of `chat_images` that another migrated message shows, too; the first one stands there."""
 
     @cached_property
     def old_chats(self) -> frozenset[str]:
@@ -62,7 +66,8 @@ class Mappings:
             for key, image in (self.chat_images or {}).items()
         )
         services = {old: [new.supabase_id, new.stylist_id] for old, new in self.services.items()}
-        return fingerprint([dict(self.users), services, sorted(self.chats), chat_images])
+        shared = sorted(map(list, self.shared_images))
+        return fingerprint([dict(self.users), services, sorted(self.chats), chat_images, *shared])
 
 
 def parse_users(text: str) -> dict[str, str]:
@@ -97,8 +102,10 @@ def parse_services(text: str) -> dict[str, MigratedService]:
     return services
 
 
-def parse_chats(created: str, extracted: str) -> tuple[frozenset[str], dict[tuple[str, str], ChatImage]]:
-    """Migrated chats, and (chat id, file name) -> message, from the two chat files.
+def parse_chats(
+    created: str, extracted: str
+) -> tuple[frozenset[str], dict[tuple[str, str], ChatImage], frozenset[tuple[str, str]]]:
+    """Migrated chats, (chat id, file name) -> message, and those that several messages show, from the two chat files.
 
     An image message whose chat or message was not migrated is left out: its file then has no mapping.
     """
@@ -112,17 +119,19 @@ def parse_chats(created: str, extracted: str) -> tuple[frozenset[str], dict[tupl
     }
     _not_empty(chats, CHATS_FILE)
     images: dict[tuple[str, str], ChatImage] = {}
+    shared: set[tuple[str, str]] = set()
     for row in _field(_document(extracted, CHAT_IMAGES_FILE), "imageMessages", list, CHAT_IMAGES_FILE):
         message = _field(row, "message", dict, CHAT_IMAGES_FILE)
         identity, name = _text(message, "id", CHAT_IMAGES_FILE), _text(message, "message", CHAT_IMAGES_FILE)
         if identity in messages and messages[identity][0] in chats:
             chat, sender = messages[identity]
             # The message may hold a whole address; the file is called as its last part.
-            images[_text(row, "chat_id", CHAT_IMAGES_FILE), name.rsplit("/", 1)[-1]] = ChatImage(
-                chat, identity, sender
-            )
+            file = (_text(row, "chat_id", CHAT_IMAGES_FILE), name.rsplit("/", 1)[-1])
+            image = ChatImage(chat, identity, sender)
+            if images.setdefault(file, image) != image:
+                shared.add(file)
     _not_empty(images, CHAT_IMAGES_FILE)
-    return chats, images
+    return chats, images, frozenset(shared)
 
 
 def assemble(read: Callable[[str], str | None]) -> Mappings:
@@ -135,25 +144,35 @@ def assemble(read: Callable[[str], str | None]) -> Mappings:
             )
     users = parse_users(texts[USERS_FILE] or "")
     services = parse_services(texts[SERVICES_FILE] or "")
-    owners = Counter(users.values())
-    shared = frozenset(old for old, new in users.items() if owners[new] > 1)
+    found = Mappings(
+        users,
+        services,
+        shared_users=_of_shared(users),
+        shared_services=_of_shared({old: new.supabase_id for old, new in services.items()}),
+    )
     created, extracted = texts[CHATS_FILE], texts[CHAT_IMAGES_FILE]
     if created is None:
-        return Mappings(users, services, shared_users=shared)
+        return found
     if extracted is None:
         raise PermanentError(
             f"the mapping file is missing, though {CHATS_FILE} is there",
             item=CHAT_IMAGES_FILE,
             remedy="Put it into NABO_MAPPINGS_PATH, or take both away if no chats were migrated.",
         )
-    chats, images = parse_chats(created, extracted)
-    return Mappings(users, services, chats, images, shared)
+    chats, images, shared = parse_chats(created, extracted)
+    return replace(found, chats=chats, chat_images=images, shared_images=shared)
+
+
+def _of_shared(new_ids: Mapping[str, str]) -> frozenset[str]:
+    """The old ids whose new id is not theirs alone."""
+    owners = Counter(new_ids.values())
+    return frozenset(old for old, new in new_ids.items() if owners[new] > 1)
 
 
 def _document(text: str, name: str) -> dict[str, Any]:
     try:
         document = json.loads(text, object_pairs_hook=lambda pairs: _without_doubles(pairs, name))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _malformed(name, str(error)) from error
     if not isinstance(document, dict):
         raise _malformed(name, "it is not a JSON object")

@@ -20,6 +20,8 @@ CHAT_NOT_MAPPED = "Chat ID not found in mapping or chat not migrated"
 CHAT_WITHOUT_MESSAGE = "No migrated chat message shows this file"
 HAS_AVATAR = "Owner already has an avatar"
 SHARED_USER = "Two old user IDs are mapped to the same new user"
+SHARED_SERVICE = "Two old service IDs are mapped to the same new service"
+SHARED_IMAGE = "More than one migrated chat message shows this file"
 NO_PROFILE = "Mapped user has no profile in the database"
 OTHER_ORIGINAL = "Mapped user carries another original_id in the database"
 NO_SERVICE = "Mapped service is not in the database"
@@ -157,6 +159,8 @@ def _service(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> P
     service = mappings.services.get(found.parent)
     if service is None:
         return _ends(found, State.EXCLUDED, SERVICE_NOT_MAPPED)
+    if found.parent in mappings.shared_services:
+        return _ends(found, State.QUARANTINED, SHARED_SERVICE)
     if service.supabase_id not in target.services:
         return _ends(found, State.QUARANTINED, NO_SERVICE)
     if target.services[service.supabase_id] != service.stylist_id:
@@ -168,10 +172,13 @@ def _service(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> P
 
 
 def _chat(found: InventoryItem, mappings: Mappings, target: TargetFacts) -> PlanItem:
-    image = (mappings.chat_images or {}).get((found.parent, found.name))
+    file = (found.parent, found.name)
+    image = (mappings.chat_images or {}).get(file)
     if image is None:
         known = found.parent in mappings.old_chats or found.parent in mappings.chats
         return _ends(found, State.EXCLUDED, CHAT_WITHOUT_MESSAGE if known else CHAT_NOT_MAPPED)
+    if file in mappings.shared_images:
+        return _ends(found, State.QUARANTINED, SHARED_IMAGE)
     if image.message_id not in target.messages:
         return _ends(found, State.QUARANTINED, NO_MESSAGE)
     if image.sender_id not in target.profiles:

@@ -55,6 +55,11 @@ REMEDIES: tuple[tuple[str, str], ...] = (
     (plans.OTHER_ORIGINAL, _MAPPING_WRONG),
     (plans.OTHER_STYLIST, _MAPPING_WRONG),
     (plans.SHARED_USER, _MAPPING_WRONG),
+    (plans.SHARED_SERVICE, _MAPPING_WRONG),
+    (
+        plans.SHARED_IMAGE,
+        "Leave the message that it belongs to alone in chats-extracted.json, then plan this category again.",
+    ),
     (
         "Another object stands at the target path",
         "Compare both; remove the one in Storage if it is a leftover.",

@@ -48,6 +48,7 @@ def test_any_text_is_read_or_refused_by_name(text):
     [
         ("", "malformed"),
         ("[]", "not a JSON object"),
+        ("[" * 100_000, "malformed"),
         ("{}", "'mapping'"),
         (users({}), "holds 0 mappings"),
         (users({"a": "b"}, total=2), "total_mappings"),
@@ -91,9 +92,13 @@ def test_a_missing_file_is_named():
 def test_old_ids_that_share_a_new_one_are_known():
     texts = {
         "user-id-mapping.json": users({"a": "n", "b": "n", "c": "m"}),
-        "services-created.json": services(ROW),
+        "services-created.json": services(
+            ROW, {**ROW, "original_id": "s2"}, {**ROW, "supabase_id": "s3", "original_id": "s3"}
+        ),
     }
-    assert assemble(texts.get).shared_users == {"a", "b"}
+    found = assemble(texts.get)
+    assert found.shared_users == {"a", "b"}
+    assert found.shared_services == {"s1", "s2"}
 
 
 def test_chats_need_both_files():
@@ -112,9 +117,28 @@ def test_an_image_message_leads_from_its_file_to_its_sender():
     extracted = {
         "imageMessages": [{"message": {"id": "m1", "message": "https://host/a.jpg"}, "chat_id": "c1"}]
     }
-    chats, images = parse_chats(json.dumps(created), json.dumps(extracted))
+    chats, images, shared = parse_chats(json.dumps(created), json.dumps(extracted))
     assert chats == {"c1"}
     assert images["c1", "a.jpg"].sender_id == "p1"
+    assert shared == frozenset()
+
+
+def test_a_file_that_two_messages_show_is_known_and_changes_the_fingerprint():
+    messages = [{"id": name, "chat_id": "c1", "sender_id": f"by {name}"} for name in ("m1", "m2")]
+    created = json.dumps({"created_chats": [{"id": "c1"}], "created_messages": messages})
+
+    def read(*shown):
+        rows = [{"message": {"id": one, "message": "a.jpg"}, "chat_id": "c1"} for one in shown]
+        texts = {
+            "user-id-mapping.json": users({"a": "n"}), "services-created.json": services(ROW),
+            "chats-created.json": created, "chats-extracted.json": json.dumps({"imageMessages": rows}),
+        }  # fmt: skip
+        return assemble(texts.get)
+
+    # The same message told twice is one message; one that was not migrated shows nothing.
+    assert read("m1", "m1", "m3").shared_images == frozenset()
+    assert read("m1", "m2").shared_images == {("c1", "a.jpg")}
+    assert read("m1", "m2").fingerprint != read("m1").fingerprint
 
 
 def test_the_fingerprint_follows_the_mapping():

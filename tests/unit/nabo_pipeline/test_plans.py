@@ -81,6 +81,11 @@ def test_a_profile_that_cannot_go_says_why(changes, action, reason):
             "excluded",
             "Service ID not found in mapping or service not migrated",
         ),
+        (
+            {"mappings": replace(MAPPINGS, shared_services=frozenset({"svc"}))},
+            "quarantined",
+            "Two old service IDs",
+        ),
         ({"target": replace(TARGET, services={})}, "quarantined", "Mapped service is not in the database"),
         ({"target": replace(TARGET, services={SERVICE: "x"})}, "quarantined", "Service's stylist differs"),
     ],
@@ -129,6 +134,15 @@ def test_a_chat_image_goes_below_its_message_and_belongs_to_its_sender():
 def test_a_chat_image_that_cannot_go_says_why(item, target, reason):
     images = {**CHATS.chat_images, ("c", "#.jpg"): ChatImage(CHAT, MESSAGE, PERSON)}
     assert planned(item, replace(CHATS, chat_images=images), target, CHAT_MEDIA).reason.startswith(reason)
+
+
+def test_a_chat_image_of_two_messages_is_nobodys_by_guess():
+    mappings = replace(CHATS, shared_images=frozenset({("c", "a.b.jpg")}))
+    item = planned(chat(), mappings, replace(TARGET, messages=frozenset({MESSAGE})), CHAT_MEDIA)
+    assert (item.action, item.reason) == (
+        "quarantined",
+        "More than one migrated chat message shows this file",
+    )
 
 
 def test_a_file_over_the_buckets_limit_is_marked():
