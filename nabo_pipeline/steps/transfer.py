@@ -27,7 +27,8 @@ from nabo_pipeline.media.file_types import EXTENSIONS
 from nabo_pipeline.media.plans import HAS_AVATAR, BucketRules, PlanItem
 from nabo_pipeline.steps.placing import put
 from nabo_pipeline.stores import outcomes, pending
-from nabo_pipeline.stores.backup import Backup, UnreadableError
+from nabo_pipeline.stores.backup import Backup
+from nabo_pipeline.stores.backup_errors import UnreadableError
 from nabo_pipeline.stores.bucket_listing import stage_listing
 from nabo_pipeline.stores.outcomes import Outcome
 from nabo_pipeline.stores.pending import Pending

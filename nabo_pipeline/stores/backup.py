@@ -5,7 +5,6 @@ What the objects mean is not known here. A folder or object that cannot be read 
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -15,17 +14,14 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from migration_kit.failures import MigrationError, PermanentError, TransientError, retrying
+from migration_kit.failures import PermanentError, TransientError, retrying
 from nabo_pipeline.media.inventory import StoredObject
+from nabo_pipeline.stores.backup_errors import EmptyObjectError, folder_error, s3_error
 
 T = TypeVar("T")
 CONNECTIONS = 32
 LONGEST_KEY = 1024
 """Bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
-
-
-class UnreadableError(PermanentError):
-    """This one object cannot be read. It says nothing about the others, as a lost disk or expired credentials would."""
 
 
 class Backup(Protocol):
@@ -140,7 +136,7 @@ class S3Backup:
 
         try:
             return self._call(key, get)
-        except _EmptyObjectError:
+        except EmptyObjectError:
             return b""
 
     def _call(self, item: str, ask: Callable[[], T]) -> T:
@@ -148,41 +144,9 @@ class S3Backup:
             try:
                 return ask()
             except Exception as error:
-                raise _translated(error, item, self.bucket) from error
+                raise s3_error(error, item, self.bucket) from error
 
         return retrying()(once)
-
-
-class _EmptyObjectError(PermanentError):
-    """S3 answers a range of an empty object with an error."""
-
-
-_ABOUT_ONE_OBJECT = frozenset(("NoSuchKey", "AccessDenied", "InvalidObjectState"))
-"""Absent, forbidden by its own rights, or archived. Everything else that S3 refuses concerns all objects."""
-_PASSING = frozenset(
-    ("SlowDown", "RequestTimeout", "Throttling", "ThrottlingException", "InternalError", "ServiceUnavailable")
-)
-_REMEDY = "Check S3_BACKUP_PATH, the credentials and the rights to list and read."
-
-
-def _translated(error: Exception, item: str, bucket: str) -> MigrationError:
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
-
-    if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in ("InvalidRange", "416") or status == 416:
-            return _EmptyObjectError("the object is empty", item=item)
-        if status >= 500 or status == 429 or code in _PASSING:
-            return TransientError(f"S3 answered {code or status}", item=item)
-        kind = UnreadableError if code in _ABOUT_ONE_OBJECT else PermanentError
-        return kind(f"S3 answered {code or status} for bucket {bucket}", item=item, remedy=_REMEDY)
-    if isinstance(error, HTTPClientError | IncompleteReadError | OSError):
-        return TransientError(f"S3 could not be reached: {type(error).__name__}", item=item)
-    if isinstance(error, BotoCoreError):
-        # No credentials, a name that no bucket can have: asking again cannot help.
-        return PermanentError(f"the request could not be made: {error}", item=item, remedy=_REMEDY)
-    return PermanentError(f"reading from S3 failed: {type(error).__name__}: {error}", item=item)
 
 
 @dataclass(frozen=True)
@@ -228,7 +192,7 @@ class FolderBackup:
                 return False
             raise TransientError("the folder of the backup is gone", item=str(self.root)) from None
         except OSError as error:
-            raise _unreadable_error(error, str(start)) from error
+            raise folder_error(error, str(start)) from error
 
     def head(self, key: str, length: int) -> bytes:
         """The first bytes."""
@@ -246,7 +210,7 @@ class FolderBackup:
             # Of a disk or share that has gone only an empty folder may be left where it was mounted.
             if not (self.root / key.split("/", 1)[0]).exists():
                 raise TransientError("the folder of the backup is gone", item=key) from error
-            raise _unreadable_error(error, key) from error
+            raise folder_error(error, key) from error
 
 
 def _require_name(key: str) -> None:
@@ -268,21 +232,21 @@ def _scan(folder: Path) -> Any:
     try:
         return os.scandir(folder)
     except OSError as error:
-        raise _unreadable_error(error, str(folder)) from error
+        raise folder_error(error, str(folder)) from error
 
 
 def _next(entries: Iterator[os.DirEntry[str]], folder: str) -> os.DirEntry[str] | None:
     try:
         return next(entries, None)
     except OSError as error:
-        raise _unreadable_error(error, folder) from error
+        raise folder_error(error, folder) from error
 
 
 def _facts(key: str, entry: os.DirEntry[str]) -> os.stat_result:
     try:
         return entry.stat(follow_symlinks=False)
     except OSError as error:
-        raise _unreadable_error(error, key) from error
+        raise folder_error(error, key) from error
 
 
 def _described(key: str, facts: os.stat_result) -> StoredObject:
@@ -290,18 +254,3 @@ def _described(key: str, facts: os.stat_result) -> StoredObject:
     if stat.S_ISREG(facts.st_mode):
         return StoredObject(key, facts.st_size, mark)
     return StoredObject(key, 0, mark, "inode/symlink" if stat.S_ISLNK(facts.st_mode) else "inode/special")
-
-
-_ABOUT_ONE_FILE = frozenset(
-    (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP)
-)
-
-
-def _unreadable_error(error: OSError, item: str) -> MigrationError:
-    if error.errno not in _ABOUT_ONE_FILE:
-        return TransientError(f"the backup cannot be read: {error.strerror}", item=item)
-    return UnreadableError(
-        f"it cannot be read: {error.strerror}",
-        item=item,
-        remedy="Give the migration the right to read the backup.",
-    )

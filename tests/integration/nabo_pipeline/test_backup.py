@@ -13,7 +13,8 @@ from botocore.awsrequest import AWSResponse
 
 from migration_kit.failures import PermanentError, TransientError
 from nabo_pipeline.media.inventory import of_category, tally
-from nabo_pipeline.stores.backup import FolderBackup, S3Access, S3Backup, UnreadableError, open_backup
+from nabo_pipeline.stores.backup import FolderBackup, S3Access, S3Backup, open_backup
+from nabo_pipeline.stores.backup_errors import UnreadableError
 
 ODD = (
     "it's \"quoted\"", "$(touch hacked)", "a:b", "with space", "blåbær", "new\nline", "tab\there", "50%25+?&=#",

@@ -12,7 +12,8 @@ from migration_kit.failures import TransientError
 from migration_kit.gates import Verdict, VerdictStatus
 from nabo_pipeline.resources import DatabaseResource
 from nabo_pipeline.steps import transfer
-from nabo_pipeline.stores.backup import FolderBackup, UnreadableError
+from nabo_pipeline.stores.backup import FolderBackup
+from nabo_pipeline.stores.backup_errors import UnreadableError
 
 
 def told(result: dg.ExecuteInProcessResult) -> str:

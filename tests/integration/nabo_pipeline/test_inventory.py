@@ -9,7 +9,7 @@ from migration_kit.failures import PermanentError
 from nabo_pipeline.media.inventory import StoredObject
 from nabo_pipeline.steps import inventory
 from nabo_pipeline.steps.inventory import list_category, scan
-from nabo_pipeline.stores.backup import UnreadableError
+from nabo_pipeline.stores.backup_errors import UnreadableError
 from nabo_pipeline.stores.inventory_draft import drafted_inventory
 from nabo_pipeline.stores.state import StateStore
 
