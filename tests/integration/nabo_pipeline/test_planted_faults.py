@@ -253,9 +253,22 @@ def test_each_planted_fault_is_found_and_named(folder_place):
     assert listed(place, "service") == {}
 
 
-def test_a_second_avatar_closes_the_gate_of_the_report(folder_place):
+def test_an_object_that_a_quarantined_file_met_is_no_orphan_and_a_second_avatar_closes_the_gate_of_the_report(
+    folder_place, monkeypatch
+):
     place = folder_place
-    assert place.run("profile").success
+    assert place.run("profile", "media_inventory", "migration_plan", "images").success
+    one = place.migrated("profile")[0]
+    bucket = place.bucket(one["bucket"])
+    bucket.remove([one["path"]])
+    bucket.upload(one["path"], b"theirs", {"content-type": one["mime"]})
+    place.query("delete from nabo_migration.outcomes where item = %s", one["item"])
+    assert place.run("profile", "images", "media_records", "media_validation").success
+    assert place.outcomes()[one["item"]] == ("quarantined", "Another object stands at the target path")
+
+    with monkeypatch.context() as meanwhile:
+        _there_is_no_verdict_on_outcomes_that_change_while_they_are_verified(place, meanwhile)
+
     first, second = place.migrated("profile")[:2]
     place.query(
         "insert into public.media (file_path, media_type, owner_id) values ('x.png', 'avatar', %s)",
@@ -270,6 +283,24 @@ def test_a_second_avatar_closes_the_gate_of_the_report(folder_place):
     report = place.run(None, "migration_report")
     assert not report.success
     assert "profile: its newest checks failed" in failures(report)[0]
+
+
+def _there_is_no_verdict_on_outcomes_that_change_while_they_are_verified(place, monkeypatch):
+    verdicts = place.query("select * from nabo_migration.verdicts order by id")
+    one = place.migrated("profile")[0]
+    download = Storage.download
+
+    def meanwhile(storage: Storage, bucket: str, path: str) -> bytes:
+        place.query("update nabo_migration.outcomes set target_hash = 'x' where item = %s", one["item"])
+        return download(storage, bucket, path)
+
+    monkeypatch.setattr(Storage, "download", meanwhile)
+    text, _ = failures(place.run("profile", "media_validation"))
+    assert "outcomes changed while they were verified" in text
+    assert place.query("select * from nabo_migration.verdicts order by id") == verdicts
+    place.query(
+        "update nabo_migration.outcomes set target_hash = %s where item = %s", one["target_hash"], one["item"]
+    )
 
 
 def test_objects_of_others_are_listed_and_left_and_stop_nothing(folder_place):
@@ -320,32 +351,3 @@ def test_a_category_of_nothing_but_quarantined_files_is_verified(folder_place):
     place.query("delete from public.services")
     assert place.run("service").success
     assert {state for state, _ in place.outcomes().values()} == {"excluded", "quarantined"}
-
-
-def test_an_object_that_a_quarantined_file_met_is_no_orphan(folder_place):
-    place = folder_place
-    assert place.run("profile", "media_inventory", "migration_plan", "images").success
-    one = place.migrated("profile")[0]
-    bucket = place.bucket(one["bucket"])
-    bucket.remove([one["path"]])
-    bucket.upload(one["path"], b"theirs", {"content-type": one["mime"]})
-    place.query("delete from nabo_migration.outcomes where item = %s", one["item"])
-    assert place.run("profile").success
-    assert place.outcomes()[one["item"]] == ("quarantined", "Another object stands at the target path")
-
-
-def test_there_is_no_verdict_on_outcomes_that_change_while_they_are_verified(folder_place, monkeypatch):
-    place = folder_place
-    assert place.run("profile").success
-    verdicts = place.query("select * from nabo_migration.verdicts order by id")
-    one = place.migrated("profile")[0]
-    download = Storage.download
-
-    def meanwhile(storage: Storage, bucket: str, path: str) -> bytes:
-        place.query("update nabo_migration.outcomes set target_hash = 'x' where item = %s", one["item"])
-        return download(storage, bucket, path)
-
-    monkeypatch.setattr(Storage, "download", meanwhile)
-    text, _ = failures(place.run("profile", "media_validation"))
-    assert "outcomes changed while they were verified" in text
-    assert place.query("select * from nabo_migration.verdicts order by id") == verdicts

@@ -18,6 +18,7 @@ from nabo_pipeline.media.rollback import (
     OBJECT_SHOWN_MEANWHILE,
     ROW_CHANGED,
     ROW_REFERRED,
+    UNREADABLE,
 )
 from nabo_pipeline.stores.rollback import RollbackStore
 from nabo_pipeline.stores.storage import Storage
@@ -89,7 +90,7 @@ def test_migrate_roll_back_and_migrate_again(folder_place):
     place = folder_place
     put_theirs(place)
     before = (contents(place), rows(place))
-    assert all(result.success for result in place.migrate().values())
+    assert all(place.run(category).success for category in ("profile", "service", "chat", "other"))
     migrated = (contents(place), rows(place))
     outcomes = place.outcomes()
 
@@ -137,7 +138,7 @@ def test_migrate_roll_back_and_migrate_again(folder_place):
     assert place.query("select * from nabo_migration.rolled_back order by id") == history
 
     for category in ("profile", "service"):
-        assert place.run(category).success
+        migrate(place, category)
     assert (contents(place), rows(place), place.outcomes()) == (*migrated, outcomes)
     assert roll_back(place, "services").success
     kept = {path: one for path, one in migrated[0].items() if path.startswith("avatars/")}
@@ -326,9 +327,18 @@ BOUNDARIES = {
 }
 
 
-def test_a_rollback_that_is_lost_anywhere_is_finished_by_the_next(folder_place, monkeypatch):
+def test_a_rollback_that_is_lost_anywhere_is_finished_by_the_next_or_undone_by_a_migration(
+    folder_place, monkeypatch
+):
     place = folder_place
     migrate(place, "profile")
+    stands = (contents(place), rows(place), place.outcomes())
+    with monkeypatch.context() as meanwhile:
+        _after_objects(meanwhile)
+        assert not roll_back(place, "profiles").success
+    assert place.run("profile", *APPLY, "media_validation").success
+    assert stands == (contents(place), rows(place), place.outcomes())
+    place.query("truncate nabo_migration.rolled_back")
     assert roll_back(place, "profiles").success
     undisturbed = history(place)
     for name, lose in BOUNDARIES.items():
@@ -352,32 +362,35 @@ def history(place: Any) -> list[tuple[Any, ...]]:
     )
 
 
-def test_a_migration_takes_up_what_a_lost_rollback_left(folder_place, monkeypatch):
+def test_what_somebody_shows_in_the_last_moment_stays_and_what_cannot_be_read_and_the_job_says_so(
+    folder_place, monkeypatch
+):
     place = folder_place
     migrate(place, "profile")
-    stands = (contents(place), rows(place), place.outcomes())
-    with monkeypatch.context() as meanwhile:
-        _after_objects(meanwhile)
-        assert not roll_back(place, "profiles").success
-    assert place.run("profile", *APPLY, "media_validation").success
-    assert (contents(place), rows(place), place.outcomes()) == stands
-
-
-def test_an_object_that_somebody_shows_in_the_last_moment_stays(folder_place, monkeypatch):
-    place = folder_place
-    migrate(place, "profile")
-    one = place.migrated("profile")[0]
-    shown = RollbackStore.shown
+    shown_late, unreadable, *_ = place.migrated("profile")
+    shown, download = RollbackStore.shown, Storage.download
 
     def show_before(store: RollbackStore, paths: Any) -> Any:
-        _show_object(place, one)
+        _show_object(place, shown_late)
         return shown(store, paths)
 
-    monkeypatch.setattr(RollbackStore, "shown", show_before)
-    assert roll_back(place, "profiles").success
-    assert list(place.objects()) == [f"avatars/{one['path']}"]
-    (left,) = [line for line in lines(place, "rollback-profile.json") if line["reason"]]
-    assert (left["item"], left["reason"]) == (one["item"], OBJECT_SHOWN_MEANWHILE)
+    def refuse(storage: Storage, bucket: str, path: str) -> bytes:
+        if path == unreadable["path"]:
+            raise PermanentError("Storage answered 400", item=path)
+        return download(storage, bucket, path)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(RollbackStore, "shown", show_before)
+        meanwhile.setattr(Storage, "download", refuse)
+        assert "1 objects cannot be read" in failure(roll_back(place, "profiles"))
+    assert set(place.objects()) == {f"avatars/{one['path']}" for one in (shown_late, unreadable)}
+    # Of the first only the row of somebody else stands.
+    assert {row[2] for row in rows(place)} == {shown_late["path"], unreadable["path"]}
+    left = {line["item"]: line["reason"] for line in lines(place, "rollback-profile.json") if line["reason"]}
+    assert left == {
+        shown_late["item"]: OBJECT_SHOWN_MEANWHILE,
+        unreadable["item"]: UNREADABLE.format(why="Storage answered 400"),
+    }
 
 
 def test_while_an_object_is_taken_away_no_row_can_begin_to_show_it(folder_place):
@@ -427,20 +440,3 @@ def test_a_turn_that_is_lost_with_its_connection_is_noticed_and_free(postgres_ur
             mine.require()
         with turn(postgres_url, "profile", "images run-2", alone=False) as theirs:
             theirs.require()
-
-
-def test_an_object_that_cannot_be_read_is_left_and_the_job_says_so(folder_place, monkeypatch):
-    place = folder_place
-    migrate(place, "profile")
-    one = place.migrated("profile")[0]
-    download = Storage.download
-
-    def refuse(storage: Storage, bucket: str, path: str) -> bytes:
-        if path == one["path"]:
-            raise PermanentError("Storage answered 400", item=path)
-        return download(storage, bucket, path)
-
-    monkeypatch.setattr(Storage, "download", refuse)
-    assert "1 objects cannot be read" in failure(roll_back(place, "profiles"))
-    assert list(place.objects()) == [f"avatars/{one['path']}"]
-    assert [row[2] for row in rows(place)] == [one["path"]]
