@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from migration_kit.accounting import Accounting, State
 from nabo_pipeline.media.compression import saving
@@ -97,6 +98,29 @@ def sizes_by(groups: Iterable[Compression], key: Callable[[Compression], str]) -
 def total_sizes(groups: Iterable[Compression]) -> Sizes:
     """Bytes before and after of all groups."""
     return sum((Sizes(one.files, one.source_bytes, one.bytes) for one in groups), Sizes())
+
+
+SAVED_BINS = 20
+SIMILARITY_FROM, SIMILARITY_BINS = 0.9, 20
+"""Of the histograms; a bin's number is 0 below the first bound, and 1 from it on."""
+
+
+def saved_histogram(files: Mapping[int, int]) -> list[Bin]:
+    """Files, counted by the number of their bin, by percent of the bytes saved; first those that grew."""
+    return _bins(files, 0, 100, SAVED_BINS)
+
+
+def similarity_histogram(files: Mapping[int | None, int]) -> list[Bin]:
+    """Files, counted by the number of their bin, by similarity; first those below the least that is expected."""
+    return _bins(files, SIMILARITY_FROM, 1, SIMILARITY_BINS)
+
+
+def _bins(files: Mapping[Any, int], lowest: float, highest: float, bins: int) -> list[Bin]:
+    bounds = [round(lowest + (highest - lowest) * number / bins, 4) for number in range(bins + 1)]
+    below = [Bin(None, bounds[0], files[0])] if 0 in files else []
+    return below + [
+        Bin(bounds[number - 1], bounds[number], files.get(number, 0)) for number in range(1, bins + 1)
+    ]
 
 
 def by_state(groups: Iterable[Group], state: State) -> list[Group]:

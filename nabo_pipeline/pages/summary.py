@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from migration_kit.accounting import Accounting, State
-from nabo_pipeline.media import reports
+from nabo_pipeline.media import conclusions, reports
 from nabo_pipeline.media.remedies import what_to_do
 from nabo_pipeline.media.report_rows import Check, LeftBackup, Quarantined, Verdict
 from nabo_pipeline.media.statistics import (
@@ -104,7 +104,9 @@ def _context(summary: Summary) -> dict[str, Any]:
         "sizes": sizes,
         "headline": _headline(summary, total),
         "good": summary.verified and total.balanced,
-        "steps": reports.next_steps(total, verified=summary.verified, left_backup=summary.left_backup_count),
+        "steps": conclusions.next_steps(
+            total, verified=summary.verified, left_backup=summary.left_backup_count
+        ),
         "categories": [_category(name, accounting) for name, accounting in summary.accounts.items()],
         "reasons": _reasons(summary.outcomes),
         "charts": _charts(summary),

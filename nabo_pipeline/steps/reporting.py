@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from migration_kit.accounting import Accounting
 from migration_kit.reports import write_bytes, write_json
-from nabo_pipeline.media import reports
+from nabo_pipeline.media import conclusions, reports
 from nabo_pipeline.media.paths import CATEGORIES
 from nabo_pipeline.media.plans import SERVICE_NOT_MAPPED, USER_NOT_MAPPED
 from nabo_pipeline.media.statistics import Sizes, accounts_of, total_sizes
@@ -68,7 +68,7 @@ def write_quarantined(source: ReportSource, folder: Path) -> Path:
 def write_validation(source: ReportSource, folder: Path) -> Path:
     """`media-migration-validation.json`, of the newest validation of every category, passed or failed."""
     accounts = accounts_of(source.outcomes(), CATEGORIES)
-    document = reports.validation_report(
+    document = conclusions.validation_report(
         _now(), accounts, source.verdicts(), source.checks(), source.failures()
     )
     return write_json(folder / reports.VALIDATION, document)
@@ -78,7 +78,7 @@ def write_summary(
     source: ReportSource, folder: Path, accounts: Mapping[str, Accounting], *, verified: bool
 ) -> Path:
     """`media-migration-summary.json`."""
-    document = reports.summary_report(
+    document = conclusions.summary_report(
         _now(),
         accounts,
         total_sizes(source.compression()),
@@ -126,10 +126,10 @@ def write_all(source: ReportSource, folder: Path, batch: Batch, sheets: Sequence
 
 def _write_sheets(folder: Path, sheets: Sequence[ContactSheet]) -> None:
     """The sheets as files. One of a kind that has no picture any more goes: it would show what stands no longer."""
-    for kind in KINDS:
-        (folder / kind.name).unlink(missing_ok=True)
     for sheet in sheets:
         write_bytes(folder / sheet.kind.name, sheet.jpeg)
+    for gone in set(KINDS) - {sheet.kind for sheet in sheets}:
+        (folder / gone.name).unlink(missing_ok=True)
 
 
 def write_page(

@@ -28,7 +28,17 @@ from nabo_pipeline.media.report_rows import (
     UploadTotals,
     Verdict,
 )
-from nabo_pipeline.media.statistics import Bin, Compression, Done, Group
+from nabo_pipeline.media.statistics import (
+    SAVED_BINS,
+    SIMILARITY_BINS,
+    SIMILARITY_FROM,
+    Bin,
+    Compression,
+    Done,
+    Group,
+    saved_histogram,
+    similarity_histogram,
+)
 from nabo_pipeline.stores.report_checks import TABLES_STAND, failures_query, questions, totals_query
 from nabo_pipeline.suites.validation import SUITES
 
@@ -39,9 +49,6 @@ CHUNK = 2_000
 """Rows that are held at a time."""
 
 T = TypeVar("T")
-
-_SAVED_BINS = 20
-_SIMILARITY_FROM, _SIMILARITY_BINS = 0.9, 20
 
 _INVENTORY = f"""
     select {", ".join(field.name for field in fields(InventoryItem))} from nabo_migration.inventory
@@ -231,26 +238,12 @@ class ReportSource:
 
     def saved_histogram(self) -> list[Bin]:
         """Migrated files by the percentage of bytes saved, in steps of five percent; first those that grew."""
-        found = dict(self._all(_SAVED, bins=_SAVED_BINS))
-        step = 100 // _SAVED_BINS
-        grown = [Bin(None, 0.0, found[0])] if 0 in found else []
-        bounds = ((step * (number - 1), step * number, number) for number in range(1, _SAVED_BINS + 1))
-        return grown + [Bin(float(low), float(high), found.get(number, 0)) for low, high, number in bounds]
+        return saved_histogram(dict(self._all(_SAVED, bins=SAVED_BINS)))
 
     def similarity_histogram(self) -> tuple[int, list[Bin]]:
         """(files without a changed pixel, the others by similarity in steps of 0.005; first those below 0.9)."""
-        found = dict(self._all(_SIMILARITY, lowest=_SIMILARITY_FROM, bins=_SIMILARITY_BINS))
-        step = (1 - _SIMILARITY_FROM) / _SIMILARITY_BINS
-        below = [Bin(None, _SIMILARITY_FROM, found[0])] if 0 in found else []
-        bins = [
-            Bin(
-                round(_SIMILARITY_FROM + step * (number - 1), 4),
-                round(_SIMILARITY_FROM + step * number, 4),
-                found.get(number, 0),
-            )
-            for number in range(1, _SIMILARITY_BINS + 1)
-        ]
-        return int(found.get(None, 0)), below + bins
+        found = dict(self._all(_SIMILARITY, lowest=SIMILARITY_FROM, bins=SIMILARITY_BINS))
+        return int(found.get(None, 0)), similarity_histogram(found)
 
     def worst(self, shown: Sequence[str], limit: int) -> list[Done]:
         """The pictures least similar to their source, of the categories that may be shown."""

@@ -1,7 +1,9 @@
 """A small media backup and an empty target on real servers, and the code location run on them through Dagster."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,14 @@ import dagster as dg
 import pytest
 
 from local_stack.sources.media import SMALL, Filled, fill
+from local_stack.sources.media.servers import install_schema
+from migration_kit.gates import Verdict, VerdictStatus
+from migration_kit.ledger.postgres import PostgresLedger
+from nabo_pipeline.stores.rollback import RollbackStore
+from nabo_pipeline.stores.state import SCHEMA, StateStore
+
+# Its assertions, too, tell what they compared.
+pytest.register_assert_rewrite("tests.integration.nabo_pipeline.report_checks")
 
 STAGES = ("media_inventory", "migration_plan", "images", "media_records", "media_validation")
 
@@ -146,3 +156,36 @@ def make_place(  # noqa: PLR0917
     filled = fill(environment, shape=SMALL)
     with dg.DagsterInstance.ephemeral() as instance:
         yield Place(environment, filled, instance, reports)
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@pytest.fixture
+def ledger(postgres_url, monkeypatch, tmp_path):
+    """A target's database with an installed, empty ledger, and mapping files of one user and one service."""
+    install_schema(postgres_url)
+    for name, value in {"NABO_DATABASE_URL": postgres_url, "NABO_MAPPINGS_PATH": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "user-id-mapping.json").write_text('{"metadata": {}, "mapping": {"a": "b"}}')
+    service = {"success": True, "original_id": "s", "supabase_id": "s", "stylist_id": "b"}
+    (tmp_path / "services-created.json").write_text(json.dumps({"metadata": {}, "results": [service]}))
+    with closing(StateStore(postgres_url)) as state, closing(PostgresLedger(postgres_url, SCHEMA)) as made:
+        made.install()
+        state.install()
+        with closing(RollbackStore(postgres_url)) as history:
+            history.install()
+        yield made
+
+
+@pytest.fixture
+def passed(ledger):
+    """Publishes a passed verdict of a category's stage: its run and its candidate may be named."""
+
+    def publish(stage: str, category: str, run: str = "run", candidate: str = "c") -> None:
+        ledger.publish(Verdict.now(stage, category, candidate, VerdictStatus.PASSED, run))
+
+    return publish

@@ -8,10 +8,10 @@ import pytest
 
 from migration_kit.accounting import Accounting, State
 from nabo_pipeline.media import compression, paths, plans
+from nabo_pipeline.media.conclusions import MOST_STEPS, next_steps
 from nabo_pipeline.media.paths import CATEGORIES
 from nabo_pipeline.media.remedies import REMEDIES, what_to_do
 from nabo_pipeline.media.report_rows import Check, LeftBackup, Quarantined, Verdict
-from nabo_pipeline.media.reports import MOST_STEPS, next_steps
 from nabo_pipeline.media.statistics import Bin, Compression, Group, Sizes, accounts_of, human_bytes, sizes_by
 from nabo_pipeline.media.structure import SkeletonError
 from nabo_pipeline.pages import charts
