@@ -24,6 +24,7 @@ OBJECT_SHOWN = "Somebody else's row shows its object; row and object stay"
 OBJECT_SHOWN_MEANWHILE = (
     "Its row was taken back; its object stays, for somebody else's row has shown it since"
 )
+OBJECT_REPLACED_MEANWHILE = "Its row was taken back; its object stays, for somebody has replaced it since"
 ROW_REFERRED = "A row of {table} refers to its row; row and object stay"
 NOT_IN_LEDGER = (
     "It is this migration's, but in no ledger: a run was lost. Run nabo/images, then roll back again"

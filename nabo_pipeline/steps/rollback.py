@@ -8,6 +8,7 @@ rollback, or the migration itself, goes on. No row ever points at an object that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from migration_kit.accounting import State
@@ -20,6 +21,7 @@ from nabo_pipeline.media.plans import BUCKETS
 from nabo_pipeline.media.reconciliation import Whose
 from nabo_pipeline.media.rollback import (
     NOT_IN_LEDGER,
+    OBJECT_REPLACED_MEANWHILE,
     OBJECT_SHOWN_MEANWHILE,
     Counts,
     ObjectIs,
@@ -38,7 +40,7 @@ from nabo_pipeline.stores.storage import Storage
 from nabo_pipeline.stores.storage_errors import MissingError
 
 CHUNK = 200
-"""Pictures at a time: what is hashed first goes a few seconds later, so that little can change in between."""
+"""Pictures at a time. What is hashed first goes seconds later: each object is asked for its version again then."""
 MOST_UNREADABLE = 10
 """Objects that may be unreadable before a rollback stops: then it is Storage, not the objects."""
 
@@ -81,6 +83,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """What an object was when it was hashed; `version` was Storage's mark of it just before that."""
+
+    object: ObjectIs
+    why: str = ""
+    version: str | None = None
+
+
+@dataclass(frozen=True)
 class Chunk:
     """What was done with some pictures."""
 
@@ -102,7 +113,7 @@ def roll_back(work: Rollback, entries: Iterable[Entry]) -> Iterator[Chunk]:
             )
             objects = {entry.item: future.result() for entry, future in looked}
             work.require_turn()
-            done = _chunk(work, chunk, objects)
+            done = _chunk(work, executor, chunk, objects)
             yield done
             unreadable += done.unreadable
             if unreadable >= MOST_UNREADABLE:
@@ -131,21 +142,25 @@ def unknown_to_ledger(
                 yield told | {"object": f"{bucket}/{path}"}
 
 
-def _object(storage: Storage, entry: Entry) -> tuple[ObjectIs, str]:
+def _object(storage: Storage, entry: Entry) -> Looked:
+    bucket, path = entry.detail["bucket"], entry.detail["path"]
     try:
-        data = storage.download(entry.detail["bucket"], entry.detail["path"])
+        version = storage.version(bucket, path)
+        data = storage.download(bucket, path)
     except MissingError:
-        return ObjectIs.GONE, ""
+        return Looked(ObjectIs.GONE)
     except PermanentError as error:
-        return ObjectIs.UNREADABLE, error.reason
+        return Looked(ObjectIs.UNREADABLE, error.reason)
     same = sha256_stream([data]) == entry.target_hash
-    return (ObjectIs.AS_WRITTEN if same else ObjectIs.REPLACED), ""
+    return Looked(ObjectIs.AS_WRITTEN if same else ObjectIs.REPLACED, version=version)
 
 
-def _chunk(work: Rollback, entries: Sequence[Entry], objects: Mapping[str, tuple[ObjectIs, str]]) -> Chunk:
+def _chunk(
+    work: Rollback, executor: Executor, entries: Sequence[Entry], objects: Mapping[str, Looked]
+) -> Chunk:
     with work.store.transaction():
         rows = work.store.rows(entries, lock=not work.dry_run)
-        found = {entry.item: _standing(rows[entry.item], *objects[entry.item]) for entry in entries}
+        found = {entry.item: _standing(rows[entry.item], objects[entry.item]) for entry in entries}
         stay = {item: reason for item, standing in found.items() if (reason := reason_to_stay(standing))}
         # Of an object that others put there and that never got a row of ours, nothing is ours.
         goes = [
@@ -161,7 +176,7 @@ def _chunk(work: Rollback, entries: Sequence[Entry], objects: Mapping[str, tuple
             objectless = {one.item for one in goes} - {one.item for one in removing}
             work.store.finish(sorted(objectless))
     if removing and not work.dry_run:
-        stay |= {one.item: OBJECT_SHOWN_MEANWHILE for one in _remove_objects(work, removing)}
+        stay |= _remove_objects(work, executor, removing, objects)
     taken = WOULD_GO if work.dry_run else TAKEN_BACK
     lines = [Line(one, LEFT, stay[one.item]) for one in entries if one.item in stay]
     lines += [Line(one, taken) for one in goes if one.item not in stay]
@@ -169,8 +184,8 @@ def _chunk(work: Rollback, entries: Sequence[Entry], objects: Mapping[str, tuple
     return Chunk(tuple(lines), counts, sum(one.object is ObjectIs.UNREADABLE for one in found.values()))
 
 
-def _standing(row: FoundRow, found: ObjectIs, why: str) -> Standing:
-    return Standing(row.row, found, row.shown_by_others, row.referring_table, why)
+def _standing(row: FoundRow, looked: Looked) -> Standing:
+    return Standing(row.row, looked.object, row.shown_by_others, row.referring_table, looked.why)
 
 
 def _created(entry: Entry) -> bool:
@@ -181,16 +196,24 @@ def _wrote_row(found: Standing) -> bool:
     return found.row is not RowIs.NEVER_WRITTEN
 
 
-def _remove_objects(work: Rollback, entries: Sequence[Entry]) -> list[Entry]:
-    """Takes objects away whose rows have gone; returns those that stay, since somebody shows them by now."""
+def _remove_objects(
+    work: Rollback, executor: Executor, entries: Sequence[Entry], objects: Mapping[str, Looked]
+) -> dict[str, str]:
+    """Takes objects away whose rows have gone; returns why some stay: somebody shows or has replaced them by now."""
     bucket = str(entries[0].detail["bucket"])
+    paths = {one.item: str(one.detail["path"]) for one in entries}
     with work.store.transaction():
-        shown = work.store.shown([one.detail["path"] for one in entries])
-        going = [one for one in entries if one.detail["path"] not in shown]
+        shown = work.store.shown([*paths.values()])
+        stay = {item: OBJECT_SHOWN_MEANWHILE for item, path in paths.items() if path in shown}
+        versions = executor.map(lambda path: work.storage.version(bucket, path), paths.values())
+        for item, version in zip(paths, versions, strict=True):
+            if version not in (None, objects[item].version):
+                stay.setdefault(item, OBJECT_REPLACED_MEANWHILE)
+        going = [item for item in paths if item not in stay]
         if going:
-            _remove(work.storage, bucket, [str(one.detail["path"]) for one in going])
-        work.store.finish(sorted(one.item for one in going))
-    return [one for one in entries if one.detail["path"] in shown]
+            _remove(work.storage, bucket, [paths[item] for item in going])
+        work.store.finish(sorted(going))
+    return stay
 
 
 def _remove(storage: Storage, bucket: str, paths: Sequence[str]) -> None:

@@ -109,6 +109,14 @@ class Storage:
             return None
         return int(found["size"])
 
+    def version(self, bucket: str, path: str) -> str | None:
+        """What changes whenever the object is written, None if there is none. It proves nothing about the bytes."""
+        try:
+            found = self._call(f"{bucket}/{path}", lambda: self._storage.from_(bucket).info(path))
+        except MissingError:
+            return None
+        return f"{found.get('version')} {found.get('etag')} {found.get('last_modified')}"
+
     def is_marked(self, bucket: str, path: str, *, attempt: str | None = None) -> bool:
         """Whether the object carries this migration's mark; with `attempt`, that of this very call of `upload`.
 

@@ -14,6 +14,7 @@ from migration_kit.failures import PermanentError, TransientError
 from nabo_pipeline.media.rollback import (
     NOT_IN_LEDGER,
     OBJECT_REPLACED,
+    OBJECT_REPLACED_MEANWHILE,
     OBJECT_SHOWN,
     OBJECT_SHOWN_MEANWHILE,
     ROW_CHANGED,
@@ -362,16 +363,17 @@ def history(place: Any) -> list[tuple[Any, ...]]:
     )
 
 
-def test_what_somebody_shows_in_the_last_moment_stays_and_what_cannot_be_read_and_the_job_says_so(
+def test_what_somebody_shows_or_replaces_in_the_last_moment_stays_and_what_cannot_be_read_and_the_job_says_so(
     folder_place, monkeypatch
 ):
     place = folder_place
     migrate(place, "profile")
-    shown_late, unreadable, *_ = place.migrated("profile")
+    shown_late, unreadable, replaced_late, *_ = place.migrated("profile")
     shown, download = RollbackStore.shown, Storage.download
 
     def show_before(store: RollbackStore, paths: Any) -> Any:
         _show_object(place, shown_late)
+        _replace_object(place, replaced_late)
         return shown(store, paths)
 
     def refuse(storage: Storage, bucket: str, path: str) -> bytes:
@@ -383,12 +385,15 @@ def test_what_somebody_shows_in_the_last_moment_stays_and_what_cannot_be_read_an
         meanwhile.setattr(RollbackStore, "shown", show_before)
         meanwhile.setattr(Storage, "download", refuse)
         assert "1 objects cannot be read" in failure(roll_back(place, "profiles"))
-    assert set(place.objects()) == {f"avatars/{one['path']}" for one in (shown_late, unreadable)}
+    assert set(place.objects()) == {
+        f"avatars/{one['path']}" for one in (shown_late, unreadable, replaced_late)
+    }
     # Of the first only the row of somebody else stands.
     assert {row[2] for row in rows(place)} == {shown_late["path"], unreadable["path"]}
     left = {line["item"]: line["reason"] for line in lines(place, "rollback-profile.json") if line["reason"]}
     assert left == {
         shown_late["item"]: OBJECT_SHOWN_MEANWHILE,
+        replaced_late["item"]: OBJECT_REPLACED_MEANWHILE,
         unreadable["item"]: UNREADABLE.format(why="Storage answered 400"),
     }
 
