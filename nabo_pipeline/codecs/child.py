@@ -16,6 +16,9 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
+READY = "ready"
+"""What a child says first: from here on it is a file's fault if it dies."""
+
 
 def serve(descriptor: int) -> None:
     """Answers calls (function, argument, seconds, bytes of memory) on a pipe until its other end is closed."""
@@ -24,8 +27,12 @@ def serve(descriptor: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # The kernel ends the process when its time is up, also inside a codec that never returns.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    # Who interrupts or ends the run means the parent: a file that is under way is not to blame.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if not _ends_with_its_parent():
         return
+    pipe.send(READY)
     while True:
         try:
             answer = _answer(pipe)

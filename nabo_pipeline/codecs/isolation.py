@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager
 from multiprocessing import Pipe
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from migration_kit.failures import TransientError
 from migration_kit.workers import DASK_SCHEDULER_ADDRESS, item_executor
@@ -62,21 +62,27 @@ class _Child:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,  # never written to: its end tells the child that this process is gone
                 env=environment | _ONE_THREAD,
+                process_group=0,  # an interrupt from the keyboard is for the run
             )
+        try:
+            self._pipe.recv()
+        except (EOFError, ConnectionError) as error:
+            self.end()
+            raise TransientError(
+                f"a process for codecs ended as it started ({self._process.returncode})",
+                item=sys.executable,
+                remedy="What it said stands in the log above. Was the installation changed during the run? Run again.",
+            ) from error
 
-    def call(self, function: Callable[[T], R], argument: T, seconds: int, memory: int) -> R:
+    def call(
+        self, function: Callable[[T], object], argument: T, seconds: int, memory: int
+    ) -> tuple[bool, Any]:
+        """Whether the function returned, and what it returned or raised."""
         try:
             self._pipe.send((function, argument, seconds, memory))
-            done, answer = self._pipe.recv()
+            return self._pipe.recv()  # type: ignore[no-any-return]
         except (EOFError, ConnectionError) as error:
             raise WorkerDiedError(self._process.wait()) from error
-        if not done:
-            raise answer
-        return answer  # type: ignore[no-any-return]
-
-    @property
-    def lives(self) -> bool:
-        return self._process.poll() is None
 
     def end(self) -> None:
         self._pipe.close()
@@ -97,13 +103,16 @@ class _Children:
             child = self._idle.pop() if self._idle else None
         child = child or _Child()
         try:
-            return child.call(function, argument, seconds, memory)
-        finally:
-            if child.lives:
-                with self._lock:
-                    self._idle.append(child)
-            else:
-                child.end()
+            done, answer = child.call(function, argument, seconds, memory)
+        except BaseException:
+            # Its answer may still come: nobody else may take it for theirs.
+            child.end()
+            raise
+        with self._lock:
+            self._idle.append(child)
+        if not done:
+            raise answer
+        return answer  # type: ignore[no-any-return]
 
     def close(self) -> None:
         with self._lock:

@@ -73,6 +73,22 @@ def _loses(*_: object) -> None:
     raise KilledWorker("a task", None, 1)
 
 
+def slow(number: int) -> int:
+    while time.process_time() < 1:
+        pass
+    return number
+
+
+def told_to_end(_: int) -> bool:
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    return True
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def refuse(_: int) -> None:
     raise KeyError("its own error")
 
@@ -143,6 +159,32 @@ def test_a_child_ends_with_its_killed_parent_also_in_the_middle_of_a_call():
             assert child.is_running()
         parent.kill()
     assert psutil.wait_procs([child], timeout=5)[0] == [child]
+
+
+def test_a_child_that_cannot_start_is_no_fault_of_the_picture(monkeypatch):
+    monkeypatch.setattr("nabo_pipeline.codecs.isolation._PROGRAM", "raise SystemExit(3)")
+    data = encode(picture(random.Random(1), (60, 80)), "png", random.Random(1))
+    refused = pytest.raises(TransientError, match=r"ended as it started \(3\).*Run again")
+    with isolated_workers(1, seconds=5, memory=2 * GIB) as workers, refused:
+        compress_isolated(workers, _task(data))
+
+
+def test_what_ends_a_run_is_no_fault_of_the_picture_under_way():
+    with isolated_workers(1, seconds=5, memory=2 * GIB) as workers:
+        assert workers.run(told_to_end, 0)
+
+
+def test_the_answer_to_an_interrupted_call_is_nobody_elses():
+    before = signal.signal(signal.SIGALRM, _interrupt)
+    try:
+        with isolated_workers(1, seconds=5, memory=2 * GIB) as workers:
+            assert workers.run(double, 1) == 2
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(KeyboardInterrupt):
+                workers.run(slow, 7)
+            assert workers.run(double, 21) == 42
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_cluster_that_loses_a_picture_is_no_fault_of_the_picture(monkeypatch):
