@@ -5,8 +5,10 @@ Called inside an isolated process (`codecs.isolation`). On any doubt the origina
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from migration_kit.accounting import State
 from nabo_pipeline.codecs import encoders, pictures
@@ -21,8 +23,12 @@ from nabo_pipeline.media.structure import SkeletonError, is_animated_png, png_ch
 if TYPE_CHECKING:
     from PIL import Image
 
+T = TypeVar("T")
+
 _LOSSLESS_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
 _SRGB_GAMMA = 45_455
+_SRGB_COLOURS = (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
+_BITS_PER_SAMPLE = 258
 _BY_FAR = 1.25
 """A lossless pass takes a fifth off a JPEG at most."""
 _ESTIMATE_ERROR = 1.06
@@ -44,8 +50,6 @@ def compress(task: Task) -> Compressed | Rejected:
         return Rejected(State.QUARANTINED, f"Undecodable: {error}")
     except SkeletonError as error:
         return Rejected(State.QUARANTINED, f"{error.label}: {error}")
-    # Pillow counts the frames of a multi-picture JPEG, too; to viewers it is one picture.
-    frames = 1 if task.mime == "image/jpeg" else frames
     kept = Compressed(clean, task.mime, rules.KEPT_NOT_SMALLER, None, *image.size, frames)
     allowed = not task.bucket_types or task.mime in task.bucket_types
     # The private metadata of a TIFF cannot be taken out of it: it never goes as it is.
@@ -53,7 +57,7 @@ def compress(task: Task) -> Compressed | Rejected:
     if frames > 1:
         return _several_frames(image, kept, task, allowed=allowed)
     if _is_hopeless(image, kept, task, allowed=allowed):
-        return within_limit(image, task) or Rejected(State.EXCLUDED, rules.OVER_LIMIT)
+        return _reduced(image, task)
     return _fitting(image, _best(image, kept, task, allowed=allowed), task, allowed=allowed)
 
 
@@ -77,12 +81,28 @@ def _several_frames(
     if not allowed:
         webp = not task.bucket_types or "image/webp" in task.bucket_types
         wanted = webp and task.mime == "image/gif" and task.settings.animated_gif_to_webp
-        best = to_animated_webp(image, kept, task.settings.webp_effort) if wanted else None
+        effort = task.settings.webp_effort
+        best = _or_none(lambda: to_animated_webp(image, kept, effort)) if wanted else None
     if best is None:
         return Rejected(State.EXCLUDED, rules.ANIMATED)
     if task.size_limit is not None and len(best.data) > task.size_limit:
         return Rejected(State.EXCLUDED, rules.OVER_LIMIT)
     return best
+
+
+def _reduced(image: Image.Image, task: Task) -> Compressed | Rejected:
+    """The picture below its bucket's limit, or that it cannot be brought there."""
+    return _or_none(lambda: within_limit(image, task)) or Rejected(State.EXCLUDED, rules.OVER_LIMIT)
+
+
+def _or_none(encode: Callable[[], T]) -> T | None:
+    """What an encoder makes. It may fail as it likes: the picture was decoded, so there is another way for it."""
+    try:
+        return encode()
+    except MemoryError:
+        raise
+    except Exception:  # whatever it is
+        return None
 
 
 def _is_hopeless(image: Image.Image, kept: Compressed, task: Task, *, allowed: bool) -> bool:
@@ -93,7 +113,8 @@ def _is_hopeless(image: Image.Image, kept: Compressed, task: Task, *, allowed: b
     if task.mime == "image/jpeg" and allowed:
         quality = rules.estimate_jpeg_quality(getattr(image, "quantization", {}))
         return quality <= settings.leave_jpeg_at_or_below and size > _BY_FAR * limit
-    return encoders.estimated_lossless_size(image, settings.webp_effort) > _ESTIMATE_ERROR * limit
+    estimated = _or_none(lambda: encoders.estimated_lossless_size(image, settings.webp_effort)) or 0.0
+    return estimated > _ESTIMATE_ERROR * limit
 
 
 def _fitting(image: Image.Image, best: Compressed, task: Task, *, allowed: bool) -> Compressed | Rejected:
@@ -101,7 +122,7 @@ def _fitting(image: Image.Image, best: Compressed, task: Task, *, allowed: bool)
     if not allowed and best.mime == task.mime:
         return Rejected(State.EXCLUDED, f"{rules.NO_LOSSLESS_COPY}: {task.mime}")
     if task.size_limit is not None and len(best.data) > task.size_limit:
-        return within_limit(image, task) or Rejected(State.EXCLUDED, rules.OVER_LIMIT)
+        return _reduced(image, task)
     return best
 
 
@@ -111,14 +132,11 @@ def _best(image: Image.Image, kept: Compressed, task: Task, *, allowed: bool) ->
     if allowed and task.mime == "image/webp":
         # At rest a WebP is small already; a second generation of loss would only harm it.
         return replace(kept, verdict=rules.KEPT_COMPRESSED)
-    try:
-        if allowed and task.mime == "image/jpeg":
-            return _jpeg(image, kept, task.settings)
-        return _lossless(image, kept, task, must=not allowed)
-    except MemoryError:
-        raise
-    except Exception:  # an encoder may fail as it likes: the picture was decoded, so it goes as it is
-        return replace(kept, verdict=rules.KEPT_CODEC)
+    if allowed and task.mime == "image/jpeg":
+        made = _or_none(lambda: _jpeg(image, kept, task.settings))
+    else:
+        made = _or_none(lambda: _lossless(image, kept, task, must=not allowed))
+    return made or replace(kept, verdict=rules.KEPT_CODEC)
 
 
 def _jpeg(image: Image.Image, kept: Compressed, settings: Settings) -> Compressed:
@@ -159,7 +177,7 @@ def _lossless(image: Image.Image, kept: Compressed, task: Task, *, must: bool) -
 
     `must`: the bucket does not take the source's format, so a larger result is used as well.
     """
-    if image.mode not in _LOSSLESS_MODES or not _is_plain(kept.data, task.mime):
+    if image.mode not in _LOSSLESS_MODES or not _is_plain(image, kept.data, task.mime):
         return replace(kept, verdict=rules.KEPT_SPECIAL)
     encoded = _encoded_without_loss(image, kept, task, must=must)
     if encoded is None:
@@ -195,8 +213,12 @@ def _encoded_without_loss(
     return encoders.optimize_png(encoders.encode_png(shown)), "image/png", shown
 
 
-def _is_plain(data: bytes, mime: str) -> bool:
-    """Whether 8 bits, one frame and the sRGB curve say all that the file says (PNG: depth, gamma and HDR chunks)."""
+def _is_plain(image: Image.Image, data: bytes, mime: str) -> bool:
+    """Whether 8 bits, one frame and sRGB say all that the file says (PNG: depth, gamma, primaries and HDR chunks)."""
+    if mime == "image/tiff":
+        # Pillow reads 16 bits of three colours as 8 without a word.
+        depths: tuple[int, ...] = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (1,))
+        return max(depths) <= 8
     if mime != "image/png":
         return True
     if data[24] > 8 or is_animated_png(data):
@@ -208,6 +230,10 @@ def _is_plain(data: bytes, mime: str) -> bool:
     }
     if b"cICP" in chunks:
         return False
-    named = b"sRGB" in chunks or b"iCCP" in chunks
+    if b"sRGB" in chunks or b"iCCP" in chunks:
+        return True
+    # Browsers make a colour profile of gamma and primaries; another format would not carry these on.
     gamma = int.from_bytes(chunks.get(b"gAMA", _SRGB_GAMMA.to_bytes(4, "big")), "big")
-    return named or abs(gamma - _SRGB_GAMMA) <= 100
+    colours = struct.unpack(">8I", chunks.get(b"cHRM", struct.pack(">8I", *_SRGB_COLOURS)))
+    said, plain = (gamma, *colours), (_SRGB_GAMMA, *_SRGB_COLOURS)
+    return all(abs(one - other) <= 100 for one, other in zip(said, plain, strict=True))

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image, ImageCms, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageSequence
 
 from nabo_pipeline.media.privacy import orientation_of
 from nabo_pipeline.media.structure import OtherTypeError
@@ -34,17 +34,6 @@ class UndecodableError(ValueError):
     """No decoder makes a picture of these bytes."""
 
 
-_DECODER_ERRORS = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    UnidentifiedImageError,
-    OverflowError,
-    IndexError,
-)
-
-
 def decode(data: bytes, mime: str) -> Image.Image:
     """The decoded picture (its first frame loaded). Raises UndecodableError or OtherTypeError."""
     try:
@@ -54,9 +43,9 @@ def decode(data: bytes, mime: str) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=list(FORMATS.values()))
             _check_type(image, mime)
             image.load()
-    except OtherTypeError:
+    except (OtherTypeError, MemoryError):
         raise
-    except _DECODER_ERRORS as error:
+    except Exception as error:  # decoders raise all sorts of things: whatever it is, there is no picture
         raise _undecodable(error) from error
     return image
 
@@ -68,7 +57,7 @@ def _check_type(image: Image.Image, mime: str) -> None:
 
 
 def _undecodable(error: Exception) -> UndecodableError:
-    return UndecodableError(" ".join(str(error).split())[:120])
+    return UndecodableError(" ".join((str(error) or type(error).__name__).split())[:120])
 
 
 def frame_count(image: Image.Image) -> int:
@@ -82,7 +71,12 @@ def decode_all(data: bytes, mime: str) -> int:
 
 
 def load_all(image: Image.Image) -> int:
-    """Decodes the frames after the first of an opened picture and goes back to it; returns how many there are."""
+    """Decodes the frames after the first of an opened picture and goes back to it; returns how many there are.
+
+    A JPEG is one picture: what stands behind the first (MPF) no viewer shows, and nothing has checked its size.
+    """
+    if FORMATS["image/jpeg"] == _SAME_FORMAT.get(str(image.format), image.format):
+        return 1
     try:
         frames = frame_count(image)
         if frames == 1:
@@ -91,7 +85,9 @@ def load_all(image: Image.Image) -> int:
             frame.load()
         image.seek(0)
         image.load()
-    except _DECODER_ERRORS as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # as in `decode`
         raise _undecodable(error) from error
     return frames
 
@@ -105,9 +101,11 @@ def same_pixels(one: Image.Image, other: Image.Image) -> bool:
     """Whether two pictures are equal in every pixel, transparency and the colour under it included."""
     if one.size != other.size:
         return False
-    return all(
-        np.array_equal(mine, theirs) for mine, theirs in zip(_strips(one), _strips(other), strict=True)
-    )
+    # In another mode only where theirs differ: converting costs more than comparing.
+    plain = one.mode == other.mode and one.mode in ("L", "RGB", "RGBA")
+    mode = None if plain and not any("transparency" in image.info for image in (one, other)) else "RGBA"
+    strips = zip(_strips(one, mode), _strips(other, mode), strict=True)
+    return all(np.array_equal(mine, theirs) for mine, theirs in strips)
 
 
 def same_look(one: Image.Image, other: Image.Image) -> bool:
@@ -117,11 +115,11 @@ def same_look(one: Image.Image, other: Image.Image) -> bool:
     return len(turns) == len(profiles) == 1
 
 
-def _strips(image: Image.Image) -> Iterator[np.ndarray]:
+def _strips(image: Image.Image, mode: str | None) -> Iterator[np.ndarray]:
     rows = max(1, _STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(image.height, top + rows)))
-        yield np.asarray(strip.convert("RGBA"))
+        yield np.asarray(strip.convert(mode) if mode else strip)
 
 
 def similarity(one: Image.Image, other: Image.Image) -> float:

@@ -31,8 +31,9 @@ def within_limit(image: Image.Image, task: Task) -> Compressed | None:
                 break
             if len(data) > limit:
                 continue
-            alike = pictures.similarity(base, pictures.decode(data, mime))
-            if alike >= task.settings.similarity_floor.get(mime, 1.0):
+            made = pictures.decode(data, mime)
+            alike = float(pictures.same_pixels(base, made)) if faithful else pictures.similarity(base, made)
+            if alike >= (1.0 if faithful else task.settings.similarity_floor[mime]):
                 return Compressed(data, mime, rules.REDUCED, round(alike, 4), *base.size, 1)
     return None
 

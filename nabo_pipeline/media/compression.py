@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from migration_kit.accounting import State
 
@@ -131,6 +132,7 @@ def estimate_jpeg_quality(tables: Mapping[int, Sequence[int]]) -> int:
     return min(range(1, 101), key=lambda quality: (abs(_table_sum(quality) - total), -quality))
 
 
+@cache
 def _table_sum(quality: int) -> int:
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     return sum(min(255, max(1, (value * scale + 50) // 100)) for value in _LUMINANCE)

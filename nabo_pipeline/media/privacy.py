@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from nabo_pipeline.media.structure import (
     EOI,
+    GIF_EXTENSION,
     SOS,
     BrokenFileError,
     Segment,
@@ -36,7 +37,7 @@ _PNG_KEPT = {
 _WEBP_KEPT = {b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"}
 _GIF_KEPT = {b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012"}
 """Application extensions: how often an animation runs, and the colour profile."""
-_GIF_COMMENT, _GIF_APPLICATION = 0xFE, 0xFF
+_GIF_CONTROL, _GIF_APPLICATION = 0xF9, 0xFF
 
 
 def orientation_of(exif: bytes) -> int:
@@ -132,16 +133,19 @@ def _exif_segment(orientation: int) -> bytes:
 def _blank_jpegs(data: bytes) -> bytes:
     """Every picture of an MPF file, its private segments overwritten in place: the offsets in MPF stay right.
 
-    What stands behind the last picture (a phone's short film) is cut off.
+    So is what stands between two pictures; what stands behind the last one (a phone's short film) is cut off.
     """
-    out, start, end = bytearray(data), 0, len(data)
+    out, start, end = bytearray(data), 0, 0
     while start >= 0:
         try:
             parts = list(jpeg_segments(data, start))
         except BrokenFileError:
             if start == 0:
                 raise
-            break
+            # It was no picture, but bytes that look like the beginning of one.
+            start = data.find(b"\xff\xd8\xff", start + 1)
+            continue
+        out[end:start] = bytes(start - end)
         end = parts[-1].start + 2
         for part in parts:
             if not _is_private(part):
@@ -203,9 +207,9 @@ def _private_gif_blocks(data: bytes) -> Iterator[tuple[int, int]]:
     """Where the blocks stand that no decoder needs, and what follows the trailer."""
     end = len(data)
     for kind, start, end in gif_blocks(data):
-        label = data[start + 1] if kind == 0x21 else 0
-        application = label == _GIF_APPLICATION and data[start + 3 : start + 14] not in _GIF_KEPT
-        if application or label == _GIF_COMMENT:
+        if kind != GIF_EXTENSION or data[start + 1] == _GIF_CONTROL:
+            continue
+        if data[start + 1] != _GIF_APPLICATION or data[start + 3 : start + 14] not in _GIF_KEPT:
             yield start, end
     if end < len(data):
         yield end, len(data)

@@ -75,6 +75,8 @@ def _many(rng: random.Random) -> Iterator[OddFile]:
     struct.pack_into("<I", circle, first + 2 + 12 * entries, first)
     yield OddFile("tiff whose directories run in a circle", bytes(circle), QUARANTINED,
                   "Broken file: its directories run in a circle")  # fmt: skip
+    nameless = _with_tags(animated("TIFF", frames[:2]), {}, counts={256: 0}, directory=1)
+    yield OddFile("tiff whose second page has no width", nameless, QUARANTINED, "Undecodable: ")
     data = saved(frames[0], "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     scans = data[:last] + data[last:-2] * 101 + data[-2:]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 
+from nabo_pipeline.media.structure.gif import EXTENSION as GIF_EXTENSION
 from nabo_pipeline.media.structure.gif import gif_blocks, gif_skeleton
 from nabo_pipeline.media.structure.jpeg import EOI, SOS, Segment, jpeg_segments, jpeg_skeleton
 from nabo_pipeline.media.structure.model import (
@@ -23,8 +24,8 @@ from nabo_pipeline.media.structure.tiff import tiff_skeleton
 from nabo_pipeline.media.structure.webp import webp_chunks, webp_skeleton
 
 __all__ = [
-    "EOI", "SOS", "BombError", "BrokenFileError", "OtherTypeError", "Segment", "Skeleton", "SkeletonError",
-    "gif_blocks", "is_animated_png", "jpeg_segments", "png_chunks", "read_skeleton", "webp_chunks",
+    "EOI", "GIF_EXTENSION", "SOS", "BombError", "BrokenFileError", "OtherTypeError", "Segment", "Skeleton",
+    "SkeletonError", "gif_blocks", "is_animated_png", "jpeg_segments", "png_chunks", "read_skeleton", "webp_chunks",
 ]  # fmt: skip
 
 _READERS = {

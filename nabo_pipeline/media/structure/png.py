@@ -46,6 +46,8 @@ def png_skeleton(data: bytes) -> Skeleton:
             _check_profile(data[at + 8 : end - 4])
         elif not kind[0] & 0x20 and kind not in _CRITICAL:
             raise BrokenFileError(f"a PNG has no critical chunk {kind!r}")
+        if (kind == b"IHDR") != (number == 0):
+            raise BrokenFileError("the PNG does not begin with its one header")
         pictured = pictured or kind == b"IDAT"
     if size is None or not pictured:
         raise BrokenFileError("the PNG holds no picture")

@@ -2,6 +2,7 @@
 
 import io
 import random
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from local_stack.sources.media.broken import jpeg_of_size, odd_files
-from local_stack.sources.media.odd import display_p3
+from local_stack.sources.media.odd import animated, display_p3, png_chunk
 from local_stack.sources.media.photographs import encode, phone_exif, picture
 from migration_kit.accounting import State
 from migration_kit.failures import PermanentError
@@ -308,6 +309,64 @@ def test_a_colour_profile_travels_on(case):
         Image.open(io.BytesIO(data)).info.get("icc_profile") for data in (ODD[case].data, result.data)
     ]
     assert profiles[0] == profiles[1] is not None
+
+
+def _png_with(kind, body, *, at=33):
+    data = photograph("PNG", compress_level=0)
+    return data[:at] + png_chunk(kind, body) + data[at:]
+
+
+def test_primaries_that_are_not_those_of_srgb_are_not_lost():
+    display = struct.pack(">8I", 31_270, 32_900, 68_000, 32_000, 26_500, 69_000, 15_000, 6_000)
+    plain = struct.pack(">8I", 31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
+    assert compress(task(_png_with(b"cHRM", display))).verdict == KEPT_SPECIAL
+    assert compress(task(_png_with(b"cHRM", plain))).mime == "image/webp"
+
+
+def _deep_tiff(side):
+    """16 bits of each of three colours, which Pillow reads but does not write."""
+    head = 8 + 2 + 9 * 12 + 4
+    tags = {
+        256: (4, 1, side), 257: (4, 1, side), 258: (3, 3, head), 259: (3, 1, 1), 262: (3, 1, 2),
+        273: (4, 1, head + 6), 277: (3, 1, 3), 278: (4, 1, side), 279: (4, 1, 6 * side * side),
+    }  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, *entry) for tag, entry in tags.items())
+    pixels = random.Random(1).randbytes(6 * side * side)
+    start = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+    return start + entries + bytes(4) + struct.pack("<3H", 16, 16, 16) + pixels
+
+
+def test_sixteen_bits_of_a_tiff_are_not_made_eight():
+    assert compress(task(_deep_tiff(20))) == Rejected(
+        State.EXCLUDED, "Cannot be converted without loss: image/tiff"
+    )
+
+
+def test_a_png_whose_header_is_not_first_is_broken():
+    gamma = struct.pack(">I", 45_455)
+    reason = "Broken file: the PNG does not begin with its one header"
+    assert compress(task(_png_with(b"gAMA", gamma, at=8))) == Rejected(State.QUARANTINED, reason)
+
+
+def test_a_jpeg_whose_further_pictures_have_gone_is_a_picture():
+    two = [picture(random.Random(seed), (60, 60)).resize((60, 40)) for seed in (5, 6)]
+    data = animated("MPO", two)
+    result = compress(task(data[: data.index(b"\xff\xd9", data.rindex(b"\xff\xda", 0, len(data) // 2)) + 2]))
+    assert result.verdict == KEPT_SPECIAL
+    assert decodes((result.data, result.mime))
+
+
+@pytest.mark.parametrize(("encoder", "reason"), [
+    ("encode_webp", "Over bucket limit after compression"),
+    ("estimated_lossless_size", "Over bucket limit after compression"),
+])  # fmt: skip
+def test_a_picture_that_no_encoder_brings_below_the_limit_is_excluded(monkeypatch, encoder, reason):
+    monkeypatch.setattr(encoders, encoder, _not_today)
+    assert compress(task(photograph("png"), limit=300)) == Rejected(State.EXCLUDED, reason)
+
+
+def _not_today(*_):
+    raise RuntimeError("not today")
 
 
 def test_colour_under_transparency_stays():

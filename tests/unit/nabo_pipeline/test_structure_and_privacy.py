@@ -101,6 +101,20 @@ def test_a_picture_behind_the_picture_keeps_its_place():
     assert Image.open(io.BytesIO(clean)).n_frames == 2
 
 
+def test_a_film_behind_two_pictures_is_taken_out_also_where_it_holds_a_picture_itself():
+    frames = [picture(random.Random(seed), (60, 80)).resize((60, 40)) for seed in (5, 6)]
+    data = animated("MPO", frames)
+    clean = strip(data + b"Phone film" + FILES["image/jpeg"] + b"Phone film", "image/jpeg")
+    assert b"Phone" not in clean
+    assert clean.startswith(data)
+
+
+def test_an_unknown_block_of_a_gif_is_taken_out():
+    data = saved(picture(random.Random(1), (60, 80)).quantize(32), "GIF")
+    at = data.index(b"\x2c\x00\x00\x00\x00")
+    assert strip(data[:at] + b"\x21\x77\x05Phone\x00" + data[at:], "image/gif") == data
+
+
 def test_a_file_without_private_metadata_stays_as_it_is():
     for mime in ("image/webp", "image/gif", "image/png"):
         assert strip(FILES[mime], mime) == FILES[mime]
