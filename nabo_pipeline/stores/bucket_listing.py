@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from migration_kit.postgres import transient_errors
+from nabo_pipeline.stores.session import session_kept
 from nabo_pipeline.stores.storage import LIST_PAGE, Storage
 from nabo_pipeline.stores.storage_errors import NotOfferedError
 
@@ -42,15 +43,15 @@ def stage_listing(connection: psycopg.Connection[Any], storage: Storage, bucket:
     Raises PermanentError if there is no such bucket: Storage lists a missing one as empty.
     """
     storage.rules(bucket)
-    with transient_errors("bucket listing"):
+    with transient_errors("bucket listing"), session_kept("bucket listing"):
         connection.execute(_MAKE)
         connection.execute("truncate bucket_listing")
     staged = 0
     for page in list_bucket(storage, bucket):
         columns = [[one.path for one in page], [one.size for one in page], [one.mime for one in page]]
-        with transient_errors("bucket listing"):
+        with transient_errors("bucket listing"), session_kept("bucket listing"):
             staged += connection.execute(_ADD, columns).rowcount
-    with transient_errors("bucket listing"):
+    with transient_errors("bucket listing"), session_kept("bucket listing"):
         connection.execute("analyze bucket_listing")
     return staged
 

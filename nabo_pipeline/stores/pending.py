@@ -15,6 +15,7 @@ from migration_kit.ledger import Entry
 from migration_kit.postgres import transient_errors
 from nabo_pipeline.media.plans import PlanItem
 from nabo_pipeline.stores.outcomes import take_turn
+from nabo_pipeline.stores.session import session_kept
 from nabo_pipeline.stores.statements import statement
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _entry(row: tuple[Any, ...]) -> Entry | None:
 
 
 def _ask(connection: psycopg.Connection[Any], name: str, **values: Any) -> psycopg.Cursor[Any]:
-    with transient_errors("ledger"):
+    with transient_errors("ledger"), session_kept("ledger"):
         return connection.execute(_statement(name), values or None)
 
 

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from migration_kit.accounting import State
+from migration_kit.failures import PermanentError
 from migration_kit.ledger import Entry
 from migration_kit.ledger.postgres import PostgresLedger
 from migration_kit.postgres import connect
@@ -114,6 +116,17 @@ def test_files_come_chunk_by_chunk_in_the_order_of_their_paths_and_alternates_by
     here.ledger.record([replace(DONE, detail={**DONE.detail, "owner": "a"})])
     (chunk,) = pending.pending_chunks(here.connection, alternates=True)
     assert [one.taken for one in chunk] == [True]
+
+
+def test_a_connection_that_keeps_no_session_is_named_with_its_remedy(here):
+    here.plan(GOES)
+    pending.queue(here.connection, "profile")
+    here.connection.execute("discard temp")  # as another server behind a transaction pooler
+    with pytest.raises(PermanentError, match=r'"pending" does not exist.*6543'):
+        next(pending.pending_chunks(here.connection, alternates=False))
+    here.connection.execute(f"drop table {SCHEMA}.plan_items")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        pending.any_to_migrate(here.connection, "profile")
 
 
 def test_a_plan_s_own_decisions_are_recorded_once_and_never_over_what_was_migrated(here):
