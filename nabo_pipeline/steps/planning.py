@@ -13,7 +13,7 @@ from nabo_pipeline.media.compression import saving
 from nabo_pipeline.media.estimates import GB, Estimates, Quantities, treatment_of
 from nabo_pipeline.media.mappings import Mappings
 from nabo_pipeline.media.plans import BUCKETS, BucketRules, PlanItem, plan_item
-from nabo_pipeline.steps.inventory import list_category
+from nabo_pipeline.steps.inventory import category_fingerprint
 from nabo_pipeline.stores.backup import Backup
 from nabo_pipeline.stores.plan_draft import PUBLISHED, PlanDraft, PlanGroup, PlanTotals, plan_fingerprint
 from nabo_pipeline.stores.state import Listing, StateStore
@@ -135,7 +135,8 @@ def require_plan(state: StateStore, plan: Plan) -> None:
     """Raises PermanentError if other rows are stored than the plan stands for."""
     if plan_fingerprint(state.connection, PUBLISHED, plan.partition) != plan.fingerprint:
         raise PermanentError(
-            "other rows are stored than the plan stands for; another run may be planning at this moment",
+            "other rows are stored than the plan stands for: another run is planning at this moment, or another"
+            " version made the plan",
             item=f"plan of {plan.partition}",
             remedy=f"Materialise nabo/migration_plan for {plan.partition} again.",
         )
@@ -143,10 +144,9 @@ def require_plan(state: StateStore, plan: Plan) -> None:
 
 def require_same_source(category: str, planned: str, backup: Backup, mappings: Mappings) -> None:
     """Raises unless backup and mappings still are what the plan was made from (`planned`: its source fingerprint)."""
-    listing = list_category(backup, category)
-    if combine([listing.fingerprint, mappings.fingerprint]) != planned:
+    if combine([category_fingerprint(backup, category), mappings.fingerprint]) != planned:
         raise PermanentError(
-            "the backup or the mapping files changed since the plan was made",
+            "the backup or the mapping files changed since the plan was made, or another version made it",
             item=f"plan of {category}",
             remedy=f"Materialise nabo/media_inventory and nabo/migration_plan for {category} again, then this asset.",
         )

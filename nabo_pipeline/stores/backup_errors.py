@@ -40,7 +40,8 @@ def s3_error(error: Exception, item: str, bucket: str) -> MigrationError:
         return TransientError(f"S3 could not be reached: {type(error).__name__}", item=item)
     if isinstance(error, BotoCoreError):
         # No credentials, a name that no bucket can have: asking again cannot help.
-        return PermanentError(f"the request could not be made: {error}", item=item, remedy=_REMEDY)
+        told = " ".join(str(error).split())
+        return PermanentError(f"the request could not be made: {told}", item=item, remedy=_REMEDY)
     return PermanentError(f"reading from S3 failed: {type(error).__name__}: {error}", item=item)
 
 

@@ -138,6 +138,12 @@ def test_settings_that_s3s_client_refuses_are_named(access):
         open_backup("s3://bucket/media", access)
 
 
+def test_a_name_that_no_bucket_can_have_is_no_empty_backup_and_not_asked_for_again():
+    backup = open_backup("s3://no such bucket/media", S3Access("http://localhost:9", "key", "secret"))
+    with pytest.raises(PermanentError, match=r"the request could not be made.*S3_BACKUP_PATH"):
+        list(backup.listing())
+
+
 def test_a_folder_lists_and_reads_the_same_as_s3(folder):
     assert {one.key: one.size for one in folder.listing()} == {key: len(body) for key, body in FILES.items()}
     assert {one.key for one in folder.listing("Profile-Pics/")} == {"Profile-Pics/buyer/one"}

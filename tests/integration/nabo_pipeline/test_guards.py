@@ -71,7 +71,23 @@ def test_apply_refuses_rows_that_are_not_those_of_the_accepted_plan(place):
     assert place.run("profile", "media_inventory", "migration_plan").success
     place.query("update nabo_migration.plan_items set owner = 'someone else' where action = 'migrate'")
     assert "other rows are stored than the plan stands for" in told(place.run("profile", "images"))
+    place.query("update nabo_migration.plans set fingerprint = 'another run is about to publish this'")
+    assert "the stored plan is not the one that was validated" in told(place.run("profile", "images"))
     assert place.objects() == {}
+
+
+def test_a_plan_needs_an_inventory_and_one_that_knew_whether_chats_were_migrated(folder_place):
+    place = folder_place
+    assert "chat: there is no inventory" in told(place.run("chat", "migration_plan"))
+    assert place.run("chat", "media_inventory").success
+    folder, ids = place.reports.parent / "mappings", "11111111-1111-4111-8111-111111111111"
+    message = {"id": ids, "chat_id": ids, "sender_id": ids}
+    created = {"metadata": {}, "created_chats": [{"id": ids}], "created_messages": [message]}
+    shown = {"imageMessages": [{"message": {"id": ids, "message": "a.jpg"}, "chat_id": ids}]}
+    (folder / "chats-created.json").write_text(json.dumps(created))
+    (folder / "chats-extracted.json").write_text(json.dumps(shown))
+    assert "chat mappings came or went since the inventory" in told(place.run("chat", "migration_plan"))
+    assert place.run("chat", "media_inventory", "migration_plan").success
 
 
 def test_the_report_refuses_outcomes_that_changed_after_they_were_verified(place):
@@ -93,6 +109,8 @@ def test_a_file_that_came_and_one_that_went_do_not_make_up_for_each_other(place)
     )
     place.remove_from_backup(gone)
     place.put("another-stray.txt", b"new since the migration")
+    assert place.run("profile", "media_inventory").success
+    assert "the backup changed between the inventories" in told(place.run(None, "migration_report"))
     for category in ("profile", "service", "chat", "other"):
         assert place.run(category, "media_inventory", "migration_plan").success
     answer = told(place.run(None, "migration_report"))

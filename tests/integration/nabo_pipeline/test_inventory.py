@@ -8,7 +8,7 @@ import pytest
 from migration_kit.failures import PermanentError
 from nabo_pipeline.media.inventory import StoredObject
 from nabo_pipeline.steps import inventory
-from nabo_pipeline.steps.inventory import list_category, scan
+from nabo_pipeline.steps.inventory import category_fingerprint, scan
 from nabo_pipeline.stores.backup_errors import UnreadableError
 from nabo_pipeline.stores.inventory_draft import drafted_inventory
 from nabo_pipeline.stores.state import StateStore
@@ -88,10 +88,9 @@ def test_only_what_is_new_or_changed_is_read_and_only_what_differs_is_written(st
     # Other categories are not touched, and what apply compares with is what the inventory kept.
     assert scanned(state, shelf, "other")[1] == 2
     assert len(list(state.inventory("profile"))) == 12
-    listed = list_category(shelf, "profile")
-    assert (listed.fingerprint, listed.whole_fingerprint) == (
-        changed.listing.fingerprint, changed.listing.whole_fingerprint,
-    )  # fmt: skip
+    before = shelf.listings
+    assert category_fingerprint(shelf, "profile") == changed.listing.fingerprint
+    assert shelf.listings == before + 1
 
 
 def test_one_object_that_cannot_be_read_fails_the_inventory_and_leaves_the_last_one(state):
@@ -107,7 +106,7 @@ def test_one_object_that_cannot_be_read_fails_the_inventory_and_leaves_the_last_
     [
         (
             PEOPLE[:11],
-            f"12 objects.*11 of .*by the category's own, for example in '{PEOPLE[11].key}'|11 objects",
+            f"11 objects.*12 of .*by the category's own, for example in '{PEOPLE[11].key}'",
         ),
         ([*PEOPLE[:11], replace(PEOPLE[11], version="2")], f"for example in '{PEOPLE[11].key}'"),
         ([*PEOPLE, PEOPLE[3]], "two listings of the backup disagree"),

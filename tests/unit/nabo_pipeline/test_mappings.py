@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from migration_kit.failures import PermanentError
 from nabo_pipeline.media.mappings import assemble, parse_chats, parse_services, parse_users
+from nabo_pipeline.stores.mapping_files import read_mappings
 
 IDS = st.uuids(version=4).map(str)
 
@@ -87,6 +88,15 @@ def test_a_service_that_failed_to_migrate_has_no_mapping():
 def test_a_missing_file_is_named():
     with pytest.raises(PermanentError, match=r"user-id-mapping.json: the mapping file is missing"):
         assemble(lambda name: None)
+
+
+def test_a_file_that_cannot_be_read_is_named_and_not_taken_for_missing(tmp_path):
+    (tmp_path / "user-id-mapping.json").write_bytes(b"bl\xe5b\xe6r")
+    (tmp_path / "services-created.json").mkdir()
+    for name in ("user-id-mapping.json", "services-created.json"):
+        with pytest.raises(PermanentError, match=f"{name}: the mapping file cannot be read"):
+            read_mappings(tmp_path)
+        (tmp_path / "user-id-mapping.json").write_text(users({"a": "n"}))
 
 
 def test_old_ids_that_share_a_new_one_are_known():
