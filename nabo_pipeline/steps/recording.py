@@ -121,7 +121,10 @@ def _loses(row: MediaRow, parents: Parents, avatars: dict[str, set[str]]) -> boo
 
 
 def _give_up(recorder: Recorder, entry: Entry, row: MediaRow, parents: Parents) -> Entry:
-    """The picture's place was taken, or its owner went, since it was uploaded: its object goes, too, if it is ours."""
+    """The picture's place was taken, or its owner went, since it was uploaded: its object goes, too.
+
+    But not one that was there before us, or that somebody else's row shows by now.
+    """
     detail = entry.detail
     state, reason = State.QUARANTINED, NO_PROFILE
     if parents.hold(row):
@@ -130,7 +133,8 @@ def _give_up(recorder: Recorder, entry: Entry, row: MediaRow, parents: Parents) 
         reason = NO_MESSAGE
     elif row.service_id:
         reason = NO_SERVICE
-    if state_of_object(entry) is State.MIGRATED:
+    shown = recorder.target.is_shown(detail["path"])
+    if state_of_object(entry) is State.MIGRATED and not shown:
         _remove(recorder.storage, detail["bucket"], detail["path"], entry.target_hash)
     return replace(
         entry,

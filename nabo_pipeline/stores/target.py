@@ -96,6 +96,11 @@ class Target:
             found.setdefault(owner, set()).add(row)
         return found
 
+    def is_shown(self, path: str) -> bool:
+        """Whether a row of `public.media` shows this path, whoever wrote it."""
+        query = "select 1 from public.media where file_path = %s limit 1"
+        return self.connection.execute(query, [path]).fetchone() is not None
+
     def lock_parents(self, rows: Iterable[MediaRow]) -> Parents:
         """What the rows refer to, locked until the transaction ends: two writers take turns."""
         rows = list(rows)

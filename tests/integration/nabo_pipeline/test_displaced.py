@@ -4,6 +4,7 @@ import json
 import uuid
 from pathlib import Path
 
+from nabo_pipeline.media.plans import HAS_AVATAR
 from nabo_pipeline.steps.placing import CONFLICT
 from nabo_pipeline.steps.transfer import MOVED, RENAMED
 
@@ -72,3 +73,16 @@ def test_no_row_is_written_for_a_person_that_the_plan_does_not_name_any_more(fol
     assert (
         place.query("select 1 from public.media where owner_id = any(%s::uuid[])", [one["owner"], new]) == []
     )
+
+
+def test_an_object_of_ours_that_somebody_else_shows_stays_when_it_gets_no_row_of_ours(folder_place):
+    place = folder_place
+    assert place.run("profile", "media_inventory", "migration_plan", "images").success
+    one = place.migrated("profile")[0]
+    place.query(
+        "insert into public.media (file_path, media_type, owner_id) values (%s, 'avatar', %s)",
+        one["path"], one["owner"],
+    )  # fmt: skip
+    assert place.run("profile", "media_records", "media_validation").success
+    assert place.outcomes()[one["item"]] == ("excluded", HAS_AVATAR)
+    assert f"avatars/{one['path']}" in place.objects()
