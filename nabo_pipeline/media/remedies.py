@@ -44,6 +44,10 @@ REMEDIES: tuple[tuple[str, str], ...] = (
     ("Type mismatch: ", _HOSTILE),
     ("Decompression bomb: ", _HOSTILE),
     (compression.NO_LOSSLESS_COPY, "Convert it to JPEG or PNG in the backup, then plan this category again."),
+    (
+        plans.SHARED_IMAGE,
+        "Leave the message that it belongs to alone in chats-extracted.json, then plan this category again.",
+    ),
     ("More than ", _LIMIT),
     ("Larger than ", _LIMIT),
     (compression.CRASHED, _HOSTILE),
@@ -56,10 +60,6 @@ REMEDIES: tuple[tuple[str, str], ...] = (
     (plans.OTHER_STYLIST, _MAPPING_WRONG),
     (plans.SHARED_USER, _MAPPING_WRONG),
     (plans.SHARED_SERVICE, _MAPPING_WRONG),
-    (
-        plans.SHARED_IMAGE,
-        "Leave the message that it belongs to alone in chats-extracted.json, then plan this category again.",
-    ),
     (
         "Another object stands at the target path",
         "Compare both; remove the one in Storage if it is a leftover.",

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from local_stack.stack import PROJECT
 from migration_kit.accounting import Accounting, State
 from nabo_pipeline.media import compression, paths, plans
 from nabo_pipeline.media.conclusions import MOST_STEPS, next_steps
@@ -147,6 +148,13 @@ def test_every_reason_that_this_migration_gives_has_its_own_advice():
     advised = {text for text in texts if any(text.startswith(beginning) for beginning, _ in REMEDIES)}
     assert texts - advised == set()
     assert what_to_do(State.QUARANTINED, "nobody foresaw this").startswith("Look at the file")
+
+
+def test_no_reason_is_hidden_by_another_that_begins_alike_and_each_stands_on_the_page_for_the_person_on_call():
+    page = (PROJECT / "docs" / "nabo.md").read_text(encoding="utf-8")
+    for beginning, remedy in REMEDIES:
+        assert what_to_do(State.QUARANTINED, beginning) == remedy
+        assert beginning.strip(" :") in page, beginning
 
 
 def test_every_rule_of_the_validation_is_counted_but_that_each_row_is_there_once():
