@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _SCRIPT = "plan_draft.sql"
 PUBLISHED = f"{SCHEMA}.plan_items"
+# A machine that is lost says no farewell: the server asks after it, so that nobody waits for its plan for hours.
+_ALIVE = "set tcp_keepalives_idle = 60; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 6"
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def drafted_plan(conninfo: str, category: str) -> Iterator[PlanDraft]:
     """An empty draft. What a lost run left of its own is taken away; a run that is still at it is waited for."""
     with transient_errors("plan"), closing(connect(conninfo, autocommit=True)) as connection:
         draft = PlanDraft(connection, category)
+        connection.execute(_ALIVE)
         # Held by this session: it ends with the connection, also with one that is lost.
         connection.execute("select pg_advisory_lock(hashtext(%s))", [draft.table])
         connection.execute(f"drop table if exists {draft.table}".encode())

@@ -91,6 +91,7 @@ def make(environment: Mapping[str, str], *, seed: int) -> Hostile:
     _profiles(draft)
     _services(draft, stylist)
     _chats(draft, stylist)
+    _shared(draft, stylist)
     _put(environment, draft)
     return Hostile(draft.outcomes, draft.cases, draft.previews)
 
@@ -218,6 +219,19 @@ def _chats(draft: _Draft, stylist: str) -> None:
     ):
         draft.messages.append((draft.new_id(), chat, customer, name))
         draft.file(f"chat: {name}", f"Chat-Images/{chat}/{name}", data, state, reason)
+
+
+def _shared(draft: _Draft, stylist: str) -> None:
+    """Mappings that would need a guess."""
+    one, other = draft.service(stylist), draft.new_id()
+    draft.services.append({**draft.services[-1], "original_id": other})
+    for service in (one, other):
+        draft.file("two old services, one new", f"Service-Images/{service}/{draft.new_id()}", draft.image(),
+                   QUARANTINED, "Two old service IDs are mapped to the same new service")  # fmt: skip
+    ((chat, customer, _),) = draft.chats
+    draft.messages += [(draft.new_id(), chat, sender, "shown twice.png") for sender in (customer, stylist)]
+    draft.file("chat: shown twice.png", f"Chat-Images/{chat}/shown twice.png", draft.image(), QUARANTINED,
+               "More than one migrated chat message shows this file")  # fmt: skip
 
 
 def _put(environment: Mapping[str, str], draft: _Draft) -> None:
