@@ -180,7 +180,10 @@ _EXIF_FLAG, _XMP_FLAG = 0x08, 0x04
 
 def _strip_webp(data: bytes) -> bytes:
     chunks = [(kind, data[start:end]) for kind, start, end in webp_chunks(data)]
-    orientation = next((orientation_of(chunk[8:]) for kind, chunk in chunks if kind == b"EXIF"), 1)
+    # Decoders look for EXIF only where the header announces it.
+    announced = any(kind == b"VP8X" and chunk[8] & _EXIF_FLAG for kind, chunk in chunks)
+    exif = (orientation_of(chunk[8:]) for kind, chunk in chunks if kind == b"EXIF")
+    orientation = next(exif, 1) if announced else 1
     kept = []
     for kind, chunk in chunks:
         if kind == b"VP8X":
@@ -189,8 +192,8 @@ def _strip_webp(data: bytes) -> bytes:
         elif kind in _WEBP_KEPT:
             kept.append(chunk)
     if orientation != 1:
-        exif = minimal_exif(orientation)
-        kept.append(b"EXIF" + struct.pack("<I", len(exif)) + exif)
+        body = minimal_exif(orientation)
+        kept.append(b"EXIF" + struct.pack("<I", len(body)) + body)
     body = b"WEBP" + b"".join(kept)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 

@@ -115,6 +115,14 @@ def test_an_unknown_block_of_a_gif_is_taken_out():
     assert strip(data[:at] + b"\x21\x77\x05Phone\x00" + data[at:], "image/gif") == data
 
 
+def test_a_webp_is_not_turned_by_what_no_decoder_looks_at():
+    data = bytearray(saved(picture(random.Random(4), (60, 80)), "WEBP", exif=phone_exif(6)))
+    data[20] &= ~0x08
+    clean = strip(bytes(data), "image/webp")
+    assert orientation_of(Image.open(io.BytesIO(clean)).info.get("exif", b"")) == 1
+    assert b"Phone" not in clean
+
+
 def test_a_file_without_private_metadata_stays_as_it_is():
     for mime in ("image/webp", "image/gif", "image/png"):
         assert strip(FILES[mime], mime) == FILES[mime]
