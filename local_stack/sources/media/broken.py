@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 
 from PIL import Image, ImageCms
 
@@ -25,9 +25,13 @@ from local_stack.sources.media.photographs import encode, phone_exif, picture
 CONFLICTS = "Cannot be converted without loss: image/tiff"
 
 
-def odd_files(seed: int) -> Iterator[OddFile]:
+@cache
+def odd_files(seed: int) -> tuple[OddFile, ...]:
     """Every odd file; the same seed gives the same bytes."""
-    rng = random.Random(f"odd-{seed}")
+    return tuple(_odd_files(random.Random(f"odd-{seed}")))
+
+
+def _odd_files(rng: random.Random) -> Iterator[OddFile]:
     yield OddFile("zero bytes", b"", QUARANTINED, "Empty file (0 bytes)")
     yield from _truncated(rng)
     yield from _other_types()
