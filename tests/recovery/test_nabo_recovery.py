@@ -40,8 +40,9 @@ CHANCES = 3
 TARGET = ("POST object", "GET object", "public.media", "outcomes")
 """Before events about these runs are killed each in a place of its own; before all others, one after the other in one
 place."""
-WRITING = ("media_inventory", "migration_plan", "images", "media_records")
-"""The stages that write them. Verification writes verdicts, and dies with the others."""
+LOOKING, WRITING = ("media_inventory", "migration_plan"), ("images", "media_records")
+"""The stages before the first of these events, which need not be run for each, and those that they belong to.
+Verification writes verdicts, and dies with the others."""
 MOST_TRANSFERS = 2
 """Of several uploads or downloads this many are each the last thing before a death."""
 
@@ -88,12 +89,14 @@ class World:
     template: str
     folder: Path
 
-    def place(self) -> "Place":
-        """A target of its own: a copy of the filled database, and a project of Storage with empty buckets."""
+    def place(self, template: str = "") -> "Place":
+        """A target of its own: a copy of the filled (or that) database, and a project of Storage with empty buckets."""
         name = f"test_{uuid.uuid4().hex}"
         with psycopg.connect(self.server.url, autocommit=True) as connection:
             command = sql.SQL("create database {} template {}")
-            connection.execute(command.format(sql.Identifier(name), sql.Identifier(self.template)))
+            connection.execute(
+                command.format(sql.Identifier(name), sql.Identifier(template or self.template))
+            )
         environment = dict(self.environment) | {
             "NABO_DATABASE_URL": postgres.database_url(self.server, name),
             "SUPABASE_URL": f"{self.environment['SUPABASE_URL']}-{name[-12:]}",
@@ -126,9 +129,9 @@ class Place:
     def run(self, **order: Any) -> dict[str, Any]:
         return self.world.mortals.run(self.environment, **order)
 
-    def killed_before(self, event: str | int, nth: int = 1) -> bool:
+    def killed_before(self, event: str | int, nth: int = 1, **order: Any) -> bool:
         """A run that is killed before an event, by kind or number; False if it did not come there."""
-        return bool(self.run(at=event, nth=nth, happens="death")["killed"])
+        return bool(self.run(at=event, nth=nth, happens="death", **order)["killed"])
 
     def finished(self, **order: Any) -> "Left":
         """What a run that nothing disturbs makes of what is there."""
@@ -225,6 +228,18 @@ def undisturbed(world) -> tuple[Left, list[str]]:
         return left, ended["events"]
 
 
+@pytest.fixture(scope="module")
+def planned(world) -> Iterator[tuple[str, list[str]]]:
+    """A database in which all is planned and nothing written, and the events of a run that goes on from there."""
+    with world.place() as place:
+        looked = place.run(stages=LOOKING)
+        assert looked["success"], looked["failures"]
+        with world.place(place.name) as another:
+            written = another.run(stages=WRITING)
+            assert written["success"], written["failures"]
+        yield place.name, written["events"]
+
+
 def occurrences(events: Sequence[str], *, of_target: bool) -> list[tuple[str, int]]:
     """(kind, which of its kind) of the events that are about the target, or of all others."""
     seen: Counter[str] = Counter()
@@ -238,15 +253,17 @@ def occurrences(events: Sequence[str], *, of_target: bool) -> list[tuple[str, in
 
 
 def test_a_run_killed_before_any_effect_on_storage_rows_or_ledger_and_run_again_leaves_the_same(
-    world, undisturbed
+    world, undisturbed, planned
 ):
     left, events = undisturbed
-    boundaries = occurrences(events, of_target=True)
+    template, written = planned
+    boundaries = occurrences(written, of_target=True)
     assert {about for about in TARGET if any(about in kind for kind, _ in boundaries)} == set(TARGET)
+    assert set(occurrences(events, of_target=True)) == set(boundaries)
 
     def disturbed(boundary: tuple[str, int]) -> tuple[bool, Left]:
-        with world.place() as place:
-            return place.killed_before(*boundary), place.finished(stages=WRITING)
+        with world.place(template) as place:
+            return place.killed_before(*boundary, stages=WRITING), place.finished(stages=WRITING)
 
     with ThreadPoolExecutor(AT_ONCE) as both:
         for boundary, (killed, found) in zip(boundaries, both.map(disturbed, boundaries), strict=True):
