@@ -54,8 +54,9 @@ def accounting_table(accounting: Accounting) -> str:
         reasons: Mapping[str, int] = getattr(accounting, state)
         lines += [(state, reason, items) for reason, items in reasons.items()]
     lines.append(("**balanced**" if accounting.balanced else "**UNACCOUNTED**", "", accounting.remainder))
-    rows = (f"| {state} | {_cell(reason)} | {items:,} |" for state, reason, items in lines)
-    return "\n".join(["| state | reason | items |", "|---|---|---:|", *rows])
+    # The reason last: Dagster cuts off what is wider than its column, and a reason may be long.
+    rows = (f"| {state} | {items:,} | {_cell(reason)} |" for state, reason, items in lines)
+    return "\n".join(["| state | items | reason |", "|---|---:|---|", *rows])
 
 
 def problems_metadata(entries: Iterable[Entry], path: Path) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def _metadata(draft: "Draft", written: int, path: "Path", seconds: float, worker
         "coverage_percent": draft.coverage_percent,
         "estimated_bytes": totals.estimated_bytes,
         "estimated_saving_percent": draft.saving_percent,
-        "estimated_hours": round(draft.hours, 2),
+        "estimated_minutes": round(draft.hours * 60, 1),
         "whole_plan": dg.MetadataValue.path(str(path)),
         "rows_written": written,
         "seconds": round(seconds, 2),
@@ -176,7 +176,7 @@ def _summary(draft: "Draft", workers: int) -> str:
     ]
     in_short = (
         f"{totals.bytes / MIB:,.1f} MiB become about {totals.estimated_bytes / MIB:,.1f} MiB"
-        f" ({draft.saving_percent}% less), in about {draft.hours * 60:,.0f} minutes with {workers} workers."
+        f" ({draft.saving_percent}% less), in about {draft.hours * 60:,.1f} minutes with {workers} workers."
     )
     lines = [
         f"**{totals.files:,} of {totals.items:,} files will be migrated ({draft.coverage_percent}%).**",

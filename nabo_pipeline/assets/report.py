@@ -56,7 +56,7 @@ def migration_report(
         database.state() as state,
         database.reports(PREFIX) as source,
     ):
-        _require_verified(context, ledger)
+        before = _require_verified(context, ledger)
         _prove_whole(state)
         plans = {name: accepted_plan(context, ledger, name) for name in CATEGORIES}
         total = sum((account(state, plan, batch) for plan in plans.values()), Accounting(source=0))
@@ -68,6 +68,7 @@ def migration_report(
             )
             shown = show(viewer, chosen)
         gate = _require_verified(context, ledger)
+        _require_same(before, gate)
         folder = reports_path(PREFIX)
         written = write_all(source, folder, Batch(batch, total, gate.open), shown.sheets)
         seconds = batch_seconds(context)
@@ -112,6 +113,17 @@ def _require_verified(context: dg.AssetExecutionContext, ledger: "Ledger") -> "G
             remedy="Materialise nabo/media_validation for them again, then this.",
         )
     return gate
+
+
+def _require_same(before: "Gate", after: "Gate") -> None:
+    """Refuses where a category was migrated and verified anew while its former state was read for the report."""
+    changed = [name for name in CATEGORIES if before.accepted[name] != after.accepted[name]]
+    if changed:
+        raise PermanentError(
+            "it was migrated and verified anew while the report was being made",
+            item=", ".join(changed),
+            remedy="Materialise nabo/migration_report again.",
+        )
 
 
 def _prove_whole(state: "StateStore") -> None:

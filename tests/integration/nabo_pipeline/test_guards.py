@@ -11,7 +11,7 @@ from local_stack.sources.media import SMALL
 from migration_kit.failures import TransientError
 from migration_kit.gates import Verdict, VerdictStatus
 from nabo_pipeline.resources import DatabaseResource
-from nabo_pipeline.steps import transfer
+from nabo_pipeline.steps import showing, transfer
 from nabo_pipeline.stores.backup import FolderBackup
 from nabo_pipeline.stores.backup_errors import UnreadableError
 
@@ -90,13 +90,28 @@ def test_a_plan_needs_an_inventory_and_one_that_knew_whether_chats_were_migrated
     assert place.run("chat", "media_inventory", "migration_plan").success
 
 
-def test_the_report_refuses_outcomes_that_changed_after_they_were_verified(place):
+def test_the_report_refuses_outcomes_that_changed_after_they_were_verified(place, monkeypatch):
+    def change(detail: str) -> None:
+        place.query(
+            "update nabo_migration.outcomes set detail = detail || %s::jsonb where item ="
+            " (select min(item) from nabo_migration.outcomes where state = 'migrated' and partition = 'service')",
+            detail,
+        )
+
     assert all(result.success for result in place.migrate().values())
     (place.reports / "nabo" / "migration-summary.json").unlink()
-    place.query(
-        "update nabo_migration.outcomes set detail = detail || '{\"bytes\": 1}' where item ="
-        " (select min(item) from nabo_migration.outcomes where state = 'migrated' and partition = 'service')"
-    )
+    show = showing.show
+
+    def meanwhile(*given: object) -> object:
+        change('{"seconds": 0.5}')
+        assert place.run("service", "media_validation").success
+        return show(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(showing, "show", meanwhile)
+        answer = told(place.run(None, "migration_report"))
+    assert "service: it was migrated and verified anew while the report was being made" in answer
+    change('{"bytes": 1}')
     answer = told(place.run(None, "migration_report"))
     assert "service: outcomes have changed since they were validated" in answer
     assert not (place.reports / "nabo" / "migration-summary.json").exists()

@@ -1,4 +1,4 @@
-"""The proofs: listings that agree, sums that are the whole; and which of two outcomes of a file prevails."""
+"""The proofs: listings that agree, sums that are the whole."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migration_kit.accounting import State
 from migration_kit.failures import PermanentError
-from migration_kit.ledger import Entry
 from nabo_pipeline.media.inventory import (
     StoredObject,
     Survey,
@@ -19,7 +17,6 @@ from nabo_pipeline.media.inventory import (
     prove_totals,
     tally,
 )
-from nabo_pipeline.stores.outcomes import prevails
 
 OBJECTS = [
     StoredObject("Profile-Pics/buyer/a", 3, "1"),
@@ -74,25 +71,3 @@ def test_two_listings_that_disagree_are_refused_with_an_example(own):
     with pytest.raises(PermanentError, match="but agree by now"):
         refused(tally(own), lambda: first_difference(expected, expected))
     refused(tally(expected), lambda: None)
-
-
-MINE = Entry("a", "profile", State.MIGRATED, target_hash="h", detail={"path": "p", "version": "1"})
-ADOPTED = replace(MINE, state=State.ALREADY_PRESENT)
-
-
-def test_who_put_an_object_there_prevails_over_who_found_it():
-    assert prevails(ADOPTED, MINE) is None
-    assert prevails(MINE, ADOPTED) == MINE
-    assert prevails(MINE, None) == MINE
-
-
-def test_a_row_that_is_recorded_is_never_forgotten():
-    recorded = replace(ADOPTED, detail={**ADOPTED.detail, "row": {"id": "r"}})
-    assert prevails(MINE, recorded).detail["row"] == {"id": "r"}
-    assert prevails(MINE, replace(MINE, detail=recorded.detail)) is None
-
-
-def test_another_outcome_replaces_what_stands():
-    quarantined = replace(MINE, state=State.QUARANTINED, target_hash=None)
-    assert prevails(quarantined, MINE) == quarantined
-    assert prevails(replace(MINE, target_hash="other"), MINE).target_hash == "other"
