@@ -84,7 +84,7 @@ def images(  # noqa: PLR0917 - Dagster hands resources over by name
         pending.prepare(target.connection)
         run, batch = context.run.run_id, batch_id(context)
         written = pending.settle_decided(target.connection, category, run, batch)
-        if pending.any_to_migrate(target.connection, category):
+        if pending.anything_to_carry(target.connection, category):
             written += _carry(context, ledger, target, source, storage=storage, transfer=transfer)
         _require_same_plan(context, ledger, plan)
         forget_departed(state, category)

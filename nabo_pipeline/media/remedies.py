@@ -79,6 +79,10 @@ REMEDIES: tuple[tuple[str, str], ...] = (
         "Its object has gone",
         "Put the former compression settings back and run nabo/images again, or roll its category back first.",
     ),
+    (
+        "Taken away in the app",
+        "Nothing to do: somebody deleted it. If it was lost, delete its ledger entry and run its category again.",
+    ),
     ("Source changed since the plan", "Run the category again from nabo/media_inventory on."),
     ("Source cannot be read", "Repair the backup, then run the category again from nabo/media_inventory on."),
     ("The object read back differs", "Remove the object in Storage, then run nabo/images again."),

@@ -81,8 +81,8 @@ def carry_all(
     """
     bucket, connection = carrier.rules.name, target.connection
     stage_listing(connection, carrier.storage, bucket)
+    written = pending.settle_taken_away(connection, carrier.partition, carrier.run_id, carrier.batch_id)
     queued = pending.queue(connection, carrier.partition)
-    written = 0
     for alternates, files in ((False, queued.first), (True, queued.alternates)):
         if not files:
             continue

@@ -21,6 +21,8 @@ from nabo_pipeline.stores.statements import statement
 if TYPE_CHECKING:
     import psycopg
 
+TAKEN_AWAY = "Taken away in the app since it was migrated"
+
 CHUNK = 500
 """Files of the plan that are in memory at once, beside those on their way."""
 
@@ -73,9 +75,9 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
         connection.execute(_statement("prepare"))
 
 
-def any_to_migrate(connection: psycopg.Connection[Any], category: str) -> bool:
-    """Whether the plan means to migrate anything of this category."""
-    row = _ask(connection, "any_to_migrate", category=category).fetchone()
+def anything_to_carry(connection: psycopg.Connection[Any], category: str) -> bool:
+    """Whether the plan means to migrate anything of this category, or anything of it was migrated."""
+    row = _ask(connection, "anything_to_carry", category=category).fetchone()
     return bool(row and row[0])
 
 
@@ -84,6 +86,14 @@ def settle_decided(connection: psycopg.Connection[Any], category: str, run: str,
     with transient_errors("ledger"), connection.transaction():
         take_turn(connection, category)
         return _ask(connection, "settle_decided", category=category, run=run, batch=batch).rowcount
+
+
+def settle_taken_away(connection: psycopg.Connection[Any], category: str, run: str, batch: str) -> int:
+    """Records of which pictures neither row nor object stands any more; returns how many. Needs `bucket_listing`."""
+    with transient_errors("ledger"), connection.transaction():
+        take_turn(connection, category)
+        values = {"category": category, "run": run, "batch": batch, "reason": TAKEN_AWAY}
+        return _ask(connection, "settle_taken_away", **values).rowcount
 
 
 def queue(connection: psycopg.Connection[Any], category: str) -> Queued:

@@ -6,8 +6,10 @@ create index if not exists outcomes_avatar_owner on nabo_migration.outcomes ((de
     where detail ->> 'media_type' = 'avatar';
 create index if not exists outcomes_gallery on nabo_migration.outcomes (partition, coalesce(detail ->> 'service', item));
 
--- name: any_to_migrate
-select exists (select 1 from nabo_migration.plan_items where category = %(category)s and action = 'migrate');
+-- name: anything_to_carry
+select exists (select 1 from nabo_migration.plan_items where category = %(category)s and action = 'migrate')
+    or exists (select 1 from nabo_migration.outcomes
+               where partition = %(category)s and state in ('migrated', 'already_present'));
 
 -- name: settle_decided
 -- What has been migrated stays so in the ledger, even if a later plan leaves it out: its object is ours.
@@ -19,9 +21,19 @@ on conflict (item) do update set
     partition = excluded.partition, state = excluded.state, reason = excluded.reason, source_hash = null,
     target_hash = null, detail = excluded.detail, run_id = excluded.run_id, batch_id = excluded.batch_id,
     updated_at = now()
-where not (kept.state in ('migrated', 'already_present') or kept.detail ? 'was')
+where not (kept.state in ('migrated', 'already_present') or kept.detail ?| array['was', 'taken_away'])
   and (kept.partition, kept.state, kept.reason, kept.source_hash, kept.target_hash, kept.detail)
       is distinct from (excluded.partition, excluded.state, excluded.reason, null, null, excluded.detail);
+
+-- name: settle_taken_away
+-- Somebody deleted both row and object in the app: theirs to do, and no later run brings the picture back.
+update nabo_migration.outcomes o
+set state = 'excluded', reason = %(reason)s, target_hash = null, run_id = %(run)s, batch_id = %(batch)s,
+    detail = jsonb_build_object('taken_away', o.detail - 'was'), updated_at = now()
+where o.partition = %(category)s and (o.state in ('migrated', 'already_present') or o.detail ? 'was')
+  and o.detail ? 'row'
+  and not exists (select 1 from public.media m where m.id = (o.detail #>> '{row,id}')::uuid)
+  and not exists (select 1 from bucket_listing l where l.path = o.detail ->> 'path');
 
 -- name: make_pending
 create temp table if not exists pending
@@ -35,7 +47,7 @@ select p.item, p.alternate_of is not null
 from nabo_migration.plan_items p
 left join nabo_migration.outcomes o on o.item = p.item
 left join bucket_listing l on l.path = o.detail ->> 'path'
-where p.category = %(category)s and p.action = 'migrate'
+where p.category = %(category)s and p.action = 'migrate' and not coalesce(o.detail ? 'taken_away', false)
   and not coalesce(
       o.state in ('migrated', 'already_present')
       and o.detail ->> 'version' = p.version

@@ -7,6 +7,7 @@ from pathlib import Path
 from nabo_pipeline.media.plans import HAS_AVATAR
 from nabo_pipeline.steps.placing import CONFLICT
 from nabo_pipeline.steps.transfer import MOVED, RENAMED
+from nabo_pipeline.stores.pending import TAKEN_AWAY
 
 APPLY = ("media_inventory", "migration_plan", "images", "media_records")
 
@@ -85,4 +86,34 @@ def test_an_object_of_ours_that_somebody_else_shows_stays_when_it_gets_no_row_of
     )  # fmt: skip
     assert place.run("profile", "media_records", "media_validation").success
     assert place.outcomes()[one["item"]] == ("excluded", HAS_AVATAR)
+    assert f"avatars/{one['path']}" in place.objects()
+
+
+def test_a_picture_that_somebody_deleted_in_the_app_is_never_brought_back(folder_place):
+    place = folder_place
+    assert place.run("profile").success
+    deleted, exchanged, *_ = place.migrated("profile")
+    for one in (deleted, exchanged):
+        place.query("delete from public.media where id = %s", one["row"]["id"])
+        place.bucket("avatars").remove([one["path"]])
+    own = "insert into public.media (file_path, media_type, owner_id) values ('own.png', 'avatar', %s)"
+    place.query(own, exchanged["owner"])
+    objects, rows = place.objects(), place.query("select * from public.media order by id")
+    assert place.run("profile").success
+    assert (place.objects(), place.query("select * from public.media order by id")) == (objects, rows)
+    # Also when the person has no avatar at all any more, and the plan has room for ours again.
+    place.query("delete from public.media where file_path = 'own.png'")
+    assert place.run("profile", *APPLY).success
+    assert place.objects() == objects
+    for one in (deleted, exchanged):
+        assert place.outcomes()[one["item"]] == ("excluded", TAKEN_AWAY)
+
+
+def test_an_object_that_went_alone_is_sent_again_since_its_row_still_shows_it(folder_place):
+    place = folder_place
+    assert place.run("profile").success
+    one = place.migrated("profile")[0]
+    place.bucket("avatars").remove([one["path"]])
+    assert place.run("profile").success
+    assert place.outcomes()[one["item"]] == ("migrated", None)
     assert f"avatars/{one['path']}" in place.objects()

@@ -126,7 +126,7 @@ def test_a_connection_that_keeps_no_session_is_named_with_its_remedy(here):
         next(pending.pending_chunks(here.connection, alternates=False))
     here.connection.execute(f"drop table {SCHEMA}.plan_items")
     with pytest.raises(psycopg.errors.UndefinedTable):
-        pending.any_to_migrate(here.connection, "profile")
+        pending.anything_to_carry(here.connection, "profile")
 
 
 def test_a_plan_s_own_decisions_are_recorded_once_and_never_over_what_was_migrated(here):
@@ -138,8 +138,8 @@ def test_a_plan_s_own_decisions_are_recorded_once_and_never_over_what_was_migrat
     )
     here.plan(excluded, replace(excluded, item="b"), replace(excluded, item="c"), replace(GOES, item="d"))
     here.ledger.record([DONE, broken])
-    assert pending.any_to_migrate(here.connection, "profile")
-    assert not pending.any_to_migrate(here.connection, "chat")
+    assert pending.anything_to_carry(here.connection, "profile")
+    assert not pending.anything_to_carry(here.connection, "chat")
     assert pending.settle_decided(here.connection, "profile", "run 2", "batch 2") == 2
     assert pending.settle_decided(here.connection, "profile", "run 3", "batch 3") == 0
     assert here.ledger.entry("a") == DONE
