@@ -20,6 +20,7 @@ from nabo_pipeline.stores.state import SCHEMA, StateStore
 
 # Its assertions, too, tell what they compared.
 pytest.register_assert_rewrite("tests.integration.nabo_pipeline.report_checks")
+pytest.register_assert_rewrite("tests.integration.nabo_pipeline.rollback_runs")
 
 STAGES = ("media_inventory", "migration_plan", "images", "media_records", "media_validation")
 
