@@ -23,6 +23,7 @@ from local_stack.sources.media import SMALL, fill
 from nabo_pipeline.media.inventory import StoredObject
 from nabo_pipeline.media.mappings import Mappings, MigratedService
 from nabo_pipeline.media.plans import MIGRATE
+from nabo_pipeline.stores.backup_errors import UnreadableError
 
 if TYPE_CHECKING:
     from migration_kit.ledger import Entry, Plan
@@ -69,9 +70,9 @@ class MadeUpBackup:
         """The first bytes of a PNG."""
         return PNG[:length]
 
-    def read(self, key: str, *, at_most: int) -> bytes:
-        """No picture is carried over here."""
-        raise NotImplementedError(key)
+    def read(self, key: str, *, at_most: int) -> bytes:  # noqa: ARG002 - the protocol's
+        """Refused: inventory and plan read no whole file, and no picture is carried over here."""
+        raise UnreadableError("this backup has no whole files", item=key)
 
     def mappings(self, stylist: str) -> Mappings:
         """One service of six is mapped, all to one stylist."""

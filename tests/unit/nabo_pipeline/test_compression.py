@@ -5,13 +5,12 @@ import random
 import struct
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from local_stack.sources.media.broken import jpeg_of_size, odd_files
+from local_stack.sources.media.broken import odd_files
 from local_stack.sources.media.odd import animated, display_p3, png_chunk
-from local_stack.sources.media.photographs import encode, phone_exif, picture
+from local_stack.sources.media.photographs import phone_exif, picture
 from migration_kit.accounting import State
 from migration_kit.failures import PermanentError
 from nabo_pipeline.codecs import encoders
@@ -27,32 +26,17 @@ from nabo_pipeline.media.compression import (
     KEPT_QUALITY,
     KEPT_SPECIAL,
     OPTIMIZED,
-    REDUCED,
     Compressed,
     Rejected,
     Settings,
-    Task,
     estimate_jpeg_quality,
 )
 from nabo_pipeline.media.file_types import sniff
 from nabo_pipeline.media.structure import OtherTypeError
 from nabo_pipeline.resources import TransferSettings
+from tests.unit.nabo_pipeline.compression_tasks import AVATARS, photograph, task
 
-AVATARS = frozenset({"image/jpeg", "image/png", "image/webp"})
 ODD = {odd.case: odd for odd in odd_files(7)}
-
-
-def task(data, *, types=AVATARS, limit=2_000_000, side=1024, **settings):
-    return Task(data, sniff(data).mime, types, limit, side, replace(Settings(), **settings))
-
-
-def photograph(format_, seed=1, sides=(160, 200), **how):
-    image = picture(random.Random(seed), sides)
-    if not how:
-        return encode(image, format_, random.Random(seed))
-    out = io.BytesIO()
-    image.save(out, format_, **how)
-    return out.getvalue()
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -162,13 +146,6 @@ def test_a_picture_too_large_for_webp_stays_a_png():
     assert same_pixels(decode(data, "image/png"), decode(result.data, "image/png"))
 
 
-def test_a_picture_too_large_for_webp_and_for_its_bucket_becomes_a_jpeg():
-    data = photograph("PNG", sides=(600, 600), compress_level=0)
-    result = compress(task(data, limit=100_000, max_webp_pixels=1000))
-    assert (result.verdict, result.mime) == (REDUCED, "image/jpeg")
-    assert len(result.data) <= 100_000
-
-
 def test_a_gray_profile_is_not_put_on_a_picture_of_three_colours():
     gray = display_p3().replace(b"RGB XYZ", b"GRAYXYZ", 1)
     image = picture(random.Random(1), (160, 160)).convert("L")
@@ -186,20 +163,6 @@ def test_a_picture_turned_by_exif_is_turned_for_good_in_another_format():
     result = compress(task(out.getvalue()))
     assert (result.width, result.height) == image.size[::-1]
     assert same_pixels(decode(result.data, "image/webp"), image.transpose(Image.Transpose.ROTATE_270))
-
-
-def test_a_wide_picture_that_has_to_fit_keeps_its_brightness():
-    noise = np.random.default_rng(1).integers(0, 200, (700, 700))
-    wide = (np.linspace(0, 65_000, 700 * 700).reshape(700, 700) + noise).astype(np.uint16)
-    out = io.BytesIO()
-    Image.fromarray(wide).save(out, "PNG")
-    result = compress(task(out.getvalue(), limit=50_000))
-    assert result.verdict == REDUCED
-    means = [
-        float(np.asarray(decode(result.data, result.mime).convert("L")).mean()),
-        float(wide.mean()) / 257,
-    ]
-    assert abs(means[0] - means[1]) < 3
 
 
 def test_bytes_of_another_type_than_the_inventory_saw_are_quarantined():
@@ -224,44 +187,6 @@ def test_a_result_that_is_not_clearly_smaller_is_not_used():
 def test_a_jpegs_quality_is_estimated_from_its_tables(quality):
     image = decode(photograph("JPEG", quality=quality), "image/jpeg")
     assert abs(estimate_jpeg_quality(image.quantization) - quality) <= 1
-
-
-@pytest.mark.parametrize("size", [2_000_001, 2_097_152])
-def test_a_picture_over_the_limit_is_brought_below_it(size):
-    data = jpeg_of_size(random.Random(1), size)
-    assert len(data) == size
-    result = compress(task(data, optimize_jpeg=False))
-    assert result.verdict == REDUCED
-    assert len(result.data) <= 2_000_000
-    assert decodes((result.data, result.mime))
-
-
-def test_a_picture_at_the_limit_goes_as_it_is():
-    data = jpeg_of_size(random.Random(1), 2_000_000)
-    assert compress(task(data, optimize_jpeg=False)).data == data
-
-
-@pytest.mark.parametrize(
-    ("how", "limit", "side"),
-    [
-        ({"compress_level": 1}, 150_000, 1500),
-        ({"compress_level": 1}, 90_000, 1024),
-        ({"quality": 98}, 110_000, 1024),
-    ],
-    ids=["quality is enough", "png to the app's size", "jpeg to the app's size"],
-)
-def test_a_picture_over_the_limit_loses_quality_first_and_then_size(how, limit, side):
-    data = photograph("JPEG" if "quality" in how else "PNG", sides=(1500, 1500), **how)
-    result = compress(task(data, limit=limit))
-    assert result.verdict == REDUCED
-    assert len(result.data) <= limit
-    assert max(decode(result.data, result.mime).size) == side
-
-
-def test_a_picture_that_cannot_be_brought_below_the_limit_is_excluded():
-    assert compress(task(photograph("png"), limit=300)) == Rejected(
-        State.EXCLUDED, "Over bucket limit after compression"
-    )
 
 
 @pytest.mark.parametrize(
@@ -356,19 +281,6 @@ def test_a_jpeg_whose_further_pictures_have_gone_is_a_picture():
     assert decodes((result.data, result.mime))
 
 
-@pytest.mark.parametrize(("encoder", "reason"), [
-    ("encode_webp", "Over bucket limit after compression"),
-    ("estimated_lossless_size", "Over bucket limit after compression"),
-])  # fmt: skip
-def test_a_picture_that_no_encoder_brings_below_the_limit_is_excluded(monkeypatch, encoder, reason):
-    monkeypatch.setattr(encoders, encoder, _not_today)
-    assert compress(task(photograph("png"), limit=300)) == Rejected(State.EXCLUDED, reason)
-
-
-def _not_today(*_):
-    raise RuntimeError("not today")
-
-
 def test_colour_under_transparency_stays():
     image = picture(random.Random(1), (80, 80)).convert("RGBA")
     image.putalpha(0)
@@ -376,10 +288,6 @@ def test_colour_under_transparency_stays():
     image.save(out, "PNG")
     result = compress(task(out.getvalue()))
     assert same_pixels(image, decode(result.data, result.mime))
-
-
-def test_a_file_over_the_size_limit_is_not_decoded():
-    assert compress(task(photograph("png"), max_bytes=100)).reason.startswith("Larger than")
 
 
 def test_similarity_falls_when_a_picture_is_blurred():
