@@ -76,7 +76,8 @@ def carry_all(
 ) -> int:
     """Carries over what the plan means to migrate and the ledger does not call done; returns the entries written.
 
-    Alternates go after the files that they stand in for. Outcomes are recorded as they come; also those that came
+    What somebody deleted in the app is noted first, and never carried again. Alternates go after the files that they
+    stand in for. Outcomes are recorded as they come; also those that came
     before a failure.
     """
     bucket, connection = carrier.rules.name, target.connection

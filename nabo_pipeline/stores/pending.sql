@@ -12,7 +12,8 @@ select exists (select 1 from nabo_migration.plan_items where category = %(catego
                where partition = %(category)s and state in ('migrated', 'already_present'));
 
 -- name: settle_decided
--- What has been migrated stays so in the ledger, even if a later plan leaves it out: its object is ours.
+-- What has been migrated stays so in the ledger, even if a later plan leaves it out: its object is ours. And what was
+-- taken away stays so, even if a later plan has room for it again.
 insert into nabo_migration.outcomes as kept (item, partition, state, reason, run_id, batch_id)
 select item, category, action, reason, %(run)s, %(batch)s
 from nabo_migration.plan_items where category = %(category)s and action <> 'migrate'

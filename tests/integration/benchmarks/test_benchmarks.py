@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import nabo, plan_way
+from benchmarks import nabo
 from benchmarks.__main__ import table
 
 
@@ -23,15 +23,6 @@ def environment(servers, storage, postgres_url, monkeypatch):
     }
 
 
-def _has_programs() -> bool:
-    try:
-        plan_way.programs()
-    except plan_way.MissingProgramError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(not _has_programs(), reason="the plan's own way needs file and ImageMagick")
 def test_both_ways_carry_the_same_pictures_and_every_figure_comes(environment):
     figures = nabo.run(environment | {"BENCH_PARTS": "ways,memory"})
     assert figures["failed"] == {}

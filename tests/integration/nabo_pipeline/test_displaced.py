@@ -109,11 +109,21 @@ def test_a_picture_that_somebody_deleted_in_the_app_is_never_brought_back(folder
         assert place.outcomes()[one["item"]] == ("excluded", TAKEN_AWAY)
 
 
-def test_an_object_that_went_alone_is_sent_again_since_its_row_still_shows_it(folder_place):
+def test_an_object_that_went_alone_is_sent_again_and_a_row_that_went_alone_is_left_to_validation(
+    folder_place,
+):
     place = folder_place
     assert place.run("profile").success
-    one = place.migrated("profile")[0]
+    one, other, *_ = place.migrated("profile")
     place.bucket("avatars").remove([one["path"]])
-    assert place.run("profile").success
-    assert place.outcomes()[one["item"]] == ("migrated", None)
+    place.query("delete from public.media where id = %s", other["row"]["id"])
+    assert place.run("profile", *APPLY).success
     assert f"avatars/{one['path']}" in place.objects()
+    for each in (one, other):
+        assert place.outcomes()[each["item"]] == ("migrated", None)
+    assert place.query("select 1 from public.media where id = %s", other["row"]["id"]) == []
+    result = place.run("profile", "media_validation")
+    assert not result.success
+    (failed,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    assert other["item"] in failed.event_specific_data.user_failure_data.description
+    assert one["item"] not in failed.event_specific_data.user_failure_data.description
