@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -23,6 +24,10 @@ class RegistryResource(dg.ConfigurableResource[None]):
     taxonomy: str = ""
     decisions: str = ""
     allowed: str = ""
+    workers: str = ""
+    backup_db: str = ""
+    backup_path: str = ""
+    confirmed: str = ""
 
     @contextmanager
     def open(self) -> Iterator["Registry"]:
@@ -35,18 +40,8 @@ class RegistryResource(dg.ConfigurableResource[None]):
         # pymongo is imported here, so that the code location loads without it.
         from asset_registry_pipeline.stores.connections import Settings, opened
 
-        with opened(
-            Settings(
-                self.staging_uri,
-                self.staging_db,
-                self.development_uri,
-                self.development_db,
-                self.profile,
-                self.taxonomy,
-                self.decisions,
-                self.allowed,
-            )
-        ) as registry:
+        settings = Settings(**{field.name: getattr(self, field.name) for field in fields(Settings)})
+        with opened(settings) as registry:
             yield registry
 
 
@@ -62,5 +57,9 @@ def resources() -> dict[str, dg.ConfigurableResource[None]]:
             taxonomy=environment_variable("REGISTRY_TAXONOMY"),
             decisions=environment_variable("REGISTRY_DECISIONS"),
             allowed=environment_variable("REGISTRY_ALLOWED"),
+            workers=environment_variable("REGISTRY_WORKERS"),
+            backup_db=environment_variable("REGISTRY_BACKUP_DB"),
+            backup_path=environment_variable("REGISTRY_BACKUP_PATH"),
+            confirmed=environment_variable("REGISTRY_CONFIRMED"),
         )
     }

@@ -74,6 +74,22 @@ VARIABLES: Mapping[str, Variable] = {
     "REGISTRY_DECISIONS": Variable(
         "CSV of recorded curator decisions, imported before the songs", "./decisions.csv", optional=True
     ),
+    "REGISTRY_BACKUP_DB": Variable(
+        "database for backups of staging, on development's server; unset: REGISTRY_DEVELOPMENT_DB with -backup",
+        "nna-registry-service-dev-backup",
+        optional=True,
+    ),
+    "REGISTRY_BACKUP_PATH": Variable(
+        "folder for backups of staging as file archives, in place of a database", "./backups", optional=True
+    ),
+    "REGISTRY_CONFIRMED": Variable(
+        "names with 'prod' in them that are meant all the same, separated by commas",
+        "product-registry-dev",
+        optional=True,
+    ),
+    "REGISTRY_WORKERS": Variable(
+        "processes for layers of 20,000 documents and more; unset: one for each core", "4", optional=True
+    ),
     "ARTWORK_DATABASE_URL": Variable(
         "PostgreSQL of the artworks", "postgresql://artwork@localhost:5432/artwork"
     ),
@@ -133,6 +149,24 @@ def required_folder(name: str, value: str | None) -> Path:
             f"there is no folder {folder}", item=name, remedy=f"Set {name} to an existing folder"
         )
     return folder
+
+
+def positive_number(name: str, value: str | None, *, default: int) -> int:
+    """The variable as a whole number from 1 on, or the default where it is unset.
+
+    Raises:
+        PermanentError: it is something else.
+    """
+    given = (value or "").strip()
+    if not given:
+        return default
+    if not given.isascii() or not given.isdigit() or int(given) == 0:
+        raise PermanentError(
+            f"the value {given[:20]!r} is no whole number from 1 on",
+            item=name,
+            remedy=f"Set it to something like {VARIABLES[name].example}, or unset it",
+        )
+    return int(given)
 
 
 def _servers(address: str) -> list[tuple[str, int]]:

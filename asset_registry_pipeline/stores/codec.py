@@ -52,7 +52,8 @@ def read_source(raw: bytes, layer: str) -> SourceDocument:
         body = decode(raw)
         faithful = bson.encode(body, codec_options=OPTIONS) == raw
     except (BSONError, ValueError, OverflowError, RecursionError) as error:
-        return SourceDocument(_lenient_item(raw, digest), layer, digest, len(raw), None, str(error)[:300])
+        item, identifier = _lenient_key(raw, digest)
+        return SourceDocument(item, layer, digest, len(raw), None, str(error)[:300], identifier)
     item = item_key(body.get("_id"))
     if not faithful:
         why = "it holds a deprecated BSON type or a key twice, so it cannot be copied byte for byte"
@@ -90,8 +91,10 @@ def content_hash(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def _lenient_item(raw: bytes, digest: str) -> str:
+def _lenient_key(raw: bytes, digest: str) -> tuple[str, Any]:
+    """Item and `_id` of a document that cannot be decoded; the `_id` is None where not even that can be read."""
     try:
-        return item_key(bson.decode(raw, codec_options=_LENIENT)["_id"])
+        identifier = bson.decode(raw, codec_options=_LENIENT)["_id"]
+        return item_key(identifier), identifier
     except (BSONError, ValueError, OverflowError, RecursionError, KeyError):
-        return f"unreadable:{digest}"
+        return f"unreadable:{digest}", None

@@ -39,12 +39,17 @@ class Settings:
     taxonomy: str = ""
     decisions: str = ""
     allowed: str = ""
+    workers: str = ""
+    backup_db: str = ""
+    backup_path: str = ""
+    confirmed: str = ""
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything a step works with, open."""
+    """Everything a step works with, open. `settings` open the same in another process."""
 
+    settings: Settings
     staging: Staging
     development: Development
     workspace: Workspace
@@ -79,6 +84,7 @@ def opened(settings: Settings) -> Iterator[Registry]:
         development.refuse_foreign_unique_indexes()
         ledger = MongoLedger(database)
         yield Registry(
+            settings=settings,
             staging=staging,
             development=development,
             workspace=Workspace(database),

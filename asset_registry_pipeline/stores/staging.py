@@ -9,6 +9,7 @@ from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.id_ranges import WHOLE, IdRange
 from migration_kit.failures import PermanentError
 from migration_kit.mongo import transient_errors
 
@@ -23,10 +24,15 @@ class ReadOnlyCollection:
     def __init__(self, database: Database[Any], name: str) -> None:
         self.__collection = database.get_collection(name, codec_options=codec.RAW)
 
-    def find_raw(self, wanted: Mapping[str, Any], fields: Mapping[str, Any] | None = None) -> Iterator[bytes]:
+    def find_raw(
+        self,
+        wanted: Mapping[str, Any],
+        fields: Mapping[str, Any] | None = None,
+        within: IdRange = WHOLE,
+    ) -> Iterator[bytes]:
         """The bytes of the documents that match, in the order of their `_id`, streamed."""
         with transient_errors("staging"), self.__collection.find(wanted, fields).sort("_id", 1) as cursor:
-            for document in cursor:
+            for document in within.bounding(cursor):
                 yield document.raw
 
     def count(self, wanted: Mapping[str, Any]) -> int:
@@ -42,10 +48,15 @@ class Staging:
         self._assets = ReadOnlyCollection(database, ASSETS)
         self._taxonomies = ReadOnlyCollection(database, TAXONOMIES)
 
-    def read(self, layer: str) -> Iterator[SourceDocument]:
+    def read(self, layer: str, within: IdRange = WHOLE) -> Iterator[SourceDocument]:
         """The documents of a layer, or with `UNFILED` those that name no layer of this migration, streamed."""
-        for raw in self._assets.find_raw(_of_layer(layer)):
+        for raw in self._assets.find_raw(_of_layer(layer), within=within):
             yield codec.read_source(raw, layer)
+
+    def identifiers(self, layer: str) -> Iterator[Any]:
+        """The `_id`s of a layer in their order, streamed."""
+        for raw in self._assets.find_raw(_of_layer(layer), {"_id": 1}):
+            yield codec.decode(raw)["_id"]
 
     def count(self, layer: str) -> int:
         """How many documents a layer has."""

@@ -1,0 +1,65 @@
+"""A layer's work cut into ranges of `_id` and spread over processes; what the work is does not belong here.
+
+A small layer is worked off here, in one range: a process costs more to start than it would save.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import lru_cache, partial
+from itertools import pairwise
+from typing import TypeVar
+
+from asset_registry_pipeline.stores.connections import Registry, Settings, opened
+from asset_registry_pipeline.stores.id_ranges import IdRange
+from migration_kit.environment import positive_number
+from migration_kit.workers import bounded_map, item_executor
+
+RANGE_DOCUMENTS = 5_000
+SPREAD_FROM = 20_000
+"""Documents of a layer from which on its ranges go to worker processes."""
+
+R = TypeVar("R")
+_process = ExitStack()
+
+
+def spread(registry: Registry, layer: str, function: Callable[[Registry, str, IdRange], R]) -> Iterator[R]:
+    """Call `function(registry, layer, range)` for ranges that cover the layer; results as they come.
+
+    In worker processes (REGISTRY_WORKERS of them, by default one a core) the registry is one of the process's own, the
+    function has to be a module's (or a `partial` of one), and what it takes and returns picklable and small. The first
+    error ends it.
+    """
+    ranges = cut(registry, layer)
+    workers = positive_number("REGISTRY_WORKERS", registry.settings.workers, default=os.cpu_count() or 1)
+    if len(ranges) == 1 or workers == 1:
+        for each in ranges:
+            yield function(registry, layer, each)
+        return
+    work = partial(_in_worker, registry.settings, layer, function)
+    with item_executor("process", workers) as executor:
+        for _, future in bounded_map(executor, work, ranges, window=2 * workers):
+            yield future.result()
+
+
+def cut(registry: Registry, layer: str) -> list[IdRange]:
+    """Ranges of about RANGE_DOCUMENTS documents each that together cover every `_id`."""
+    if registry.staging.count(layer) < SPREAD_FROM:
+        return [IdRange()]
+    marks = [
+        one for n, one in enumerate(registry.staging.identifiers(layer)) if n and n % RANGE_DOCUMENTS == 0
+    ]
+    edges = [IdRange().lower, *marks, IdRange().upper]
+    return [IdRange(lower, upper) for lower, upper in pairwise(edges)]
+
+
+def _in_worker(
+    settings: Settings, layer: str, function: Callable[[Registry, str, IdRange], R], within: IdRange
+) -> R:
+    return function(_own_registry(settings), layer, within)
+
+
+@lru_cache(maxsize=1)
+def _own_registry(settings: Settings) -> Registry:
+    """This process's connections: opened with its first range, closed when it ends."""
+    return _process.enter_context(opened(settings))
