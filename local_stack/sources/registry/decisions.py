@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import bson
@@ -20,19 +20,35 @@ COLUMNS = (
 _FIRST_DAY = datetime(2025, 9, 1, 10, 0, tzinfo=UTC)
 
 
-def decisions_csv(made: Iterable[Made], *, all_components: bool) -> str:
-    """One line for each asset that a curator looked at.
+class DecisionsCsv:
+    """The lines about the assets that a curator looked at, written as the assets go by.
 
     `all_components` adds an approval for every component without doubts, which `plan_000` asks for.
     """
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for index, one in enumerate(made):
-        verdict = one.verdict or ("approve" if all_components and not one.undecided else None)
-        if verdict is None or one.document["layer"] == "C":
-            continue
-        writer.writerow(
+
+    def __init__(self, *, all_components: bool) -> None:
+        self._all_components = all_components
+        self._out = io.StringIO()
+        self._writer = csv.DictWriter(self._out, COLUMNS, lineterminator="\n")
+        self._writer.writeheader()
+        self.rows = 0
+
+    @property
+    def text(self) -> str:
+        """The CSV of all assets that went by."""
+        return self._out.getvalue()
+
+    def about(self, made: Iterable[Made]) -> Iterator[Made]:
+        """The same assets; each one's decision is in the CSV when the next is asked for."""
+        for index, one in enumerate(made):
+            verdict = one.verdict or ("approve" if self._all_components and not one.undecided else None)
+            if verdict is not None and one.document["layer"] != "C":
+                self._write(index, one, verdict)
+            yield one
+
+    def _write(self, index: int, one: Made, verdict: str) -> None:
+        self.rows += 1
+        self._writer.writerow(
             {
                 "layer": one.document["layer"],
                 "name": one.document["name"],
@@ -45,7 +61,6 @@ def decisions_csv(made: Iterable[Made], *, all_components: bool) -> str:
                 "decided_at": (_FIRST_DAY + timedelta(minutes=11 * index)).isoformat(),
             }
         )
-    return out.getvalue()
 
 
 def source_hash(one: Made) -> str:

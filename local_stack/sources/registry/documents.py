@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -68,12 +69,11 @@ def document(
     }
 
 
-def components(seed: int, layer: str, count: int, *, dirt: bool) -> list[Made]:
+def components(seed: int, layer: str, count: int, *, dirt: bool) -> Iterator[Made]:
     """The components of a layer; with ten and more, each kind of dirt of `_DIRT` is in one of the last."""
     random = Random(f"{seed}/{layer}")
     places = taxonomy.places(layer)
     sequences: dict[str, int] = {}
-    made = []
     for index in range(count):
         place = places[random.randrange(len(places))]
         key = f"{place[0]}.{place[3]}"
@@ -84,17 +84,15 @@ def components(seed: int, layer: str, count: int, *, dirt: bool) -> list[Made]:
         )
         from_end = count - 1 - index
         soil = _DIRT[from_end] if dirt and count >= len(_DIRT) and from_end < len(_DIRT) else None
-        made.append(soil(clean) if soil else Made(clean))
-    return made
+        yield soil(clean) if soil else Made(clean)
 
 
-def songs(seed: int, count: int, *, dirt: bool) -> list[Made]:
+def songs(seed: int, count: int, *, dirt: bool) -> Iterator[Made]:
     """The songs: the first ones have the real lines, the last three are broken, undecided and rejected."""
     random = Random(f"{seed}/G")
     places = [place for place in taxonomy.places("G") if place[3] != "BAS"]
     hip_hop = next(place for place in places if (place[0], place[3]) == ("HIP", "MOD"))
     sequences: dict[str, int] = {}
-    made = []
     for index in range(count):
         place = hip_hop if index == 0 else places[random.randrange(len(places))]
         key = f"{place[0]}.{place[3]}"
@@ -107,12 +105,11 @@ def songs(seed: int, count: int, *, dirt: bool) -> list[Made]:
         if from_end == 0:
             broken = song | {"nna_address": "G.undefined.undefined.001"}
             broken["gcpStorageUrl"] = f"{BUCKET_URL}/G/undefined/undefined/{song['name']}.mp3"
-            made.append(Made(broken, dirt=("undefined_in_address", "undefined_in_url")))
+            yield Made(broken, dirt=("undefined_in_address", "undefined_in_url"))
         elif from_end == 1:
-            made.append(Made(song, undecided=True))
+            yield Made(song, undecided=True)
         else:
-            made.append(Made(song, "reject" if from_end == 2 else "edit"))
-    return made
+            yield Made(song, "reject" if from_end == 2 else "edit")
 
 
 def _unreadable(document: Document) -> Made:

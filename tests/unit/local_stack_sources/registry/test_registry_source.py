@@ -3,13 +3,15 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
 
 import bson
 import pytest
 from pymongo import MongoClient
 
-from local_stack.sources.registry import MARKER, REAL, SMALL, _make, fill, taxonomy
-from local_stack.sources.registry.decisions import COLUMNS, decisions_csv
+from local_stack.sources.registry import MARKER, REAL, SMALL, _make, fill, proportioned, taxonomy
+from local_stack.sources.registry.decisions import COLUMNS, DecisionsCsv
 from local_stack.sources.registry.documents import Made
 from local_stack.sources.registry.hostile import _documents
 
@@ -21,7 +23,7 @@ KEYS = [
 
 @pytest.fixture(scope="module")
 def made() -> list[Made]:
-    return _make(7, REAL, dirt=True)
+    return list(_make(7, REAL, dirt=True))
 
 
 def layer(made: list[Made], letter: str) -> list[dict]:
@@ -29,7 +31,7 @@ def layer(made: list[Made], letter: str) -> list[dict]:
 
 
 def test_the_same_seed_makes_the_same_bytes_and_another_seed_others(made: list[Made]) -> None:
-    def raw(documents: list[Made]) -> bytes:
+    def raw(documents: Iterable[Made]) -> bytes:
         return b"".join(bson.encode(one.document) for one in documents)
 
     assert raw(_make(7, REAL, dirt=True)) == raw(made)
@@ -93,14 +95,18 @@ def test_one_song_has_the_broken_address_and_songs_have_their_real_lines(made: l
 
 
 def test_decisions_cover_the_songs_but_one_and_name_the_source_they_were_about(made: list[Made]) -> None:
-    rows = list(csv.DictReader(io.StringIO(decisions_csv(made, all_components=False))))
+    def decided(*, all_components: bool) -> list[dict[str, str]]:
+        written = DecisionsCsv(all_components=all_components)
+        assert list(written.about(made)) == made
+        return list(csv.DictReader(io.StringIO(written.text)))
+
+    rows = decided(all_components=False)
     assert tuple(rows[0]) == COLUMNS
     songs = [row for row in rows if row["layer"] == "G"]
     assert Counter(row["decision"] for row in songs) == {"edit": 31, "reject": 1}
     assert all(len(row["source_hash"]) == 64 for row in rows)
     assert all(0 < len(row["creatorDescription"]) <= 500 for row in songs if row["decision"] == "edit")
-    every = csv.DictReader(io.StringIO(decisions_csv(made, all_components=True)))
-    assert sum(row["layer"] != "G" for row in every) > 370
+    assert sum(row["layer"] != "G" for row in decided(all_components=True)) > 370
 
 
 def test_a_small_source_has_the_same_kinds_of_dirt() -> None:
@@ -108,6 +114,14 @@ def test_a_small_source_has_the_same_kinds_of_dirt() -> None:
     assert {"undefined_in_address", "unparseable_json", "address_mismatch", "unknown_code", "code_as_category",
             "placeholder_description", "no_description", "broken_structure", "undefined_in_url"} <= kinds  # fmt: skip
     assert not any(one.dirt for one in _make(7, SMALL, dirt=False) if one.document["layer"] != "C")
+
+
+def test_a_large_source_has_the_same_proportions_and_begins_before_it_is_made_whole() -> None:
+    layers = proportioned(1_000_000)
+    assert sum(layers.values()) == 1_000_000
+    assert all(abs(layers[layer] / 1_000_000 - count / 1_681) < 0.001 for layer, count in REAL.items())
+    assert [one.document["layer"] for one in islice(_make(7, layers, dirt=True), 3)] == ["S"] * 3
+    assert proportioned(1_681) == dict(REAL)
 
 
 def test_the_taxonomy_gives_the_registrys_own_example() -> None:
