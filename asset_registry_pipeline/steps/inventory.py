@@ -63,6 +63,8 @@ def take(registry: Registry, layer: str, *, run_id: str, batch: str) -> Inventor
     registry.ledger.install()
     registry.workspace.install()
     registry.workspace.begin_batch(batch)
+    # First of all: what arrives while the layer is read makes a later mark another one.
+    marks = registry.staging.marks()
     source = read_layer(registry, layer)
     expected = registry.profile.expected[layer]
     by_item = found_in(registry, source.documents)
@@ -82,6 +84,8 @@ def take(registry: Registry, layer: str, *, run_id: str, batch: str) -> Inventor
         layer,
         {
             "fingerprint": fingerprint,
+            "mark": marks.get(layer),
+            "outside": marks.get(UNFILED),
             "documents": len(source.documents),
             "expected": expected,
             "taxonomy": registry.taxonomy.pinned,

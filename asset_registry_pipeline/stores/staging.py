@@ -40,6 +40,14 @@ class ReadOnlyCollection:
         with transient_errors("staging"):
             return self.__collection.count_documents(wanted)
 
+    def group(self, by: Any, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Numbers over groups of all documents, summed up by the server; no other stage, so nothing that writes."""
+        with transient_errors("staging"):
+            return [
+                codec.decode(row.raw)
+                for row in self.__collection.aggregate([{"$group": {"_id": by, **values}}])
+            ]
+
 
 class Staging:
     """The registry that is migrated from."""
@@ -61,6 +69,18 @@ class Staging:
     def count(self, layer: str) -> int:
         """How many documents a layer has."""
         return self._assets.count(_of_layer(layer))
+
+    def marks(self) -> dict[str, dict[str, int]]:
+        """Of each layer that has documents: how many, their newest `updatedAt` and the sum of all (milliseconds).
+
+        The mark of a layer differs as soon as a document came, went or was updated; counted by the server alone.
+        """
+        updated = {"$convert": {"input": "$updatedAt", "to": "long", "onError": 0, "onNull": 0}}
+        filed = {"$cond": [{"$in": ["$layer", list(MIGRATED_LAYERS)]}, "$layer", UNFILED]}
+        rows = self._assets.group(
+            filed, {"documents": {"$sum": 1}, "newest": {"$max": updated}, "updates": {"$sum": updated}}
+        )
+        return {row.pop("_id"): row for row in rows}
 
     def addresses(self) -> dict[str, str]:
         """Every name and `_id` of staging and the address it stands for, to compare component sets."""
