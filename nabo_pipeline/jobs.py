@@ -3,7 +3,7 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from migration_kit.orchestration import Launch, asset_graph, failing, launch_what_failed, newest_runs
+from migration_kit.orchestration import Launch, asset_graph, failing, launch_and_tell, newest_runs
 from nabo_pipeline.assets import ASSETS
 from nabo_pipeline.assets.common import PREFIX
 from nabo_pipeline.resources import DatabaseResource, MappingsResource
@@ -45,7 +45,9 @@ def launch_failed_categories(
         runs = newest_runs(context.instance, GRAPH, [*CATEGORY_ASSETS, REPORT])
         again = what_to_run_again(database.conninfo, mappings.read(), runs.failed, runs.busy)
     launch = Launch(dict.fromkeys(CATEGORY_ASSETS, again.categories), [REPORT] if again.report else [])
-    launch_what_failed(context, GRAPH, launch, pipeline=PREFIX, why=again.why, left_out=again.left_out)
+    launch_and_tell(
+        context, GRAPH, launch, title=f"{PREFIX}: what failed", why=again.why, left_out=again.left_out
+    )
 
 
 @dg.job(

@@ -12,7 +12,7 @@ from migration_kit.orchestration.rerun import (
     Launch,
     NewestRuns,
     asset_graph,
-    launch_what_failed,
+    launch_and_tell,
     newest_runs,
 )
 from migration_kit.orchestration.runs import (
@@ -43,7 +43,7 @@ __all__ = [
     "environment_variable",
     "failing",
     "gate_check_specs",
-    "launch_what_failed",
+    "launch_and_tell",
     "newest_runs",
     "problems_metadata",
     "require_gate",

@@ -1,4 +1,4 @@
-"""What failed, run again as one backfill: what Dagster knows of the newest runs, and launching just what is named.
+"""One backfill of just what is named: what Dagster knows of the newest runs, launching, and telling what and why.
 
 Which partitions are worth another run is the pipeline's decision, by its ledger. A backfill made here is the same as
 one that a person launches in the UI: it is listed there, followed there and can be cancelled there.
@@ -91,18 +91,20 @@ def launch_backfill(
     return backfill.backfill_id
 
 
-def launch_what_failed(
+def launch_and_tell(
     context: dg.OpExecutionContext,
     graph: "AssetGraph",
     launch: Launch,
     *,
-    pipeline: str,
+    title: str,
     why: Mapping[str, Sequence[str]],
     left_out: Mapping[str, str],
+    nothing: str = "Nothing failed",
 ) -> str | None:
-    """Tell which partitions are run again and why, and launch them; the backfill's id, None if nothing failed.
+    """Tell which partitions are launched and why, and launch them as one backfill; its id, None if there are none.
 
-    ``why``: reasons by partition. ``left_out``: what failed and is not launched now, with the reason.
+    ``why``: reasons by partition. ``left_out``: what is not launched now, with the reason. ``nothing``: what is said
+    where neither is anything.
     """
     rows = [{"what": part or "all", "why": "; ".join(reasons)} for part, reasons in sorted(why.items())]
     rows += [
@@ -112,18 +114,16 @@ def launch_what_failed(
         context.log.info(f"{row['what']}: {row['why']}")
     launched = None
     if launch.empty:
-        context.log.info("Nothing is launched." if rows else "Nothing failed; nothing is launched.")
+        context.log.info("Nothing is launched." if rows else f"{nothing}; nothing is launched.")
     else:
         told = "; ".join(f"{part or 'all'} ({', '.join(reasons)})" for part, reasons in sorted(why.items()))
-        launched = launch_backfill(
-            context.instance, graph, launch, title=f"{pipeline}: what failed", description=told
-        )
+        launched = launch_backfill(context.instance, graph, launch, title=title, description=told)
         context.log.info(f"Launched backfill {launched}: see Runs > Backfills.")
     context.add_output_metadata(
         {
             "launched": launched or "nothing",
             "what_and_why": dg.MetadataValue.md(
-                markdown_table(rows, ("what", "why")) if rows else "Nothing failed."
+                markdown_table(rows, ("what", "why")) if rows else f"{nothing}."
             ),
         }
     )

@@ -14,7 +14,7 @@ from migration_kit.orchestration import (
     Launch,
     NewestRuns,
     asset_graph,
-    launch_what_failed,
+    launch_and_tell,
     newest_runs,
 )
 
@@ -74,7 +74,10 @@ def launched(instance, graph, launch: Launch, *, why, left_out) -> str | None:
 
     @dg.op
     def look(context: dg.OpExecutionContext) -> str:
-        return launch_what_failed(context, graph, launch, pipeline="test", why=why, left_out=left_out) or ""
+        return (
+            launch_and_tell(context, graph, launch, title="test: what failed", why=why, left_out=left_out)
+            or ""
+        )
 
     @dg.job
     def again() -> None:
