@@ -11,11 +11,12 @@ from enum import StrEnum
 
 
 class VerdictStatus(StrEnum):
-    """How far a validation came."""
+    """How far a validation came; ROLLED_BACK: what it stood for has been taken back since."""
 
     RUNNING = "running"
     PASSED = "passed"
     FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ def _why_closed(verdict: Verdict | None, publication: str | None) -> str | None:
         return f"its newest checks failed (run {verdict.run_id})"
     if verdict.status is VerdictStatus.RUNNING:
         return f"its checks are running, or run {verdict.run_id} was lost before they ended"
+    if verdict.status is VerdictStatus.ROLLED_BACK:
+        return f"rolled back at {verdict.at:%Y-%m-%d %H:%M} UTC by run {verdict.run_id}"
     if publication is None:
         return "checked, but nothing was published"
-    if verdict.candidate != publication:
-        return "stale: something else was published since its checks passed"
-    return None
+    stale = "stale: something else was published since its checks passed"
+    return stale if verdict.candidate != publication else None

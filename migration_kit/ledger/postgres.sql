@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS {schema}.verdicts (
     stage     text NOT NULL,
     partition text NOT NULL,
     candidate text NOT NULL,
-    status    text NOT NULL CHECK (status IN ('running', 'passed', 'failed')),
+    status    text NOT NULL CHECK (status IN ('running', 'passed', 'failed', 'rolled_back')),
     run_id    text NOT NULL,
     at        timestamptz NOT NULL
 );

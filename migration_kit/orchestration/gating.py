@@ -48,7 +48,8 @@ def validate_then_publish(
     Yields the check results, and on success the materialisation with what ``publish`` returns as metadata.
 
     Raises:
-        dagster.Failure: a suite failed; names the suites, the rules and the first rows that broke them.
+        dagster.Failure: a suite failed (names the suites, the rules and the first rows that broke them), or the
+            partition was rolled back while it was published.
     """
     key = _key(asset_key)
     ledger.begin_verdict(stage, partition, candidate, context.run.run_id)
@@ -70,6 +71,7 @@ def validate_then_publish(
             allow_retries=False,
         )
     metadata = publish()
+    _refuse_rolled_back(ledger, stage, partition)
     ledger.publish(Verdict.now(stage, partition, candidate, VerdictStatus.PASSED, context.run.run_id))
     yield dg.MaterializeResult(
         asset_key=key, metadata={**metadata}, check_results=checks, data_version=dg.DataVersion(candidate)
@@ -97,6 +99,17 @@ def require_gate(
         metadata={"closed": {one.partition: one.why for one in gate.closed}},
         allow_retries=False,
     )
+
+
+def _refuse_rolled_back(ledger: Ledger, stage: str, partition: str) -> None:
+    """What was published may be gone again: its gate stays closed, with the rollback's words."""
+    newest = ledger.verdicts(stage).get(partition)
+    if newest is not None and newest.status is VerdictStatus.ROLLED_BACK:
+        raise dg.Failure(
+            description=f"{partition} was rolled back by run {newest.run_id} while {stage} published it. "
+            "Once that has ended, run this again if it is to be migrated after all.",
+            allow_retries=False,
+        )
 
 
 def _key(asset_key: dg.AssetKey | Sequence[str]) -> dg.AssetKey:

@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from migration_kit.gates import Verdict, VerdictStatus
 from migration_kit.orchestration import gate_check_specs, require_gate, validate_then_publish
 from migration_kit.suites import Suite, rule, validate_frame
 
@@ -17,8 +18,11 @@ class Published(dict):
     """What was published; a test may let the machine be lost in the middle."""
 
     lose_the_machine = False
+    meanwhile = None
 
     def __setitem__(self, partition, rows):
+        if self.meanwhile:
+            self.meanwhile()
         if self.lose_the_machine:
             raise RuntimeError("the machine is gone")
         super().__setitem__(partition, rows)
@@ -119,6 +123,19 @@ def test_a_run_that_is_lost_while_it_publishes_leaves_the_gate_closed(world):
     rows["b"] = ["z"]
     assert not materialize(assets["up"], "b").success
     assert "b: its checks are running, or run" in failure_of(materialize(assets["down"]))
+
+
+def test_a_partition_that_is_rolled_back_while_it_is_published_keeps_its_gate_closed(world, ledger):
+    _, published, assets, materialize = world
+    taken_back = Verdict.now("up", "b", "", VerdictStatus.ROLLED_BACK, "taker")
+    published.meanwhile = lambda: ledger.record_verdict(taken_back)
+    assert "b was rolled back by run taker while up published it" in failure_of(
+        materialize(assets["up"], "b")
+    )
+    assert "b: rolled back at" in failure_of(materialize(assets["down"]))
+    published.meanwhile = None
+    assert materialize(assets["up"], "b").success
+    assert ledger.gate("up", ["b"]).open
 
 
 def test_a_stage_without_any_suite_proves_nothing_and_fails(ledger):

@@ -113,6 +113,17 @@ def test_a_gate_follows_the_newest_verdict(ledger):
     assert ledger.publications("images") == {"profile": "c1"}
 
 
+def test_what_was_rolled_back_closes_its_gate_until_it_passes_again(ledger):
+    passed = Verdict.now("images", "profile", "c1", VerdictStatus.PASSED, "run-1")
+    ledger.publish(passed)
+    ledger.record_verdict(replace(passed, status=VerdictStatus.ROLLED_BACK, run_id="run-2"))
+    (closed,) = ledger.gate("images", ["profile"]).closed
+    assert closed.why.startswith("rolled back at ")
+    assert closed.why.endswith("by run run-2")
+    ledger.publish(passed)
+    assert ledger.gate("images", ["profile"]).open
+
+
 def test_the_newest_verdict_is_the_last_to_arrive_whatever_the_clocks_of_its_machines_say(mongo):
     from bson import ObjectId
 
@@ -167,3 +178,49 @@ def test_an_excluded_item_needs_a_reason_in_postgresql(postgres_url):
     with pytest.raises(CheckViolation):
         ledger.record([entry("a", State.EXCLUDED)])
     ledger.close()
+
+
+def test_a_record_that_is_overtaken_between_its_look_and_its_write_is_met_again_and_has_its_say(mongo):
+    from migration_kit.ledger.mongo import MongoLedger
+    from migration_kit.mongo import connect
+
+    with connect(mongo.uri) as client:
+        ledger, other = MongoLedger(client[mongo.development]), MongoLedger(client[mongo.development])
+        ledger.install()
+        look = ledger._outcomes.find
+
+        def overtaken(*asked, **more):
+            seen = list(look(*asked, **more))
+            ledger._outcomes.find = look
+            other.record(
+                [entry("a", run="theirs"), entry("c", State.QUARANTINED, reason="late", run="theirs")]
+            )
+            return seen
+
+        ledger.record([entry("c", State.HELD, reason="early")])
+        ledger._outcomes.find = overtaken
+        written = ledger.record([entry("a", run="mine"), entry("b", run="mine"), entry("c", run="mine")])
+        assert written == 2
+        assert [(one.item, one.state, one.run_id) for one in ledger.entries()] == [
+            ("a", State.MIGRATED, "theirs"),
+            ("b", State.MIGRATED, "mine"),
+            ("c", State.MIGRATED, "mine"),
+        ]
+
+
+def test_records_that_are_only_added_are_refused_where_an_item_has_one_and_states_are_told_by_item(mongo):
+    from pymongo.errors import BulkWriteError
+
+    from migration_kit.ledger.mongo import MongoLedger
+    from migration_kit.mongo import connect
+
+    with connect(mongo.uri) as client:
+        ledger = MongoLedger(client[mongo.development])
+        ledger.install()
+        ledger.add([entry("a"), entry("b", State.HELD, reason="no words yet")])
+        with pytest.raises(BulkWriteError):
+            ledger.add([entry("a", State.EXCLUDED, reason="other")])
+        assert sorted(ledger.states(["b", "a", "missing"])) == [
+            ("a", State.MIGRATED, None, "batch-1"),
+            ("b", State.HELD, "no words yet", "batch-1"),
+        ]

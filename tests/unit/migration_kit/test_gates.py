@@ -23,6 +23,11 @@ def test_a_passed_and_published_partition_opens_the_gate():
         ({}, {"S": "c1"}, "never checked"),
         ({"S": verdict(VerdictStatus.FAILED)}, {"S": "c1"}, "newest checks failed"),
         ({"S": verdict(VerdictStatus.RUNNING)}, {"S": "c1"}, "running, or run run-1 was lost"),
+        (
+            {"S": verdict(VerdictStatus.ROLLED_BACK)},
+            {"S": "c1"},
+            "rolled back at 2026-01-01 00:00 UTC by run run-1",
+        ),
         ({"S": verdict(VerdictStatus.PASSED)}, {}, "nothing was published"),
         ({"S": verdict(VerdictStatus.PASSED, "c2")}, {"S": "c1"}, "stale"),
     ],
