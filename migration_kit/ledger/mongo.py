@@ -24,6 +24,7 @@ from migration_kit.ledger import CHUNK, Entry, Plan
 _DUPLICATE_KEY = 11000
 _SAYS = ("partition", "state", "reason", "source_hash", "target_hash", "detail")
 _BY = ("run_id", "batch_id")
+_ENTRY_FIELDS = dict.fromkeys(_SAYS + _BY, 1)
 # An empty timestamp becomes the server's own at insertion, and grows from one to the next. Ids and clocks are the
 # clients': two machines do not agree on them, and the newest verdict decides.
 _IN_ORDER = MappingProxyType({"order": Timestamp(0, 0)})
@@ -49,8 +50,22 @@ class MongoLedger:
         self._plans.create_index([("run_id", ASCENDING)])
 
     def record(self, entries: Iterable[Entry], *, session: ClientSession | None = None) -> int:
-        """Insert or update the entries; with ``session`` inside its transaction, with what they tell of."""
+        """Insert or update the entries; with ``session`` inside its transaction, with what they tell of.
+
+        Raises:
+            BulkWriteError: inside a transaction another writer recorded one of the items first; it is lost then.
+        """
         return sum(self._record_chunk(chunk, session) for chunk in chunked(entries, CHUNK))
+
+    def add(self, entries: Sequence[Entry], *, session: ClientSession | None = None) -> None:
+        """Insert entries of items that have none, without looking first: the cheapest way where that is known.
+
+        Raises:
+            BulkWriteError: an item has a record; outside a transaction those before it are written.
+        """
+        if entries:
+            now = datetime.now(UTC)
+            self._outcomes.insert_many([_as_new_row(entry, now) for entry in entries], session=session)
 
     def _record_chunk(self, chunk: Sequence[Entry], session: ClientSession | None) -> int:
         known = {
@@ -58,36 +73,51 @@ class MongoLedger:
             for row in self._outcomes.find({"_id": {"$in": [entry.item for entry in chunk]}}, session=session)
         }
         now = datetime.now(UTC)
-        writes = []
+        rows, updates = {}, []
         for entry in chunk:
-            says = _as_row(entry)
             before = known.get(entry.item)
-            if before is not None and all(before.get(name) == says[name] for name in _SAYS):
+            if before is None:
+                # Of an item that comes twice the last word counts, as it does from one chunk to the next.
+                rows[entry.item] = _as_new_row(entry, now)
                 continue
-            # Compare-and-set: a writer that came between has the last word, and is met again as a duplicate.
-            expected = {"updated_at": before["updated_at"]} if before else {"updated_at": {"$exists": False}}
-            writes.append(
-                UpdateOne(
-                    {"_id": entry.item, **expected},
-                    {"$set": says | {"updated_at": now}, "$setOnInsert": {"first_at": now}},
-                    upsert=True,
-                )
-            )
-        if not writes:
-            return 0
+            says = _as_row(entry)
+            if any(before.get(name) != says[name] for name in _SAYS):
+                # Compare-and-set: a writer that came between has the last word, and is met again as a duplicate.
+                unchanged = {"_id": entry.item, "updated_at": before["updated_at"]}
+                change = {"$set": says | {"updated_at": now}, "$setOnInsert": {"first_at": now}}
+                updates.append(UpdateOne(unchanged, change, upsert=True))
+        added, already = self._insert([*rows.values()], session)
+        changed, overtaken = self._update(updates, session)
+        lost = already | overtaken
+        again = self._record_chunk([entry for entry in chunk if entry.item in lost], session) if lost else 0
+        return added + changed + again
+
+    def _insert(self, rows: Sequence[dict[str, Any]], session: ClientSession | None) -> tuple[int, set[str]]:
+        """How many rows were inserted, and the items that another writer has recorded meanwhile."""
+        if not rows:
+            return 0, set()
         try:
-            result = self._outcomes.bulk_write(writes, ordered=False, session=session)
+            self._outcomes.insert_many(rows, ordered=False, session=session)
         except BulkWriteError as clash:
-            if any(error["code"] != _DUPLICATE_KEY for error in clash.details["writeErrors"]):
-                raise
-            lost = {error["op"]["q"]["_id"] for error in clash.details["writeErrors"]}
+            lost = _duplicates(clash, session)
+            return clash.details["nInserted"], {error["op"]["_id"] for error in lost}
+        return len(rows), set()
+
+    def _update(self, updates: Sequence[UpdateOne], session: ClientSession | None) -> tuple[int, set[str]]:
+        """How many rows were changed, and the items that another writer has changed meanwhile."""
+        if not updates:
+            return 0, set()
+        try:
+            result = self._outcomes.bulk_write(list(updates), ordered=False, session=session)
+        except BulkWriteError as clash:
+            lost = _duplicates(clash, session)
             won = clash.details["nModified"] + clash.details["nUpserted"]
-            return int(won) + self._record_chunk([entry for entry in chunk if entry.item in lost], session)
-        return result.modified_count + result.upserted_count
+            return int(won), {error["op"]["q"]["_id"] for error in lost}
+        return result.modified_count + result.upserted_count, set()
 
     def entry(self, item: str) -> Entry | None:
         """The item's record, if it has one."""
-        row = self._outcomes.find_one({"_id": item})
+        row = self._outcomes.find_one({"_id": item}, _ENTRY_FIELDS)
         return _as_entry(row) if row else None
 
     def entries(
@@ -103,7 +133,13 @@ class MongoLedger:
             wanted["state"] = {"$in": [str(state) for state in states]}
         if items is not None:
             wanted["_id"] = {"$in": [*items]}
-        return map(_as_entry, self._outcomes.find(wanted).sort("_id", ASCENDING))
+        return map(_as_entry, self._outcomes.find(wanted, _ENTRY_FIELDS).sort("_id", ASCENDING))
+
+    def states(self, items: Sequence[str]) -> Iterator[tuple[str, State, str | None, str]]:
+        """Item, state, reason and batch of those of the items that have a record, in any order."""
+        fields = {"state": 1, "reason": 1, "batch_id": 1}
+        for row in self._outcomes.find({"_id": {"$in": [*items]}}, fields):
+            yield row["_id"], State(row["state"]), row.get("reason"), row["batch_id"]
 
     def counts(
         self, *, partition: str | None = None, batch_id: str | None = None
@@ -185,6 +221,19 @@ class MongoLedger:
         """Nothing to give back: the client is the caller's."""
 
 
+def _duplicates(clash: BulkWriteError, session: ClientSession | None) -> list[dict[str, Any]]:
+    """The errors of a bulk write if all of them are keys that another writer took; else it is raised again."""
+    errors: list[dict[str, Any]] = clash.details["writeErrors"]
+    # Inside a transaction an error has ended it: whoever began it has to begin it again.
+    if session is not None or any(error["code"] != _DUPLICATE_KEY for error in errors):
+        raise clash
+    return errors
+
+
+def _as_new_row(entry: Entry, now: datetime) -> dict[str, Any]:
+    return {"_id": entry.item, **_as_row(entry), "updated_at": now, "first_at": now}
+
+
 def _as_row(entry: Entry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in _SAYS + _BY} | {
         "state": str(entry.state),
@@ -193,8 +242,9 @@ def _as_row(entry: Entry) -> dict[str, Any]:
 
 
 def _as_entry(row: Mapping[str, Any]) -> Entry:
-    said: dict[str, Any] = {name: row.get(name) for name in _SAYS + _BY}
-    return Entry(**(said | {"item": row["_id"], "state": State(row["state"])}))
+    said: dict[str, Any] = {**row, "item": row["_id"], "state": State(row["state"])}
+    del said["_id"]
+    return Entry(**said)
 
 
 def _verdict_row(verdict: Verdict) -> dict[str, Any]:
