@@ -10,7 +10,7 @@ import dagster as dg
 from migration_kit.orchestration import environment_variable
 
 if TYPE_CHECKING:
-    from asset_registry_pipeline.stores.connections import Registry
+    from asset_registry_pipeline.stores.connections import Registry, Settings
 
 
 class RegistryResource(dg.ConfigurableResource[None]):
@@ -29,6 +29,13 @@ class RegistryResource(dg.ConfigurableResource[None]):
     backup_path: str = ""
     confirmed: str = ""
 
+    def settings(self) -> "Settings":
+        """What the environment says, unchecked."""
+        # pymongo is imported here, so that the code location loads without it.
+        from asset_registry_pipeline.stores.connections import Settings
+
+        return Settings(**{field.name: getattr(self, field.name) for field in fields(Settings)})
+
     @contextmanager
     def open(self) -> Iterator["Registry"]:
         """The stores, open; closed at the end.
@@ -37,11 +44,9 @@ class RegistryResource(dg.ConfigurableResource[None]):
             PermanentError: a setting is missing or refused, or a server is not fit.
             TransientError: a server does not answer.
         """
-        # pymongo is imported here, so that the code location loads without it.
-        from asset_registry_pipeline.stores.connections import Settings, opened
+        from asset_registry_pipeline.stores.connections import opened
 
-        settings = Settings(**{field.name: getattr(self, field.name) for field in fields(Settings)})
-        with opened(settings) as registry:
+        with opened(self.settings()) as registry:
             yield registry
 
 

@@ -14,7 +14,11 @@ from urllib.parse import urlsplit
 from migration_kit.failures import PermanentError
 
 _PLACEHOLDER = re.compile(r"^<.*>$|\$\{|^(changeme|xxx+)$", re.IGNORECASE)
-_LITERAL_CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/@:'\"${]+:[^\s/@'\"${]+@", re.IGNORECASE)
+# JSON may write a slash as \/. What is only the name of a variable, or an example's placeholder, is no password.
+_LITERAL_CREDENTIALS = re.compile(
+    r"[a-z][a-z0-9+.-]*:(?:\\?/){2}[^\s/@:'\"]*:(?!(?:\$\{[^}\s]*\}|\$(?-i:[A-Z][A-Z0-9_]*)|<[^>\s]*>|\*+)@)[^\s/@'\"]+@",
+    re.IGNORECASE,
+)
 _PRODUCTION = re.compile(r"prod", re.IGNORECASE)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, never bound
 _THIS_MACHINE = ("localhost/*",)
@@ -181,6 +185,11 @@ def _servers(address: str) -> list[tuple[str, int]]:
     return servers
 
 
+def hosts(address: str) -> tuple[str, ...]:
+    """The hosts of an address, without credentials and ports; whatever names this machine is `localhost`."""
+    return tuple(host for host, _ in _servers(address))
+
+
 def _place(address: str, database: str) -> tuple[frozenset[tuple[str, int]], str]:
     return frozenset(_servers(address)), database
 
@@ -233,18 +242,23 @@ def refuse_same_database(
         )
 
 
-def refuse_production(name: str, value: str, *, confirmed: bool = False) -> None:
+def refuse_production(name: str, *values: str, confirmed: str = "", listed_in: str = "") -> None:
     """Refuse a host or database whose name says production, unless someone confirmed it.
 
+    ``confirmed``: names that are meant all the same, separated by commas; ``listed_in``: the variable that holds them.
+
     Raises:
-        PermanentError: naming the variable.
+        PermanentError: naming the variable and the host or database.
     """
-    if _PRODUCTION.search(value) and not confirmed:
-        raise PermanentError(
-            "the name says production",
-            item=name,
-            remedy="Point it at staging or development; production needs an explicit confirmation",
-        )
+    meant = {one.strip().lower() for one in confirmed.split(",")}
+    for value in values:
+        if _PRODUCTION.search(value) and value.lower() not in meant:
+            confirm = f"; if it is what you mean, confirm it: add {value} to {listed_in}" if listed_in else ""
+            raise PermanentError(
+                f"the name says production: {value}",
+                item=name,
+                remedy=f"Point it at staging or development{confirm}",
+            )
 
 
 def refuse_literal_credentials(path: Path) -> None:
@@ -252,11 +266,14 @@ def refuse_literal_credentials(path: Path) -> None:
 
     Raises:
         PermanentError: naming file and line, never the password.
+        OSError: the file cannot be read.
     """
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if _LITERAL_CREDENTIALS.search(line):
-            raise PermanentError(
-                f"line {number} holds credentials in clear",
-                item=str(path),
-                remedy="Take them out, change that password, and pass the address by its environment variable",
-            )
+    # Whatever the file's encoding turns out to be, an address is ASCII.
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, start=1):
+            if _LITERAL_CREDENTIALS.search(line):
+                raise PermanentError(
+                    f"line {number} holds credentials in clear",
+                    item=str(path),
+                    remedy="Take them out, change that password, and pass the address by its environment variable",
+                )

@@ -103,6 +103,7 @@ def mongo(servers: Servers) -> Iterator[MongoPlace]:
     with MongoClient[dict[str, object]](place.uri) as client:
         client.drop_database(place.staging)
         client.drop_database(place.development)
+        client.drop_database(f"{place.development}-backup")
 
 
 @pytest.fixture

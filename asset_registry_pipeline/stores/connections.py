@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from asset_registry_pipeline.registry import taxonomy as taxonomies
 from asset_registry_pipeline.registry.profiles import Profile, require_copy_mode
 from asset_registry_pipeline.registry.taxonomy import Taxonomy
 from asset_registry_pipeline.stores.decisions import DecisionStore
 from asset_registry_pipeline.stores.development import Development
-from asset_registry_pipeline.stores.files import load_profile, load_taxonomy
+from asset_registry_pipeline.stores.files import load_profile, load_taxonomy, refuse_credentials
 from asset_registry_pipeline.stores.staging import Staging
 from asset_registry_pipeline.stores.workspace import Workspace
 from migration_kit import environment
@@ -25,6 +24,8 @@ LEGACY_NAMES = {
     "nna-registry-staging": "nna-registry-service-staging",
 }
 """Database names of old that still stand in documents and scripts, and the right ones."""
+_LONGEST_DATABASE_NAME = 63
+"""Bytes; MongoDB's limit."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,14 @@ def opened(settings: Settings) -> Iterator[Registry]:
         PermanentError: a setting is missing or refused, or a server is not fit.
         TransientError: a server does not answer.
     """
+    refuse_credentials(settings.profile, settings.taxonomy, settings.decisions)
     profile = load_profile(settings.profile)
     require_copy_mode(profile)
     warnings = check(settings)
     with connect(settings.staging_uri) as source, connect(settings.development_uri) as target:
         _require_replica_set(target)
+        if profile.mode == "copy":
+            _refuse_one_server_by_two_names(source, target, settings)
         staging = Staging(source.get_database(settings.staging_db))
         database: Any = target.get_database(settings.development_db)
         if settings.taxonomy.strip():
@@ -101,23 +105,16 @@ def check(settings: Settings) -> tuple[str, ...]:
     """Refuse what must not be touched, before anything is; returns what is only worth a warning.
 
     Raises:
-        PermanentError: a variable is missing, source and target are one, a name says production, or a place is not
-            on the list of allowed ones.
+        PermanentError: a variable is missing, source and target are one, the backup would be written into one of them,
+            a name says production and nobody confirmed it, or a place is not on the list of allowed ones.
     """
-    places = {}
-    for role, uri, database in (
-        ("STAGING", settings.staging_uri, settings.staging_db),
-        ("DEVELOPMENT", settings.development_uri, settings.development_db),
-    ):
-        name_uri, name_db = f"REGISTRY_{role}_URI", f"REGISTRY_{role}_DB"
-        schemes = ("mongodb", "mongodb+srv")
-        address = environment.required_url(name_uri, uri, schemes=schemes)
-        environment.refuse_production(name_uri, urlsplit(address).netloc.rpartition("@")[2])
-        environment.refuse_production(name_db, environment.required(name_db, database))
-        places[role] = (address, database)
-        environment.refuse_unlisted(
-            places[role], allowed=settings.allowed, variable=name_uri, listed_in="REGISTRY_ALLOWED"
-        )
+    places = {
+        "STAGING": _checked_place(settings, "STAGING", settings.staging_uri, settings.staging_db),
+        "DEVELOPMENT": _checked_place(
+            settings, "DEVELOPMENT", settings.development_uri, settings.development_db
+        ),
+    }
+    _check_backup(settings)
     environment.refuse_same_database(
         places["STAGING"],
         places["DEVELOPMENT"],
@@ -128,6 +125,69 @@ def check(settings: Settings) -> tuple[str, ...]:
         for _, database in places.values()
         if database in LEGACY_NAMES
     )
+
+
+def backup_database(settings: Settings) -> str:
+    """The database for backups, on development's server."""
+    return settings.backup_db.strip() or f"{settings.development_db}-backup"
+
+
+def _checked_place(settings: Settings, role: str, uri: str, database: str) -> tuple[str, str]:
+    name_uri, name_db = f"REGISTRY_{role}_URI", f"REGISTRY_{role}_DB"
+    address = environment.required_url(name_uri, uri, schemes=("mongodb", "mongodb+srv"))
+    confirmed = {"confirmed": settings.confirmed, "listed_in": "REGISTRY_CONFIRMED"}
+    environment.refuse_production(name_uri, *environment.hosts(address), **confirmed)
+    environment.refuse_production(name_db, environment.required(name_db, database), **confirmed)
+    place = (address, database)
+    environment.refuse_unlisted(
+        place, allowed=settings.allowed, variable=name_uri, listed_in="REGISTRY_ALLOWED"
+    )
+    return place
+
+
+def _check_backup(settings: Settings) -> None:
+    """The same of where backups go; a backup in a database that is migrated would be neither safe nor apart."""
+    if settings.backup_path.strip():
+        return
+    database, variable = backup_database(settings), "REGISTRY_BACKUP_DB"
+    if database in (settings.staging_db, settings.development_db):
+        raise PermanentError(
+            f"backups would be written into {database}, which is migrated itself",
+            item=variable,
+            remedy="Name another database for them, or set REGISTRY_BACKUP_PATH",
+        )
+    if len(database.encode()) > _LONGEST_DATABASE_NAME:
+        raise PermanentError(
+            f"the name {database} is longer than MongoDB allows ({_LONGEST_DATABASE_NAME} bytes)",
+            item=variable,
+            remedy="Set it to a shorter name",
+        )
+    environment.refuse_production(
+        variable, database, confirmed=settings.confirmed, listed_in="REGISTRY_CONFIRMED"
+    )
+    environment.refuse_unlisted(
+        (settings.development_uri, database),
+        allowed=settings.allowed,
+        variable=variable,
+        listed_in="REGISTRY_ALLOWED",
+    )
+
+
+def _refuse_one_server_by_two_names(source: Any, target: Any, settings: Settings) -> None:
+    """Two addresses may be aliases of one server: the servers themselves know."""
+    if settings.staging_db != settings.development_db:
+        return
+    # Both lead to their primary, and a process has an id of its own that it tells everyone.
+    processes = [
+        client.admin.command("hello").get("topologyVersion", {}).get("processId")
+        for client in (source, target)
+    ]
+    if processes[0] is not None and processes[0] == processes[1]:
+        raise PermanentError(
+            f"two addresses lead to one server, so source and target are the same database ({settings.staging_db})",
+            item="REGISTRY_STAGING_URI and REGISTRY_DEVELOPMENT_URI",
+            remedy="Point the target at another database: a migration onto its own source is refused",
+        )
 
 
 def _require_replica_set(target: Any) -> None:

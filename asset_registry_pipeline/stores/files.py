@@ -15,6 +15,17 @@ from migration_kit.failures import PermanentError
 _PACKAGED = "asset_registry_pipeline.profiles"
 
 
+def refuse_credentials(*paths: str) -> None:
+    """Refuse configuration that holds a password in an address; what is no file is passed over.
+
+    Raises:
+        PermanentError: naming file and line, never the password.
+    """
+    for path in paths:
+        if path.strip() and Path(path).is_file():
+            refuse_literal_credentials(Path(path))
+
+
 def load_profile(name: str) -> Profile:
     """The profile of that name, or of that path to a YAML file; `default` where the name is empty.
 
@@ -28,7 +39,6 @@ def load_profile(name: str) -> Profile:
             raise PermanentError(
                 f"there is no file {path}", item="REGISTRY_PROFILE", remedy="Correct the path"
             )
-        refuse_literal_credentials(path)
         text = path.read_text(encoding="utf-8")
     else:
         packaged = files(_PACKAGED)

@@ -1,7 +1,7 @@
 """A filled staging database, an empty development one, and a way to materialise assets between them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,8 @@ class World:
         return self.client[self.environment["REGISTRY_DEVELOPMENT_DB"]]
 
     def settings(self) -> Settings:
-        return Settings(
-            self.environment["REGISTRY_STAGING_URI"],
-            self.environment["REGISTRY_STAGING_DB"],
-            self.environment["REGISTRY_DEVELOPMENT_URI"],
-            self.environment["REGISTRY_DEVELOPMENT_DB"],
-            self.environment.get("REGISTRY_PROFILE", ""),
-            self.environment.get("REGISTRY_TAXONOMY", ""),
-            self.environment.get("REGISTRY_DECISIONS", ""),
-        )
+        names = {field.name: f"REGISTRY_{field.name.upper()}" for field in fields(Settings)}
+        return Settings(**{name: self.environment.get(variable, "") for name, variable in names.items()})
 
     def registry(self) -> Any:
         return opened(self.settings())

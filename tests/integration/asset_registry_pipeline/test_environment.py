@@ -46,6 +46,54 @@ def test_a_setting_that_must_not_be_is_refused_by_its_variable(changes: dict[str
         check(dataclasses.replace(FINE, **changes))
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"backup_db": FINE.staging_db}, "which is migrated itself"),
+        ({"backup_db": FINE.development_db}, "which is migrated itself"),
+        ({"backup_db": "nna-registry-prod-backup"}, "REGISTRY_BACKUP_DB: the name says production"),
+        ({"backup_db": "elsewhere"}, "REGISTRY_BACKUP_DB: b.invalid/elsewhere is not on the list"),
+        ({"backup_db": "nna-registry-" + "long" * 20}, "longer than MongoDB allows"),
+    ],
+)
+def test_a_place_for_backups_that_must_not_be_is_refused(changes: dict[str, str], told: str) -> None:
+    with pytest.raises(PermanentError, match=told):
+        check(dataclasses.replace(FINE, **changes))
+    assert check(dataclasses.replace(FINE, **changes, backup_path="somewhere")) == ()
+
+
+def test_a_name_with_prod_in_it_is_allowed_once_it_is_confirmed_by_name() -> None:
+    named = dataclasses.replace(
+        FINE, development_db="nna-registry-products", staging_uri="mongodb://product.invalid:1"
+    )
+    with pytest.raises(PermanentError, match=r"add product\.invalid to REGISTRY_CONFIRMED"):
+        check(named)
+    confirmed = "product.invalid, nna-registry-products"
+    with pytest.raises(PermanentError, match="add nna-registry-products-backup to REGISTRY_CONFIRMED"):
+        check(dataclasses.replace(named, confirmed=confirmed))
+    assert (
+        check(
+            dataclasses.replace(
+                named, confirmed=f"{confirmed},nna-registry-products", backup_db="nna-registry-b"
+            )
+        )
+        == ()
+    )
+
+
+def test_two_addresses_of_one_server_do_not_hide_that_source_and_target_are_the_same(world: Any) -> None:
+    settings = world.settings()
+    port = settings.staging_uri.rpartition(":")[2].partition("/")[0]
+    aliased = dataclasses.replace(
+        settings,
+        staging_uri=f"mongodb://127.1:{port}/?directConnection=true",
+        development_db=settings.staging_db,
+        allowed="*/*",
+    )
+    with pytest.raises(PermanentError, match="two addresses lead to one server"), opened(aliased):
+        pass
+
+
 @pytest.mark.parametrize("side", ["staging", "development"])
 @pytest.mark.parametrize(
     ("uri", "database", "allowed"),
@@ -189,6 +237,25 @@ def test_the_taxonomy_is_pinned_from_the_collection_or_a_file_and_two_versions_a
     world.staging["taxonomies"].update_one({"layer": "S"}, {"$set": {"version": "other"}})
     with pytest.raises(PermanentError, match="holds the versions"), world.registry():
         pass
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [
+        ("REGISTRY_PROFILE", "mine.yaml"),
+        ("REGISTRY_TAXONOMY", "taxonomy.json"),
+        ("REGISTRY_DECISIONS", "decisions.csv"),
+    ],
+)
+def test_a_password_in_any_file_of_the_configuration_stops_the_run_and_is_not_told(
+    world: Any, variable: str, name: str
+) -> None:
+    path = world.folder / name
+    path.write_text('\n"mongodb://writer:hunter22@db.example"\n')
+    world.environment[variable] = str(path)
+    told = world.failure(world.materialise("staging_inventory", layer="G"))
+    assert f"{path}: line 2 holds credentials in clear" in told
+    assert "hunter22" not in told
 
 
 def test_staging_is_read_through_a_wrapper_that_cannot_write(steps: Any) -> None:

@@ -62,7 +62,9 @@ def test_two_databases_of_one_server_are_no_conflict():
 def test_production_needs_a_confirmation():
     with pytest.raises(PermanentError, match="REGISTRY_DEVELOPMENT_DB: the name says production"):
         refuse_production("REGISTRY_DEVELOPMENT_DB", "nna-registry-service-Production")
-    refuse_production("REGISTRY_DEVELOPMENT_DB", "nna-registry-service-production", confirmed=True)
+    with pytest.raises(PermanentError, match="add product-registry to REGISTRY_CONFIRMED"):
+        refuse_production("V", "registry", "product-registry", confirmed="x", listed_in="REGISTRY_CONFIRMED")
+    refuse_production("V", "Product-Registry", "registry", confirmed="other, product-registry")
 
 
 def test_a_password_in_a_config_file_is_refused_by_line_and_not_repeated(tmp_path):
@@ -73,9 +75,29 @@ def test_a_password_in_a_config_file_is_refused_by_line_and_not_repeated(tmp_pat
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mongodb+srv://writer:pa$$w0rd@db.example",
+        "mongodb://writer:$ecret@db.example",
+        "mongodb://writer:${half}secret@db.example",
+        r"mongodb:\/\/writer:hunter2@db.example",
+        "redis://:hunter2@cache.example",
+    ],
+)
+def test_a_password_is_found_in_whatever_form_a_file_may_write_it(tmp_path, address):
+    path = tmp_path / "taxonomy.json"
+    path.write_bytes(b'{"caf\xe9": 1,\n"uri": "' + address.encode() + b'"}')
+    with pytest.raises(PermanentError, match="line 2 holds credentials"):
+        refuse_literal_credentials(path)
+
+
 def test_a_config_file_that_names_a_variable_is_accepted(tmp_path):
     path = tmp_path / "profile.yaml"
-    path.write_text("uri: mongodb://${USER}:${PASSWORD}@db.example\nurl: https://host:443/path@2x.png\n")
+    path.write_text(
+        "uri: mongodb://${USER}:${PASSWORD}@db.example\nurl: https://host:443/path@2x.png\n"
+        "other: mongodb://user:<password>@db.example\nanother: mongodb://$USER:$PASSWORD@db.example\n"
+    )
     refuse_literal_credentials(path)
 
 
