@@ -61,6 +61,14 @@ class Staging:
         for raw in self._assets.find_raw(_of_layer(layer), within=within):
             yield codec.read_source(raw, layer)
 
+    def raw(self, layer: str, within: IdRange = WHOLE) -> Iterator[bytes]:
+        """The same documents as their bytes, whatever can be made of them."""
+        return self._assets.find_raw(_of_layer(layer), within=within)
+
+    def raw_taxonomies(self) -> Iterator[bytes]:
+        """The bytes of the taxonomies."""
+        return self._taxonomies.find_raw({})
+
     def identifiers(self, layer: str) -> Iterator[Any]:
         """The `_id`s of a layer in their order, streamed."""
         for raw in self._assets.find_raw(_of_layer(layer), {"_id": 1}):
