@@ -5,8 +5,10 @@ What is measured, and under which name, belongs to the benchmarks.
 
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
@@ -53,6 +55,38 @@ def measured(command: Sequence[str], *, environment: Mapping[str, str] | None = 
     return Measured(process.returncode, time.monotonic() - started, peak / MIB, name, said)
 
 
+@dataclass
+class Memory:
+    """Bytes at the highest: of the largest process and its name, and of all together (shared pages counted once)."""
+
+    largest: int = 0
+    largest_name: str = ""
+    together: int = 0
+
+
+@contextmanager
+def watched_memory() -> Iterator[Memory]:
+    """Watch this process and all that it starts while the block runs, five times a second."""
+    seen, done = Memory(), threading.Event()
+
+    def watch() -> None:
+        me = psutil.Process()
+        while not done.wait(SAMPLE_EVERY_SECONDS):
+            sizes = [_size(process) for process in [me, *me.children(recursive=True)]]
+            seen.largest, seen.largest_name = max((seen.largest, seen.largest_name), *sizes)
+            seen.together = max(
+                seen.together, sum(_share(process) for process in [me, *me.children(recursive=True)])
+            )
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        watcher.join()
+
+
 def cpu_seconds() -> float:
     """CPU seconds (user and system) of this process and of everything it has started, ended or not.
 
@@ -84,3 +118,10 @@ def _size(process: psutil.Process) -> tuple[int, str]:
         return process.memory_info().rss, " ".join(process.cmdline())[:120]
     except psutil.NoSuchProcess:  # it ended between two looks
         return 0, ""
+
+
+def _share(process: psutil.Process) -> int:
+    """Resident bytes with pages that several processes share divided among them."""
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return int(process.memory_full_info().pss)
+    return 0
