@@ -8,6 +8,8 @@ import dagster as dg
 from asset_registry_pipeline.assets import ASSETS
 from asset_registry_pipeline.jobs import JOBS
 from asset_registry_pipeline.resources import resources
+from asset_registry_pipeline.schedules import SCHEDULES
+from asset_registry_pipeline.sensors import SENSORS
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -15,6 +17,8 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=ASSETS,
         jobs=JOBS,
+        schedules=SCHEDULES,
+        sensors=SENSORS,
         resources={**resources(), **(resource_overrides or {})},
         # One partition a run: a process for each step would cost seconds and buy nothing.
         executor=dg.in_process_executor,

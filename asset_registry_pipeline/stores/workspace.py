@@ -1,45 +1,38 @@
 """The migration's own collections beside the target: snapshot, findings, candidates, batches; never the assets.
 
-Rows are written only where they differ, so a second run with the same source writes nothing here either.
+Rows are kept interval by interval (see `rows`), so a second run with the same source writes nothing here either.
 """
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import bson
 from bson.raw_bson import RawBSONDocument
-from pymongo import DeleteOne, ReplaceOne
-from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import CollectionInvalid
 
-from asset_registry_pipeline.registry.documents import SourceDocument, masked
-from asset_registry_pipeline.registry.findings import Finding
 from asset_registry_pipeline.registry.transform import Disposition
-from asset_registry_pipeline.stores import codec
-from migration_kit.chunks import chunked
+from asset_registry_pipeline.stores import codec, snapshot
+from asset_registry_pipeline.stores.id_ranges import LAYER_INDEX, WHOLE, IdRange
+from asset_registry_pipeline.stores.rows import DIGEST, UNPLACED, identifier_of, keep
+from asset_registry_pipeline.stores.snapshot import KEYS, Snapshot, as_snapshot
 from migration_kit.mongo import transient_errors
 
-_CHUNK_BYTES, _CHUNK_ROWS = 8 * 1024 * 1024, 500
-_DIGEST = "digest"
+SNAPSHOT, FINDINGS, CANDIDATES = "migration_snapshot", "migration_findings", "migration_candidates"
+INVENTORY, BATCHES, LEFT = "migration_inventory", "migration_batches", "migration_left"
+_SHORT = {"found": 0, KEYS: 0, DIGEST: 0}
+"""What nobody asks of a snapshot who goes through all of it."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """What the newest inventory saw of one document."""
-
-    item: str
-    layer: str
-    label: str
-    nna_address: str
-    source_hash: str
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """The staged outcome of one document; `raw` (its new bytes) and `target_hash` only where it is ready."""
+    """The staged outcome of one document; `raw` (its new bytes) and `target_hash` only where it is ready.
+
+    `answers`: what the suites ask of the new document, in the order of `registry.answers.ANSWER_COLUMNS`.
+    """
 
     item: str
     layer: str
@@ -51,24 +44,36 @@ class Candidate:
     identifier: Any
     target_hash: str | None = None
     raw: bytes | None = None
+    answers: tuple[Any, ...] | None = None
 
 
 class Workspace:
-    """The collections `migration_snapshot`, `_findings`, `_candidates`, `_inventory`, `_batches` of development."""
+    """The collections `migration_snapshot`, `_findings`, `_candidates`, `_inventory`, `_batches`, `_left`."""
 
     def __init__(self, database: Database[Any]) -> None:
         options = codec.OPTIONS
-        self._snapshot = database.get_collection("migration_snapshot", codec_options=options)
-        self._findings = database.get_collection("migration_findings", codec_options=options)
-        self._candidates = database.get_collection("migration_candidates", codec_options=codec.RAW)
-        self._inventory = database.get_collection("migration_inventory", codec_options=options)
-        self._batches = database.get_collection("migration_batches", codec_options=options)
+        self._database = database
+        self._snapshot = database.get_collection(SNAPSHOT, codec_options=options)
+        self._findings = database.get_collection(FINDINGS, codec_options=options)
+        self._candidates = database.get_collection(CANDIDATES, codec_options=options)
+        self._raw_candidates = database.get_collection(CANDIDATES, codec_options=codec.RAW)
+        self._inventory = database.get_collection(INVENTORY, codec_options=options)
+        self._batches = database.get_collection(BATCHES, codec_options=options)
+        self._left = database.get_collection(LEFT, codec_options=options)
 
     def install(self) -> None:
-        """Make the indexes that are missing."""
+        """Make the indexes that are missing, and the view of the findings."""
         with transient_errors("development"):
-            for collection in (self._snapshot, self._findings, self._candidates):
-                collection.create_index([("layer", 1)])
+            for collection in (self._snapshot, self._candidates, self._left):
+                collection.create_index(list(LAYER_INDEX))
+            self._snapshot.create_index([(KEYS, 1)], sparse=True)
+            wanted = {"viewOn": SNAPSHOT, "pipeline": snapshot.findings_view(INVENTORY)}
+            there = next(iter(self._database.list_collections(filter={"name": FINDINGS})), None)
+            if there is None:
+                with suppress(CollectionInvalid):  # another run makes it at this moment
+                    self._database.create_collection(FINDINGS, **wanted)
+            elif there["options"] != wanted:
+                self._database.command("collMod", FINDINGS, **wanted)
 
     def begin_batch(self, batch: str) -> datetime:
         """Note that a batch has begun, once; when it began."""
@@ -80,127 +85,150 @@ class Workspace:
         began: datetime = (found or {"first_at": datetime.now(UTC)})["first_at"]
         return began
 
-    def save_snapshot(self, layer: str, sources: Iterable[SourceDocument]) -> int:
-        """Keep what an inventory saw of a layer; returns the rows written or removed."""
-        rows = (
-            {
-                "_id": source.item,
-                "layer": layer,
-                "label": source.label[:200],
-                "nna_address": str((source.body or {}).get("nna_address"))[:200],
-                "source_hash": source.source_hash,
-                "size": source.size,
-            }
-            for source in sources
-        )
-        return _replace_rows(self._snapshot, {"layer": layer}, rows)
+    def save_snapshot(
+        self,
+        layer: str,
+        rows: Iterable[Mapping[str, Any]],
+        within: IdRange = WHOLE,
+        *,
+        before_removal: Callable[[Sequence[str]], None] | None = None,
+    ) -> int:
+        """Keep what an inventory saw of a range (rows of `snapshot.as_row`); returns the rows written or removed."""
+        return keep(self._snapshot, layer, rows, within, before_removal=before_removal)
 
-    def snapshot(self, layers: Sequence[str]) -> Iterator[Snapshot]:
-        """What the newest inventories saw of some layers, in the order of the items."""
+    def mark_across(self, layer: str) -> Counter[str]:
+        """Find what documents of a layer have in common, once all their rows are kept; how many have each kind."""
+        return snapshot.mark_across(self._snapshot, layer)
+
+    def snapshot(self, layer: str | Sequence[str], within: IdRange = WHOLE) -> Iterator[Snapshot]:
+        """What the newest inventory saw of a layer, in the order of the `_id`s, streamed."""
+        if not isinstance(layer, str):
+            for each in layer:
+                yield from self.snapshot(each)
+            return
         with transient_errors("development"):
-            for row in self._snapshot.find({"layer": {"$in": list(layers)}}).sort("_id", 1):
-                yield Snapshot(row["_id"], row["layer"], row["label"], row["nna_address"], row["source_hash"])
+            yield from map(
+                as_snapshot, within.bounding_rows(self._snapshot.find({"layer": layer}, _SHORT), layer)
+            )
 
-    def save_findings(self, layer: str, findings: Iterable[Finding]) -> int:
-        """Keep the findings of a layer in place of earlier ones; returns the rows written or removed."""
-        rows = {
-            f"{finding.item}/{finding.kind}/{finding.field}": {
-                "layer": layer,
-                "item": finding.item,
-                "kind": finding.kind,
-                "effect": str(finding.effect),
-                "field": finding.field,
-                "detail": masked(finding.detail)[:500],
-            }
-            for finding in findings
-        }
-        return _replace_rows(
-            self._findings, {"layer": layer}, ({"_id": key, **row} for key, row in rows.items())
-        )
-
-    def findings(self) -> Iterator[dict[str, Any]]:
-        """All findings of the newest inventories, by kind."""
+    def snapshot_of(self, items: Sequence[str]) -> dict[str, Snapshot]:
+        """What the newest inventories saw of these documents, by item."""
         with transient_errors("development"):
-            yield from self._findings.find({}, {_DIGEST: 0}).sort([("kind", 1), ("_id", 1)])
+            found = self._snapshot.find({"_id": {"$in": list(items)}}, _SHORT)
+            return {row["_id"]: as_snapshot(row) for row in found}
+
+    def snapshot_called(self, keys: Sequence[str]) -> list[Snapshot]:
+        """The components of staging that have one of these addresses, names or ledger keys."""
+        with transient_errors("development"):
+            return [as_snapshot(row) for row in self._snapshot.find({KEYS: {"$in": list(keys)}}, _SHORT)]
+
+    def snapshot_size(self, layer: str) -> int:
+        """How many documents the newest inventory saw in a layer."""
+        with transient_errors("development"):
+            return self._snapshot.count_documents({"layer": layer})
+
+    def findings(self, layer: str | None = None) -> Iterator[dict[str, Any]]:
+        """The findings of the newest inventories, of all layers or of one, streamed; a row for each document and kind."""
+        with transient_errors("development"):
+            yield from self._findings.find({} if layer is None else {"layer": layer})
 
     def save_inventory(self, layer: str, summary: Mapping[str, Any]) -> None:
         """Keep the summary of a layer's newest inventory."""
-        _replace_rows(self._inventory, {"_id": layer}, [{"_id": layer, **summary}])
+        with transient_errors("development"):
+            self._inventory.replace_one({"_id": layer}, summary, upsert=True)
 
     def inventory(self, layer: str) -> dict[str, Any] | None:
         """The summary of a layer's newest inventory."""
         with transient_errors("development"):
             return self._inventory.find_one({"_id": layer})
 
-    def save_candidates(self, layer: str, candidates: Iterable[Candidate]) -> int:
-        """Stage a layer's outcomes in place of earlier ones; returns the rows written or removed."""
-        return _replace_rows(self._candidates, {"layer": layer}, map(_as_row, candidates))
+    def save_candidates(self, layer: str, candidates: Iterable[Candidate], within: IdRange = WHOLE) -> int:
+        """Stage the outcomes of a range in place of earlier ones; returns the rows written or removed."""
+        return keep(self._candidates, layer, map(_as_row, candidates), within)
 
-    def candidates(self, layer: str) -> Iterator[Candidate]:
-        """A layer's staged outcomes in the order of the items, streamed."""
+    def candidates(
+        self, layer: str, within: IdRange = WHOLE, *, with_document: bool = True
+    ) -> Iterator[Candidate]:
+        """A layer's staged outcomes in the order of the `_id`s, streamed; `raw` only with documents."""
         with transient_errors("development"):
-            for row in self._candidates.find({"layer": layer}).sort("_id", 1):
-                yield _as_candidate(row)
+            if with_document:
+                for row in within.bounding_rows(
+                    self._raw_candidates.find({"layer": layer}, {"answers": 0}), layer
+                ):
+                    yield _with_document(row)
+            else:
+                found = self._candidates.find({"layer": layer}, {"document": 0, DIGEST: 0})
+                yield from map(_as_candidate, within.bounding_rows(found, layer))
+
+    def staged(self, items: Sequence[str]) -> Iterator[Candidate]:
+        """The staged outcomes of these items, as far as they have one."""
+        with transient_errors("development"):
+            for row in self._raw_candidates.find({"_id": {"$in": [*items]}}, {"answers": 0}):
+                yield _with_document(row)
+
+    def unrecorded(self, layer: str) -> int:
+        """How many documents of a layer's newest inventory the ledger has no record of; counted by the server."""
+        recorded = {
+            "from": "migration_ledger", "localField": "_id", "foreignField": "_id",
+            "pipeline": [{"$project": {"_id": 1}}], "as": "recorded",
+        }  # fmt: skip
+        stages: list[Mapping[str, Any]] = [
+            {"$match": {"layer": layer}},
+            {"$lookup": recorded},
+            {"$match": {"recorded": []}},
+            {"$count": "documents"},
+        ]
+        with transient_errors("development"):
+            return sum(row["documents"] for row in self._snapshot.aggregate(stages))
 
 
 def _as_row(candidate: Candidate) -> dict[str, Any]:
-    return {
+    row = {
         "_id": candidate.item,
         "layer": candidate.layer,
+        "identifier": candidate.identifier,
         "label": candidate.label,
         "disposition": str(candidate.disposition),
         "reason": candidate.reason,
-        "detail": dict(candidate.detail),
+        "detail": candidate.detail,
         "source_hash": candidate.source_hash,
-        "identifier": candidate.identifier,
         "target_hash": candidate.target_hash,
+        "answers": candidate.answers,
         "document": RawBSONDocument(candidate.raw) if candidate.raw is not None else None,
     }
+    if candidate.identifier is None and candidate.item.startswith("unreadable:"):
+        row[UNPLACED] = True
+    return row
 
 
-def _as_candidate(row: RawBSONDocument) -> Candidate:
-    document = row["document"]
+def _as_candidate(row: Mapping[str, Any]) -> Candidate:
+    answers = row["answers"]
     return Candidate(
         item=row["_id"],
         layer=row["layer"],
         label=row["label"],
         disposition=Disposition(row["disposition"]),
         reason=row["reason"],
-        detail=codec.decode(row["detail"].raw),
+        detail=row["detail"],
         source_hash=row["source_hash"],
-        identifier=row["identifier"],
+        identifier=identifier_of(row),
         target_hash=row["target_hash"],
-        raw=document.raw if document is not None else None,
+        answers=tuple(answers) if answers is not None else None,
     )
 
 
-def _replace_rows(
-    collection: Collection[Any], scope: Mapping[str, Any], rows: Iterable[dict[str, Any]]
-) -> int:
-    """Make the rows within `scope` these ones; writes what differs, removes what is gone, returns how many."""
-    with transient_errors("development"):
-        known = {row["_id"]: row.get(_DIGEST) for row in collection.find(scope, {_DIGEST: 1})}
-        written, writes, size = 0, [], 0
-        for row in rows:
-            raw = bson.encode(row, codec_options=codec.OPTIONS)
-            digest = hashlib.sha256(raw).hexdigest()
-            if known.pop(row["_id"], None) == digest:
-                continue
-            # A row may have belonged to another scope (its layer was corrected): replaced wherever it is.
-            writes.append(ReplaceOne({"_id": row["_id"]}, row | {_DIGEST: digest}, upsert=True))
-            size += len(raw)
-            if size > _CHUNK_BYTES or len(writes) >= _CHUNK_ROWS:
-                written += _flush(collection, writes)
-                writes, size = [], 0
-        written += _flush(collection, writes)
-        for gone in chunked(known, _CHUNK_ROWS):
-            # Only while it still is in this scope: another layer may have taken the row over meanwhile.
-            written += _flush(collection, [DeleteOne({**scope, "_id": identifier}) for identifier in gone])
-    return written
-
-
-def _flush(collection: Collection[Any], writes: Sequence[Any]) -> int:
-    if not writes:
-        return 0
-    result = collection.bulk_write(list(writes), ordered=False)
-    return result.modified_count + result.upserted_count + result.deleted_count
+def _with_document(row: RawBSONDocument) -> Candidate:
+    """As it was staged, its document still in bytes; what the suites ask is not read along."""
+    document, detail, identifier = row["document"], row["detail"], identifier_of(row)
+    return Candidate(
+        item=row["_id"],
+        layer=row["layer"],
+        label=row["label"],
+        disposition=Disposition(row["disposition"]),
+        reason=row["reason"],
+        detail=codec.decode(detail.raw) if detail else {},
+        source_hash=row["source_hash"],
+        identifier=codec.decode(identifier.raw) if isinstance(identifier, RawBSONDocument) else identifier,
+        target_hash=row["target_hash"],
+        raw=document.raw if document is not None else None,
+    )

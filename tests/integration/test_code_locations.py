@@ -60,12 +60,18 @@ JOBS = {
         *("nabo_migrate_category", "nabo_look_and_plan", "nabo_report", "nabo_rerun_failed"),
         *(f"nabo_rollback_{what}" for what in ("complete", "profiles", "services", "chats")),
     },
-    "asset_registry_pipeline": {"registry_inventory"},
+    "asset_registry_pipeline": {
+        *("registry_inventory", "registry_report", "registry_rerun_failed", "registry_delta"),
+        "registry_composites",
+    },
     "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_month"},
 }
 BY_THEMSELVES = {
     "nabo_pipeline": {"nabo_nightly_delta", "nabo_pick_up_mapped", "nabo_report_when_verified"},
-    "asset_registry_pipeline": set(),
+    "asset_registry_pipeline": {
+        *("registry_nightly_delta", "registry_staging_watch", "registry_unblocked"),
+        "registry_report_when_verified",
+    },
     "artwork_pipeline": set(),
 }
 HEAVY = (

@@ -1,0 +1,135 @@
+"""Sensors that go on where a person would wait. All are off until a person turns them on in the UI.
+
+Each asks for a run until it has succeeded, a few times at most; its cursor moves only after success. What has arrived,
+what is unblocked and whether all is verified is asked in `steps`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from asset_registry_pipeline.jobs import (
+    GRAPH,
+    LAYER_ASSETS,
+    REPORT,
+    registry_composites,
+    registry_delta,
+    registry_report,
+)
+from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS
+from asset_registry_pipeline.resources import RegistryResource
+from migration_kit.failures import MigrationError
+from migration_kit.orchestration import BATCH_TAG, UNPARTITIONED, batch_of, newest_runs, standing
+from migration_kit.redaction import redact
+
+if TYPE_CHECKING:
+    from asset_registry_pipeline.stores.connections import Registry
+
+
+class CannotLookError(Exception):
+    """A sensor could not look: its tick fails, since what was not seen is not nothing."""
+
+
+@contextmanager
+def _looking(resource: RegistryResource) -> Iterator["Registry"]:
+    try:
+        with resource.open() as opened:
+            yield opened
+    except MigrationError as error:
+        raise CannotLookError(redact(str(error))) from None
+
+
+@dg.sensor(
+    name="registry_staging_watch",
+    job=registry_delta,
+    minimum_interval_seconds=300,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Starts registry_delta once documents arrived in staging, left it or were updated there, of layers that"
+    " have been migrated and that nothing is at work on. Off until it is turned on; a failed run is started again,"
+    " three times in all.",
+)
+def staging_watch(context: dg.SensorEvaluationContext, registry: RegistryResource) -> dg.SensorResult:
+    """Asks for one delta for each state of staging."""
+    from asset_registry_pipeline.steps.operating import arrived
+
+    with _looking(registry) as opened:
+        found = arrived(opened)
+    told = "; ".join(f"{layer}: {why}" for layer, why in found.left_out.items())
+    if not found.why:
+        return _result(context, told or "nothing arrived in staging since the newest inventories")
+    return _once(
+        context, f"registry:delta:{found.fingerprint[:32]}", in_the_way=_at_work(context, [*found.why])
+    )
+
+
+@dg.sensor(
+    name="registry_unblocked",
+    job=registry_composites,
+    minimum_interval_seconds=300,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Starts registry_composites once components are in development that held composites waited for. Off"
+    " until it is turned on; a failed run is started again, three times in all.",
+)
+def unblocked(context: dg.SensorEvaluationContext, registry: RegistryResource) -> dg.SensorResult:
+    """Asks for one run of the composites for each set of composites that are held for nothing."""
+    from asset_registry_pipeline.steps.prerequisites import unblocked as held_for_nothing
+    from migration_kit.fingerprints import fingerprint
+
+    with _looking(registry) as opened:
+        found = sorted(held_for_nothing(opened))
+    if not found:
+        return _result(context, "no composite is held whose components are all in development")
+    key = f"registry:unblocked:{fingerprint(found)[:32]}"
+    return _once(context, key, in_the_way=_at_work(context, COMPOSITE_LAYERS))
+
+
+@dg.sensor(
+    name="registry_report_when_verified",
+    job=registry_report,
+    minimum_interval_seconds=120,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Makes the report once all layers are verified again and nothing is at work on them. Off until it is"
+    " turned on; a failed report is started again, three times in all.",
+)
+def report_when_verified(context: dg.SensorEvaluationContext, registry: RegistryResource) -> dg.SensorResult:
+    """Asks for the report of a state of all reconciliations, once."""
+    from asset_registry_pipeline.steps.operating import verified
+
+    with _looking(registry) as opened:
+        found = verified(opened)
+    if found is None:
+        return _result(context, "nothing has been migrated yet")
+    if not found.gate.open:
+        return _result(context, f"not verified: {'; '.join(map(str, found.gate.closed))}")
+    run = context.instance.get_run_by_id(found.newest_run)
+    # The report counts what the batch did that was verified last.
+    batch = {BATCH_TAG: batch_of(run)} if run else {}
+    key = f"registry:report:{found.fingerprint[:32]}"
+    return _once(context, key, in_the_way=_at_work(context, (*MIGRATED_LAYERS, UNPARTITIONED)), tags=batch)
+
+
+def _once(
+    context: dg.SensorEvaluationContext, key: str, *, in_the_way: str, tags: Mapping[str, str] | None = None
+) -> dg.SensorResult:
+    """A request under this key, unless a run under it has succeeded, is on its way or may not start now."""
+    ask = standing(context.instance, key)
+    if ask.done or context.cursor == key:
+        return dg.SensorResult(skip_reason="a run for what stands there now has succeeded", cursor=key)
+    if told := ask.wait or in_the_way:
+        return _result(context, told)
+    return dg.SensorResult(run_requests=[ask.request(tags=tags)], cursor=context.cursor or "")
+
+
+def _result(context: dg.SensorEvaluationContext, reason: str) -> dg.SensorResult:
+    return dg.SensorResult(skip_reason=reason, cursor=context.cursor or "")
+
+
+def _at_work(context: dg.SensorEvaluationContext, parts: Sequence[str]) -> str:
+    """What is at work on these layers (or the report), for none is started twice."""
+    busy = newest_runs(context.instance, GRAPH, [*LAYER_ASSETS, REPORT]).busy
+    return "; ".join(f"{part or 'report'}: {busy[part]}" for part in parts if part in busy)
+
+
+SENSORS = [staging_watch, unblocked, report_when_verified]
