@@ -111,6 +111,7 @@ def publish(
             written += _publish_chunk(run, chunk)
         not_ready = [candidate for candidate in staged.candidates if candidate.raw is None]
         registry.ledger.record(_entries_not_ready(run, not_ready))
+    registry.development.ensure_text_index()
     entries = list(registry.ledger.entries(partition=layer))
     items = {candidate.item for candidate in staged.candidates}
     accounting = account(items, entries, batch=batch)

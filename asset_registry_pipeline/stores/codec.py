@@ -45,6 +45,14 @@ def item_key(identifier: object) -> str:
     return f"{type(identifier).__name__}:{shown}"
 
 
+def item_of(raw: bytes) -> str:
+    """The ledger's key of a document, from its bytes. Never raises: without a readable `_id` it is one of the hash."""
+    # An ObjectId in the first place, as nearly always: its twelve bytes follow type and key.
+    if raw[4:9] == b"\x07_id\x00":
+        return raw[9:21].hex()
+    return _lenient_key(raw, content_hash(raw))[0]
+
+
 def read_source(raw: bytes, layer: str) -> SourceDocument:
     """A staging document from its bytes. Never raises: what cannot be read says so."""
     digest = content_hash(raw)
@@ -70,6 +78,14 @@ def decode(raw: bytes) -> dict[str, Any]:
     return bson.decode(raw, codec_options=OPTIONS)
 
 
+def decoded(raw: bytes) -> dict[str, Any] | None:
+    """A document from its bytes, None where they cannot be decoded."""
+    try:
+        return decode(raw)
+    except (BSONError, ValueError, OverflowError, RecursionError):
+        return None
+
+
 def encode(document: Mapping[str, Any]) -> bytes:
     """The bytes of a document.
 
@@ -89,6 +105,18 @@ def encode(document: Mapping[str, Any]) -> bytes:
 def content_hash(raw: bytes) -> str:
     """SHA-256 (64 hex digits) of a document's bytes: equal hashes mean equal content, field order included."""
     return hashlib.sha256(raw).hexdigest()
+
+
+def differing_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The first 20 fields, by name, in which two documents differ: absent in one, or of other bytes."""
+    return sorted(
+        field
+        for field in {*one, *other}
+        if field not in one
+        or field not in other
+        or bson.encode({"": one[field]}, codec_options=OPTIONS)
+        != bson.encode({"": other[field]}, codec_options=OPTIONS)
+    )[:20]
 
 
 def _lenient_key(raw: bytes, digest: str) -> tuple[str, Any]:

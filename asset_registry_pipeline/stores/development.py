@@ -1,13 +1,16 @@
-"""Development's assets: reading them, their indexes, and publishing without ever overwriting.
+"""Development's assets: reading them, their indexes, and the writes that publishing is made of.
 
-A document and its ledger record are written in one transaction, so there is never one without the other.
+A document and its ledger record are written in one transaction, so there is never one without the other. In a migration
+in place development is the collection it migrates: what has arrived there are the documents that have a pre-image.
+What may be written, and what is a conflict, is not decided here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
+from pymongo import ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
@@ -15,6 +18,8 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 from asset_registry_pipeline.registry.documents import STAGING_FIELDS, masked
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.preimages import Preimages
+from migration_kit.chunks import chunked
 from migration_kit.failures import PermanentError, TransientError
 from migration_kit.fingerprints import combine
 from migration_kit.ledger import Entry
@@ -48,35 +53,68 @@ WANTED_INDEXES = (
 )
 
 
-class Development:
-    """The registry that is migrated to."""
+_CHUNK = 500
 
-    def __init__(self, database: Database[Any]) -> None:
+
+class Development:
+    """The registry that is migrated to; with `preimages` the one that is migrated in place."""
+
+    def __init__(self, database: Database[Any], preimages: Preimages | None = None) -> None:
         self._database = database
         self._assets = database.get_collection(ASSETS, codec_options=codec.RAW)
+        self._preimages = preimages
 
     def existing(self, identifiers: Iterable[Any], session: ClientSession | None = None) -> dict[str, bytes]:
-        """The bytes of the documents with these `_id`s, by item."""
+        """The bytes of the documents with these `_id`s, by item, whoever wrote them."""
         # Not wrapped: inside a transaction the driver has to see its own errors to retry them.
         found = self._assets.find({"_id": {"$in": list(identifiers)}}, session=session)
-        return {codec.item_key(document["_id"]): document.raw for document in found}
+        return {codec.item_of(document.raw): document.raw for document in found}
+
+    def arrived(self, identifiers: Iterable[Any]) -> dict[str, bytes]:
+        """As `existing`, but of a migration in place only the documents that it has written."""
+        with transient_errors("development"):
+            found = self.existing(identifiers)
+        written = self._written(found)
+        return {item: raw for item, raw in found.items() if item in written}
+
+    def having(self, field: str, values: Sequence[Any], layers: Sequence[str]) -> Iterator[bytes]:
+        """The bytes of the documents of some layers that have arrived and whose field is one of the values."""
+        wanted = {field: {"$in": list(values)}, "layer": {"$in": list(layers)}}
+        with transient_errors("development"):
+            yield from self._arrived(document.raw for document in self._assets.find(wanted))
 
     def read(self, layers: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The documents of some layers, streamed in the order of their `_id`."""
+        """The documents of some layers that have arrived and can be decoded, streamed in the order of their `_id`."""
         with transient_errors("development"):
-            for document in self._assets.find({"layer": {"$in": list(layers)}}).sort("_id", 1):
-                yield codec.decode(document.raw)
+            found = self._assets.find({"layer": {"$in": list(layers)}}).sort("_id", 1)
+            for raw in self._arrived(document.raw for document in found):
+                if (document := codec.decoded(raw)) is not None:
+                    yield document
 
     def fingerprint(self, layers: Sequence[str]) -> str:
-        """Hash of the documents of some layers, of all that stands in them."""
+        """Hash of the documents of some layers that have arrived, of all that stands in them."""
         with transient_errors("development"):
             found = self._assets.find({"layer": {"$in": list(layers)}})
             return combine(
                 sorted(
-                    f"{codec.item_key(document['_id'])} {codec.content_hash(document.raw)}"
-                    for document in found
+                    f"{codec.item_of(raw)} {codec.content_hash(raw)}"
+                    for raw in self._arrived(document.raw for document in found)
                 )
             )
+
+    def _arrived(self, raws: Iterable[bytes]) -> Iterator[bytes]:
+        if self._preimages is None:
+            yield from raws
+            return
+        for chunk in chunked(raws, _CHUNK):
+            items = [codec.item_of(raw) for raw in chunk]
+            written = self._written(items)
+            yield from (raw for item, raw in zip(items, chunk, strict=True) if item in written)
+
+    def _written(self, items: Iterable[str]) -> Collection[str]:
+        """Of items that stand in the collection those that a migration has brought or replaced."""
+        known = list(items)
+        return known if self._preimages is None else self._preimages.having(known)
 
     def taken(
         self, names: Sequence[str], addresses: Sequence[str], session: ClientSession | None = None
@@ -87,16 +125,35 @@ class Development:
         for document in self._assets.find(wanted, {"name": 1, "nna_address": 1}, session=session):
             for key in (document.get("name"), document.get("nna_address")):
                 if is_text(key):
-                    found[key] = codec.item_key(document["_id"])
+                    found[key] = codec.item_of(document.raw)
         return found
 
     def insert(
-        self, raws: Sequence[bytes], entries: Iterable[Entry], ledger: MongoLedger, session: ClientSession
+        self,
+        raws: Sequence[bytes],
+        entries: Sequence[Entry],
+        ledger: MongoLedger,
+        session: ClientSession,
+        *,
+        unrecorded: bool = False,
     ) -> None:
-        """Insert documents and their ledger records within the session's transaction."""
+        """Insert documents and their ledger records within the session's transaction.
+
+        `unrecorded`: none of them has a record, so that none is looked for.
+        """
         if raws:
             self._assets.insert_many([RawBSONDocument(raw) for raw in raws], session=session)
-        ledger.record(entries, session=session)
+        if unrecorded:
+            ledger.add(entries, session=session)
+        else:
+            ledger.record(entries, session=session)
+
+    def replace(self, documents: Mapping[Any, bytes], session: ClientSession) -> None:
+        """Put documents in the place of those with their `_id`s, which are there."""
+        self._assets.bulk_write(
+            [ReplaceOne({"_id": identifier}, RawBSONDocument(raw)) for identifier, raw in documents.items()],
+            session=session,
+        )
 
     def indexes(self) -> dict[str, dict[str, Any]]:
         """The indexes that are there, by name."""
@@ -121,23 +178,56 @@ class Development:
                     remedy=f"Drop it: db.{ASSETS}.dropIndex('{name}')",
                 )
 
-    def ensure_indexes(self) -> None:
-        """Make the wanted indexes that are missing.
+    def ensure_indexes(self) -> dict[str, str]:
+        """Make the wanted indexes that are missing, save the text index; in place, those that could not be and why.
+
+        In a migration in place duplicates that stand there already keep a unique index from being made. They are
+        quarantined one by one and keep no other document from being migrated; verifying names the missing index.
 
         Raises:
             PermanentError: another index stands in the way, or documents in development break a unique one.
         """
         self.refuse_foreign_unique_indexes()
-        for index in WANTED_INDEXES:
-            try:
-                with transient_errors("development"):
-                    self._database[ASSETS].create_index(list(index.keys), name=index.name, **index.options)
-            except OperationFailure as error:
+        self._refuse_another_text_index()
+        return {
+            index.name: problem
+            for index in WANTED_INDEXES
+            if index.name != TEXT_INDEX and (problem := self._ensure(index)) is not None
+        }
+
+    def _refuse_another_text_index(self) -> None:
+        """Before anything is written: a collection can have one text index only."""
+        wanted = next(index for index in WANTED_INDEXES if index.name == TEXT_INDEX)
+        for name, index in self.indexes().items():
+            if ("_fts", "text") in index["key"] and (name != TEXT_INDEX or _difference(wanted, index)):
                 raise PermanentError(
-                    f"the index {index.name} cannot be made: {(error.details or {}).get('errmsg', error)}",
+                    f"the index {TEXT_INDEX} cannot be made: the text index {name} is there, and there can be only one",
                     item=f"{self._database.name}.{ASSETS}",
-                    remedy="Drop the index that stands in its way, or repair the documents that break it",
-                ) from error
+                    remedy=f"Drop it: db.{ASSETS}.dropIndex('{name}')",
+                )
+
+    def ensure_text_index(self) -> None:
+        """Make the text index if it is missing: after a first publishing, for it costs less on what is there.
+
+        Raises:
+            PermanentError: another text index has been made meanwhile.
+        """
+        self._ensure(next(index for index in WANTED_INDEXES if index.name == TEXT_INDEX))
+
+    def _ensure(self, index: Index) -> str | None:
+        try:
+            with transient_errors("development"):
+                self._database[ASSETS].create_index(list(index.keys), name=index.name, **index.options)
+        except OperationFailure as error:
+            words = masked(str((error.details or {}).get("errmsg", error)))[:300]
+            if self._preimages is not None and error.code == _DUPLICATE_KEY:
+                return words
+            raise PermanentError(
+                f"the index {index.name} cannot be made: {words}",
+                item=f"{self._database.name}.{ASSETS}",
+                remedy="Drop the index that stands in its way, or repair the documents that break it",
+            ) from error
+        return None
 
     def missing_indexes(self) -> dict[str, str]:
         """The wanted indexes that are not there as wanted, and what is wrong with each."""
