@@ -10,7 +10,7 @@ from asset_registry_pipeline.registry.findings import Finding
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, REFERABLE_LAYERS
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.failures import PermanentError
-from migration_kit.fingerprints import combine, fingerprint
+from migration_kit.fingerprints import SetDigest, fingerprint
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,10 @@ def found_in(registry: Registry, documents: tuple[SourceDocument, ...]) -> dict[
 
 def documents_fingerprint(documents: tuple[SourceDocument, ...]) -> str:
     """Hash of a layer's documents, whatever order they were read in."""
-    return combine(sorted(f"{document.item} {document.source_hash}" for document in documents))
+    digest = SetDigest()
+    for document in documents:
+        digest.add(f"{document.item} {document.source_hash}")
+    return digest.hexdigest()
 
 
 def decision_key(document: SourceDocument) -> str:

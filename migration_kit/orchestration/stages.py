@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Literal, TypedDict
 
-Stage = Literal["inventory", "plan", "apply", "verify", "report"]
+Stage = Literal["inventory", "backup", "plan", "apply", "verify", "report"]
 
 OWNERS = ["team:data-migrations"]
 
