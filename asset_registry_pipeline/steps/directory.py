@@ -59,6 +59,6 @@ def _reasons(registry: Registry) -> dict[str, str]:
         why = (
             "not migrated yet" if entry is None else f"{entry.state}: {entry.reason or 'not in development'}"
         )
-        for key in (seen.nna_address, seen.label, seen.item):
+        for key in (seen.nna_address or "", seen.label, seen.item):
             reasons[key] = why
     return reasons

@@ -12,6 +12,7 @@ from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
 from asset_registry_pipeline.registry.outcomes import written_mark
 from asset_registry_pipeline.steps.sources import documents_fingerprint, found_in, read_layer
 from asset_registry_pipeline.stores.connections import Registry
+from asset_registry_pipeline.stores.snapshot import as_found, as_row
 from migration_kit.accounting import State
 from migration_kit.ledger import Entry
 
@@ -70,20 +71,21 @@ def take(registry: Registry, layer: str, *, run_id: str, batch: str) -> Inventor
     by_item = found_in(registry, source.documents)
     found = [finding for each in by_item.values() for finding in each]
     within = abs(len(source.documents) - expected) <= registry.profile.tolerance * expected
-    written = registry.workspace.save_snapshot(layer, source.documents)
-    written += registry.workspace.save_findings(layer, found)
+    written = registry.workspace.save_snapshot(
+        layer, (as_row(document, by_item[document.item]) for document in source.documents)
+    )
     around = [] if within else [_counts_off(layer, len(source.documents), expected)]
     around += [
         Finding(f"database-{number}", ENVIRONMENT, "legacy_database_name", "", text)
         for number, text in enumerate(registry.warnings)
     ]
-    registry.workspace.save_findings(f"{ENVIRONMENT}-{layer}", around)
     unfiled = _record_unfiled(registry, run_id=run_id, batch=batch)
     fingerprint = documents_fingerprint(source.documents)
     registry.workspace.save_inventory(
         layer,
         {
             "fingerprint": fingerprint,
+            "around": as_found(around),
             "mark": marks.get(layer),
             "outside": marks.get(UNFILED),
             "documents": len(source.documents),
@@ -136,8 +138,9 @@ def _record_unfiled(registry: Registry, *, run_id: str, batch: str) -> int:
     """Account for documents that name no layer of this migration; every layer's run does it, with one result."""
     documents = tuple(registry.staging.read(UNFILED))
     found = [_outside(document) for document in documents]
-    registry.workspace.save_snapshot(UNFILED, documents)
-    registry.workspace.save_findings(UNFILED, found)
+    registry.workspace.save_snapshot(
+        UNFILED, (as_row(document, [finding]) for document, finding in zip(documents, found, strict=True))
+    )
     entries = []
     for document, finding in zip(documents, found, strict=True):
         # One that was migrated before its layer was broken: what was written of it has to stay known.

@@ -7,10 +7,16 @@ from bson.max_key import MaxKey
 from bson.min_key import MinKey
 from pymongo.cursor import Cursor
 
+LAYER_INDEX = (("layer", 1), ("identifier", 1))
+"""The index of the migration's own rows, which are kept in the order of the `_id`s that they tell of."""
+
 
 @dataclass(frozen=True)
 class IdRange:
-    """All `_id`s from `lower` (included) up to `upper` (not included), in BSON's order over all types."""
+    """All `_id`s from `lower` (included) up to `upper` (not included), in BSON's order over all types.
+
+    A `lower` of MinKey and an `upper` of MaxKey are no bounds at all: an `_id` may be one of them.
+    """
 
     lower: Any = MinKey()  # noqa: RUF009 - immutable
     upper: Any = MaxKey()  # noqa: RUF009 - immutable
@@ -22,7 +28,22 @@ class IdRange:
         """
         if self == WHOLE:
             return cursor
-        return cursor.hint([("_id", 1)]).min([("_id", self.lower)]).max([("_id", self.upper)])
+        cursor = cursor.hint([("_id", 1)])
+        if self.lower != WHOLE.lower:
+            cursor = cursor.min([("_id", self.lower)])
+        return cursor if self.upper == WHOLE.upper else cursor.max([("_id", self.upper)])
+
+    def bounding_rows(self, cursor: Cursor[Any], layer: str) -> Cursor[Any]:
+        """The cursor over rows of a layer, kept within the range of `identifier` and in its order."""
+        cursor = cursor.sort(list(LAYER_INDEX))
+        if self == WHOLE:
+            return cursor
+        lower: Any = [("layer", layer), ("identifier", self.lower)]
+        upper: Any = [("layer", layer), ("identifier", self.upper)]
+        if self.upper == WHOLE.upper:
+            # The first text after the layer's own: a bound that leaves none of its rows out.
+            upper = [("layer", f"{layer}\0"), ("identifier", MinKey())]
+        return cursor.hint(list(LAYER_INDEX)).min(lower).max(upper)
 
 
 WHOLE = IdRange()

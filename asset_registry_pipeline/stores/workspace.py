@@ -5,24 +5,22 @@ Rows are kept interval by interval (see `rows`), so a second run with the same s
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid
 
 from asset_registry_pipeline.registry.transform import Disposition
-from asset_registry_pipeline.stores import codec, snapshot
+from asset_registry_pipeline.stores import codec, findings_view, snapshot
+from asset_registry_pipeline.stores.findings_view import FINDINGS, INVENTORY, SNAPSHOT
 from asset_registry_pipeline.stores.id_ranges import LAYER_INDEX, WHOLE, IdRange
 from asset_registry_pipeline.stores.rows import DIGEST, UNPLACED, identifier_of, keep
 from asset_registry_pipeline.stores.snapshot import KEYS, Snapshot, as_snapshot
 from migration_kit.mongo import transient_errors
 
-SNAPSHOT, FINDINGS, CANDIDATES = "migration_snapshot", "migration_findings", "migration_candidates"
-INVENTORY, BATCHES, LEFT = "migration_inventory", "migration_batches", "migration_left"
+CANDIDATES, BATCHES, LEFT = "migration_candidates", "migration_batches", "migration_left"
 _SHORT = {"found": 0, KEYS: 0, DIGEST: 0}
 """What nobody asks of a snapshot who goes through all of it."""
 
@@ -67,13 +65,7 @@ class Workspace:
             for collection in (self._snapshot, self._candidates, self._left):
                 collection.create_index(list(LAYER_INDEX))
             self._snapshot.create_index([(KEYS, 1)], sparse=True)
-            wanted = {"viewOn": SNAPSHOT, "pipeline": snapshot.findings_view(INVENTORY)}
-            there = next(iter(self._database.list_collections(filter={"name": FINDINGS})), None)
-            if there is None:
-                with suppress(CollectionInvalid):  # another run makes it at this moment
-                    self._database.create_collection(FINDINGS, **wanted)
-            elif there["options"] != wanted:
-                self._database.command("collMod", FINDINGS, **wanted)
+            findings_view.install(self._database)
 
     def begin_batch(self, batch: str) -> datetime:
         """Note that a batch has begun, once; when it began."""
@@ -128,7 +120,7 @@ class Workspace:
             return self._snapshot.count_documents({"layer": layer})
 
     def findings(self, layer: str | None = None) -> Iterator[dict[str, Any]]:
-        """The findings of the newest inventories, of all layers or of one, streamed; a row for each document and kind."""
+        """What the newest inventories found, in all layers or in one, streamed; a row for each document and kind."""
         with transient_errors("development"):
             yield from self._findings.find({} if layer is None else {"layer": layer})
 
@@ -226,9 +218,11 @@ def _with_document(row: RawBSONDocument) -> Candidate:
         label=row["label"],
         disposition=Disposition(row["disposition"]),
         reason=row["reason"],
-        detail=codec.decode(detail.raw) if detail else {},
+        detail=codec.decode(bytes(detail.raw)) if detail else {},
         source_hash=row["source_hash"],
-        identifier=codec.decode(identifier.raw) if isinstance(identifier, RawBSONDocument) else identifier,
+        identifier=codec.decode(bytes(identifier.raw))
+        if isinstance(identifier, RawBSONDocument)
+        else identifier,
         target_hash=row["target_hash"],
-        raw=document.raw if document is not None else None,
+        raw=bytes(document.raw) if document is not None else None,
     )

@@ -1,0 +1,122 @@
+"""Rows of the migration's own collections, kept as a layer of staging is read: interval by interval of `_id`.
+
+What a collection holds between the first `_id` of one chunk and of the next is compared with the chunk: new rows are
+inserted, different ones replaced, those that are gone removed. Nothing layer-sized is held, and a layer that has not
+changed writes nothing. What stands in the rows does not belong here.
+"""
+
+import hashlib
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from pymongo import DeleteOne, ReplaceOne
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+
+from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.id_ranges import WHOLE, IdRange
+from migration_kit.mongo import transient_errors
+
+CHUNK_ROWS, _CHUNK_BYTES = 1_000, 8 * 1024 * 1024
+UNPLACED = "unplaced"
+"""The mark of a row whose document's `_id` cannot be read; it stands at the place of the one before it."""
+DIGEST = "digest"
+_DIGEST_BYTES = 16
+_DUPLICATE_KEY = 11000
+
+_Row = tuple[str, RawBSONDocument, bytes]  # the item, the row, the hash of all that it says
+
+
+def keep(
+    collection: Collection[Any],
+    layer: str,
+    rows: Iterable[Mapping[str, Any]],
+    within: IdRange = WHOLE,
+    *,
+    before_removal: Callable[[Sequence[str]], None] | None = None,
+) -> int:
+    """Make the layer's rows within the range these ones; returns how many were written or removed.
+
+    Each row has `_id`, `layer` and `identifier`; they come in the order of their identifiers. `before_removal` is told
+    of the rows that are gone, while they are still there.
+    """
+    written = 0
+    with transient_errors("development"):
+        for chunk, interval in _intervals(rows, within):
+            written += _keep_chunk(collection, layer, chunk, interval, before_removal)
+    return written
+
+
+def identifier_of(row: Mapping[str, Any]) -> Any:
+    """The `_id` of the document that a row tells of; None where it cannot be read."""
+    return None if UNPLACED in row else row["identifier"]
+
+
+def _intervals(rows: Iterable[Mapping[str, Any]], within: IdRange) -> Iterator[tuple[list[_Row], IdRange]]:
+    """Rows in chunks, each with the interval of identifiers that it fills; together they fill the range."""
+    chunk: list[_Row] = []
+    size, lower, place = 0, within.lower, within.lower
+    for row in rows:
+        placed = UNPLACED not in row
+        place = row["identifier"] if placed else place
+        if chunk and placed and (len(chunk) >= CHUNK_ROWS or size > _CHUNK_BYTES):
+            yield chunk, IdRange(lower, place)
+            chunk, size, lower = [], 0, place
+        encoded = _encoded(row if placed else {**row, "identifier": place})
+        chunk.append((row["_id"], *encoded))
+        size += len(encoded[0].raw)
+    yield chunk, IdRange(lower, within.upper)
+
+
+def _encoded(row: Mapping[str, Any]) -> tuple[RawBSONDocument, bytes]:
+    """The row with the hash of itself as its last element, encoded only once."""
+    raw = bson.encode(row, codec_options=codec.OPTIONS)
+    digest = hashlib.blake2b(raw, digest_size=_DIGEST_BYTES).digest()
+    element = b"\x05" + DIGEST.encode() + b"\x00" + struct.pack("<iB", _DIGEST_BYTES, 0) + digest
+    whole = struct.pack("<i", len(raw) + len(element)) + raw[4:-1] + element + b"\x00"
+    return RawBSONDocument(whole), digest
+
+
+def _keep_chunk(
+    collection: Collection[Any],
+    layer: str,
+    chunk: Sequence[_Row],
+    interval: IdRange,
+    before_removal: Callable[[Sequence[str]], None] | None,
+) -> int:
+    found = collection.find({"layer": layer}, {DIGEST: 1})
+    known = {row["_id"]: row.get(DIGEST) for row in interval.bounding_rows(found, layer)}
+    new = [row for item, row, _ in chunk if item not in known]
+    different = [row for item, row, digest in chunk if known.pop(item, digest) != digest]
+    if known and before_removal is not None:
+        before_removal(list(known))
+    writes: list[Any] = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in different]
+    # Only as it was seen: another layer may have taken the row over meanwhile.
+    writes += [DeleteOne({"_id": item, "layer": layer, DIGEST: digest}) for item, digest in known.items()]
+    return _insert(collection, new) + _write(collection, writes)
+
+
+def _insert(collection: Collection[Any], rows: Sequence[RawBSONDocument]) -> int:
+    if not rows:
+        return 0
+    try:
+        return len(collection.insert_many(rows, ordered=False).inserted_ids)
+    except BulkWriteError as error:
+        failed = error.details["writeErrors"]
+        if any(one["code"] != _DUPLICATE_KEY for one in failed):
+            raise
+        # Another run wrote the row just now, or its document stood in another layer before: it is replaced there.
+        again: list[Any] = [
+            ReplaceOne({"_id": rows[one["index"]]["_id"]}, rows[one["index"]], upsert=True) for one in failed
+        ]
+        return int(error.details["nInserted"]) + _write(collection, again)
+
+
+def _write(collection: Collection[Any], writes: Sequence[Any]) -> int:
+    if not writes:
+        return 0
+    result = collection.bulk_write(list(writes), ordered=False)
+    return result.modified_count + result.upserted_count + result.deleted_count
