@@ -75,7 +75,14 @@ def is_hfn(text: object) -> bool:
 
 def is_mfa(text: object) -> bool:
     """Whether a value is one whole MFA, letter or numeric."""
-    return is_text(text) and bool(LETTER_PATTERN.fullmatch(text) or NUMERIC_PATTERN.fullmatch(text))
+    return is_text(text) and (
+        LETTER_PATTERN.fullmatch(text) is not None or NUMERIC_PATTERN.fullmatch(text) is not None
+    )
+
+
+def is_sequence(text: str) -> bool:
+    """Whether a text is the last part of a name or an address: three ASCII digits or more."""
+    return len(text) >= 3 and text.isascii() and text.isdigit()
 
 
 def parse_hfn(text: str) -> Hfn:

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import cached_property
+from itertools import chain, combinations
 from statistics import fmean
 from typing import Any
 
@@ -12,6 +13,7 @@ from asset_registry_pipeline.registry.layers import BREAKDOWN_LAYERS, LAYER_NAME
 from asset_registry_pipeline.registry.texts import clean, sentences, shorten
 
 TAG_LIMIT = 10
+_ORDER = {layer: position for position, layer in enumerate(BREAKDOWN_LAYERS)}
 _WEIGHTS = {"tempo": 0.30, "genre": 0.25, "energy": 0.20, "style": 0.15, "mood": 0.10}
 _ENERGY_STEPS = {"low": 0, "medium": 1, "high": 2}
 _ENERGY_SCORES = (1.0, 0.6, 0.2)
@@ -19,7 +21,10 @@ _ENERGY_SCORES = (1.0, 0.6, 0.2)
 
 @dataclass(frozen=True)
 class Features:
-    """What one component brings: its texts, and the facts that the score needs (None where unknown)."""
+    """What one component brings: its texts, and the facts that the score needs (None where unknown).
+
+    Keep one for all composites of a component: what is derived from it is worked out once.
+    """
 
     layer: str
     description: str = ""
@@ -29,16 +34,49 @@ class Features:
     energy: str | None = None
     mood: str | None = None
 
+    @cached_property
+    def folded_tags(self) -> frozenset[str]:
+        """Its tags, case and blanks around them ignored."""
+        return frozenset(_folded(self.tags))
+
+    @cached_property
+    def opening(self) -> str:
+        """The first sentence of its text behind the name of its layer, as `Songs: A song.`; empty without a text."""
+        first = next(sentences(clean(self.description)), "")
+        return f"{LAYER_NAMES.get(self.layer, self.layer)}: {first}" if first else ""
+
+    @cached_property
+    def score_inputs(self) -> "ScoreInputs | None":
+        """The inputs of the score, where all are there and ones that the score knows."""
+        if self.bpm is None or self.genre is None or self.energy is None or self.mood is None:
+            return None
+        if self.genre not in GENRE_FAMILIES or self.energy not in _ENERGY_STEPS or not self.tags:
+            return None
+        return ScoreInputs(
+            self.bpm, self.genre, self.energy, self.mood, frozenset(map(str.casefold, self.tags))
+        )
+
+
+@dataclass(frozen=True)
+class ScoreInputs:
+    """All that the score is made of; tags with case ignored."""
+
+    bpm: float
+    genre: str
+    energy: str
+    mood: str
+    tags: frozenset[str]
+
 
 def component_analysis(components: Sequence[Features]) -> dict[str, Any]:
     """The stored object: total, breakdown by layer, the ten most frequent tags, a description, a score or None."""
-    layers = Counter(component.layer for component in components)
-    breakdown = {layer: layers.get(layer, 0) for layer in BREAKDOWN_LAYERS}
-    breakdown |= {layer: count for layer, count in sorted(layers.items()) if layer not in breakdown}
+    breakdown = dict.fromkeys(BREAKDOWN_LAYERS, 0)
+    for layer in sorted([component.layer for component in components]):
+        breakdown[layer] = breakdown.get(layer, 0) + 1
     return {
         "totalComponents": len(components),
         "layerBreakdown": breakdown,
-        "aggregatedTags": aggregate_tags(component.tags for component in components),
+        "aggregatedTags": _most_frequent([component.folded_tags for component in components], TAG_LIMIT),
         "aggregatedDescription": aggregate_descriptions(components),
         "compatibilityScore": compatibility(components),
     }
@@ -46,19 +84,23 @@ def component_analysis(components: Sequence[Features]) -> dict[str, Any]:
 
 def aggregate_tags(tags: Iterable[Iterable[str]], limit: int = TAG_LIMIT) -> list[str]:
     """The most frequent tags, case ignored; a component counts once per tag; ties in alphabetical order."""
-    counts = Counter(tag for each in tags for tag in {tag.strip().casefold() for tag in each if tag.strip()})
-    return [tag for tag, _ in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:limit]]
+    return _most_frequent([_folded(each) for each in tags], limit)
+
+
+def _folded(tags: Iterable[str]) -> set[str]:
+    return {folded for tag in tags if (folded := tag.strip().casefold())}
+
+
+def _most_frequent(tags: Iterable[Iterable[str]], limit: int) -> list[str]:
+    counts = Counter(chain.from_iterable(tags))
+    # Sorting keeps the order of equals, reversed or not: alphabetical among tags of one frequency.
+    return sorted(sorted(counts), key=counts.__getitem__, reverse=True)[:limit]
 
 
 def aggregate_descriptions(components: Sequence[Features]) -> str:
     """The first sentence of each component's text, song first, shortened like a description."""
-    order = {layer: position for position, layer in enumerate(BREAKDOWN_LAYERS)}
-    parts = []
-    for component in sorted(components, key=lambda component: order.get(component.layer, len(order))):
-        first = next(sentences(clean(component.description)), "")
-        if first:
-            parts.append(f"{LAYER_NAMES.get(component.layer, component.layer)}: {first}")
-    return shorten(" ".join(parts))
+    ordered = sorted(components, key=lambda component: _ORDER.get(component.layer, len(_ORDER)))
+    return shorten(" ".join([component.opening for component in ordered if component.opening]))
 
 
 def compatibility(components: Sequence[Features]) -> float | None:
@@ -67,37 +109,22 @@ def compatibility(components: Sequence[Features]) -> float | None:
     None with fewer than two components or when any input of any component is missing: a neutral value made up
     for a missing one would read like a measurement.
     """
-    facts = [_score_inputs(component) for component in components]
-    complete = [inputs for inputs in facts if inputs is not None]
-    if len(complete) < 2 or len(complete) < len(facts):
+    complete = []
+    for component in components:
+        if component.score_inputs is None:
+            return None
+        complete.append(component.score_inputs)
+    if len(complete) < 2:
         return None
     return round(fmean(_pair(one, other) for one, other in combinations(complete, 2)), 4)
 
 
-@dataclass(frozen=True)
-class _ScoreInputs:
-    bpm: float
-    genre: str
-    energy: str
-    mood: str
-    tags: tuple[str, ...]
-
-
-def _score_inputs(component: Features) -> _ScoreInputs | None:
-    """The inputs of the score where a component has all of them and they are ones the score knows."""
-    if component.bpm is None or component.genre is None or component.energy is None or component.mood is None:
-        return None
-    if component.genre not in GENRE_FAMILIES or component.energy not in _ENERGY_STEPS or not component.tags:
-        return None
-    return _ScoreInputs(component.bpm, component.genre, component.energy, component.mood, component.tags)
-
-
-def _pair(one: _ScoreInputs, other: _ScoreInputs) -> float:
+def _pair(one: ScoreInputs, other: ScoreInputs) -> float:
     scores = {
         "tempo": max(0.0, 1 - abs(one.bpm - other.bpm) / 60),
         "genre": _genre_score(one.genre, other.genre),
         "energy": _ENERGY_SCORES[abs(_ENERGY_STEPS[one.energy] - _ENERGY_STEPS[other.energy])],
-        "style": _jaccard(one.tags, other.tags),
+        "style": len(one.tags & other.tags) / len(one.tags | other.tags),
         "mood": 1.0 if one.mood == other.mood else 0.0,
     }
     return sum(_WEIGHTS[name] * score for name, score in scores.items())
@@ -107,8 +134,3 @@ def _genre_score(one: str, other: str) -> float:
     if one == other:
         return 1.0
     return 0.7 if GENRE_FAMILIES[one] == GENRE_FAMILIES[other] else 0.3
-
-
-def _jaccard(one: Iterable[str], other: Iterable[str]) -> float:
-    first, second = ({tag.casefold() for tag in tags} for tags in (one, other))
-    return len(first & second) / len(first | second) if first | second else 0.0

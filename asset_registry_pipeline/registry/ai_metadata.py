@@ -40,6 +40,14 @@ _ENERGY = {
     "mid-tempo": "medium", "confident": "medium", "playful": "medium",
     "slow": "low", "calm": "low", "mellow": "low", "laid-back": "low", "smooth": "low",
 }  # fmt: skip
+
+
+def _whole_words(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w-])")
+
+
+_SPELLINGS = _whole_words(_GENRE_SPELLINGS)
+_VOCABULARY = _whole_words({*GENRE_FAMILIES, *_MOODS, *_TEMPO_WORDS, *_ENERGY})
 _BPM = re.compile(r"\b(\d{2,3})\s*(?:bpm|beats per minute)\b", re.IGNORECASE)
 _KEY = re.compile(r"\b(?:in|key of|key:)\s+([A-G](?:[#b♯♭]|[ -](?:sharp|flat))?)[ -]?(major|minor|maj|min)\b")
 _LONG_KEY = {"maj": "major", "min": "minor"}
@@ -69,27 +77,19 @@ def read_facts(text: str, tags: Iterable[str] = ()) -> TextFacts:
     unique = list(dict.fromkeys(tag.strip().casefold() for tag in tags if tag.strip()))
     body = clean(text)
     folded = f" {body.casefold()} | {' | '.join(unique)} "
-    for spelling, genre in _GENRE_SPELLINGS.items():
-        folded = _replace_word(folded, spelling, genre)
+    folded = _SPELLINGS.sub(lambda match: _GENRE_SPELLINGS[match.group()], folded)
+    stated = {*_VOCABULARY.findall(folded)}
     bpm = next(
         (int(found) for found in _BPM.findall(body) if BPM_RANGE[0] <= int(found) <= BPM_RANGE[1]), None
     )
     key = _KEY.search(body)
-    words = [word for word in _ENERGY if _has_word(folded, word)]
+    words = [word for word in _ENERGY if word in stated]
     return TextFacts(
         bpm=bpm,
         key=f"{key.group(1)} {_LONG_KEY.get(key.group(2), key.group(2))}" if key else None,
-        tempo=next((word for word in _TEMPO_WORDS if _has_word(folded, word)), None),
+        tempo=next((word for word in _TEMPO_WORDS if word in stated), None),
         energy=_ENERGY[words[0]] if words else None,
-        mood=next((word for word in _MOODS if _has_word(folded, word)), None),
-        genre=tuple(genre for genre in GENRE_FAMILIES if _has_word(folded, genre)),
+        mood=next((word for word in _MOODS if word in stated), None),
+        genre=tuple(genre for genre in GENRE_FAMILIES if genre in stated),
         tags=tuple(unique),
     )
-
-
-def _has_word(text: str, word: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None
-
-
-def _replace_word(text: str, word: str, replacement: str) -> str:
-    return re.sub(rf"(?<![\w-]){re.escape(word)}(?![\w-])", replacement, text)

@@ -1,19 +1,18 @@
 """References of composites: reading every form, resolving, and the rules of structure; no aggregation, no stores."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
-from asset_registry_pipeline.registry.addresses import is_hfn, is_mfa, parse_mfa
+from asset_registry_pipeline.registry.addresses import is_mfa, parse_mfa
 from asset_registry_pipeline.registry.layers import BREAKDOWN_LAYERS, REFERABLE_LAYERS
 from asset_registry_pipeline.registry.shapes import is_text
 
 MINIMUM_COMPONENTS, MAXIMUM_COMPONENTS = 2, 10
 
-_SEPARATORS = re.compile(r"[:+,]")
 _BRACKETS = str.maketrans("", "", "[](){}<>\"'")
-_EXTENSION = re.compile(r"\.(?:png|jpe?g|webp|mp4|mov|mp3|wav|json)$", re.IGNORECASE)
+_EXTENSIONS = frozenset({"png", "jpg", "jpeg", "webp", "mp4", "mov", "mp3", "wav", "json"})
 _OBJECT_KEYS = ("nnaAddress", "nna_address", "name", "_id", "id", "friendlyName")
 
 
@@ -29,10 +28,13 @@ class Reference:
         """The best key: a letter MFA where one is known."""
         return self.keys[0]
 
-    @property
+    @cached_property
     def layer(self) -> str | None:
         """The layer that the reference itself names, None for a bare `_id`."""
-        return next((key[0] for key in self.keys if is_mfa(key) or is_hfn(key) or key[1:2] == "."), None)
+        for key in self.keys:
+            if key[1:2] == ".":
+                return key[0]
+        return None
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,7 @@ def read_name(name: str) -> tuple[str, tuple[Reference, ...]]:
     Strips brackets, blanks and a file extension; separators are `:`, `+` and `,`; empty parts are dropped.
     """
     own, _, rest = name.partition(":")
-    rest = _EXTENSION.sub("", rest.strip())
-    parts = (part.translate(_BRACKETS).strip() for part in _SEPARATORS.split(rest))
-    return _EXTENSION.sub("", own.strip()), tuple(_from_text(part) for part in parts if part)
+    return _without_extension(own), _split(rest) if rest else ()
 
 
 def read_components(entries: Iterable[Any]) -> tuple[Reference, ...]:
@@ -69,9 +69,7 @@ def read_components(entries: Iterable[Any]) -> tuple[Reference, ...]:
     references: list[Reference] = []
     for entry in entries:
         if is_text(entry):
-            stripped = _EXTENSION.sub("", entry.strip())
-            parts = (part.translate(_BRACKETS).strip() for part in _SEPARATORS.split(stripped))
-            references.extend(_from_text(part) for part in parts if part)
+            references.extend(_listed(entry))
         elif isinstance(entry, Mapping):
             references.append(_from_object(entry))
         elif type(entry).__name__ == "ObjectId":
@@ -81,6 +79,23 @@ def read_components(entries: Iterable[Any]) -> tuple[Reference, ...]:
     return tuple(references)
 
 
+def _split(text: str) -> tuple[Reference, ...]:
+    """The references in one text, whatever separates them."""
+    plain = _without_extension(text).translate(_BRACKETS).replace("+", ":").replace(",", ":")
+    return tuple([_from_text(part) for each in plain.split(":") if (part := each.strip())])
+
+
+# A few components stand in very many composites, and a reference never changes.
+_listed = lru_cache(maxsize=16_384)(_split)
+
+
+def _without_extension(text: str) -> str:
+    text = text.strip()
+    stem, dot, extension = text.rpartition(".")
+    return stem if dot and extension.casefold() in _EXTENSIONS else text
+
+
+@lru_cache(maxsize=16_384)
 def _from_text(text: str) -> Reference:
     return Reference((_normalised(text),), text)
 
@@ -117,11 +132,13 @@ def resolve(references: Iterable[Reference], find: Callable[[str], Component | N
     """Look each reference up by its keys; `find` gets a letter MFA, an HFN or an `_id`."""
     found, missing = [], []
     for reference in references:
-        component = next((hit for key in reference.keys if (hit := find(key)) is not None), None)
-        if component is None:
-            missing.append(reference)
+        for key in reference.keys:
+            component = find(key)
+            if component is not None:
+                found.append(component)
+                break
         else:
-            found.append(component)
+            missing.append(reference)
     return Resolution(tuple(found), tuple(missing))
 
 
@@ -142,20 +159,21 @@ def structural_breach(references: tuple[Reference, ...], resolved: tuple[Compone
     """The first rule that a composite breaks, in words; None when it breaks none."""
     if not MINIMUM_COMPONENTS <= len(references) <= MAXIMUM_COMPONENTS:
         return f"{len(references)} components, {MINIMUM_COMPONENTS} to {MAXIMUM_COMPONENTS} allowed"
-    layers = [reference.layer for reference in references] + [component.layer for component in resolved]
+    layers = {reference.layer for reference in references}
+    layers.update([component.layer for component in resolved])
     if "C" in layers:
         return "a composite inside a composite"
-    foreign = sorted({layer for layer in layers if layer is not None and layer not in REFERABLE_LAYERS})
-    if foreign:
-        return f"components of layer {', '.join(foreign)}, which composites are not made of"
-    keys = [reference.key for reference in references]
-    items = [component.item for component in resolved]
-    if len(set(keys)) != len(keys) or len(set(items)) != len(items):
+    layers.discard(None)
+    if foreign := layers - REFERABLE_LAYERS:
+        return f"components of layer {', '.join(sorted(map(str, foreign)))}, which composites are not made of"
+    keys = {reference.key for reference in references}
+    items = {component.item for component in resolved}
+    if len(keys) != len(references) or len(items) != len(resolved):
         return "the same component twice"
     return None
 
 
-def missing_layers(layers: Iterable[str]) -> tuple[str, ...]:
+def missing_layers(layers: Iterable[str | None]) -> tuple[str, ...]:
     """The layers of a complete composite that are not there; found by layer, never by position."""
     present = set(layers)
     return tuple(layer for layer in BREAKDOWN_LAYERS if layer not in present)

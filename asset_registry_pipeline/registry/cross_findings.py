@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from asset_registry_pipeline.registry import composites
-from asset_registry_pipeline.registry.addresses import AddressError, parse_hfn
 from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.findings import Finding
 from asset_registry_pipeline.registry.shapes import is_text
-from asset_registry_pipeline.registry.taxonomy import Taxonomy, UnknownCodeError
+from asset_registry_pipeline.registry.taxonomy import Taxonomy
 
 
 def across(
@@ -65,12 +64,8 @@ def component_set(
     if not references and is_text(name):
         references = composites.read_name(name)[1]
     return tuple(
-        sorted(known.get(reference.key) or _address(reference.key, taxonomy) for reference in references)
+        sorted(
+            known.get(reference.key) or taxonomy.address_of(reference.key) or reference.key
+            for reference in references
+        )
     )
-
-
-def _address(key: str, taxonomy: Taxonomy) -> str:
-    try:
-        return taxonomy.to_mfa(parse_hfn(key)).letter
-    except (AddressError, UnknownCodeError):
-        return key

@@ -62,8 +62,12 @@ class SourceDocument:
 
 def type_name(value: object) -> str:
     """The name of a value's type, the same for the variants of one BSON type that a reader may meet."""
-    name = type(value).__name__
-    return _TYPE_NAMES.get(name, name)
+    return name_of_type(type(value))
+
+
+def name_of_type(kind: type) -> str:
+    """The same for a type itself."""
+    return _TYPE_NAMES.get(kind.__name__, kind.__name__)
 
 
 def masked(value: str) -> str:

@@ -1,12 +1,20 @@
 """What can be found in one document; nothing across documents, no stores. The kinds of findings are in `kinds`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from asset_registry_pipeline.registry import composites, shapes, texts
-from asset_registry_pipeline.registry.addresses import AddressError, is_hfn, parse_hfn, parse_mfa
+from asset_registry_pipeline.registry.addresses import (
+    LETTER_PATTERN,
+    AddressError,
+    Hfn,
+    is_hfn,
+    is_sequence,
+    parse_hfn,
+    parse_mfa,
+)
 from asset_registry_pipeline.registry.documents import (
     FIELD_TYPES,
     JSON_FIELDS,
@@ -15,6 +23,7 @@ from asset_registry_pipeline.registry.documents import (
     REQUIRED_FIELDS,
     STAGING_FIELDS,
     SourceDocument,
+    name_of_type,
     type_name,
 )
 from asset_registry_pipeline.registry.kinds import KINDS, Effect
@@ -22,8 +31,7 @@ from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.taxonomy import Taxonomy, UnknownCodeError
 
 
-@dataclass(frozen=True, order=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing found in one document."""
 
     item: str
@@ -43,19 +51,8 @@ class Finding:
         return KINDS[self.kind][1]
 
 
-_Found = Iterator[tuple[str, str, str]]  # kind, field, detail
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """A document that can be read, with what is needed to judge it."""
-
-    body: Mapping[str, Any]
-    layer: str
-    taxonomy: Taxonomy
-
-
-_Inspector = Callable[[_Subject], _Found]
+_Found = Sequence[tuple[str, str, str]]
+"""Kind, field, detail."""
 
 
 def inspect(source: SourceDocument, taxonomy: Taxonomy) -> tuple[Finding, ...]:
@@ -68,190 +65,212 @@ def inspect(source: SourceDocument, taxonomy: Taxonomy) -> tuple[Finding, ...]:
     depth = shapes.depth_of(body)
     if depth > shapes.MAXIMUM_DEPTH:
         return (Finding(source.item, source.layer, "nested_too_deep", "", f"{depth} levels or more"),)
-    subject = _Subject(body, source.layer, taxonomy)
-    found = list(_shape(subject))
+    found = [*_shape(body)]
     # Whatever has the wrong type is not looked into further: every other check may rely on the types.
     if not any(kind in ("wrong_type", "required_field_missing") for kind, _, _ in found):
-        for inspector in _INSPECTORS:
-            found.extend(inspector(subject))
-    return tuple(Finding(source.item, source.layer, kind, field, detail) for kind, field, detail in found)
+        found += _addresses(body, source.layer, taxonomy)
+        found += _url(body)
+        found += _json_fields(body)
+        if not _PHASE_2B.isdisjoint(body):
+            found += _phase_2b(body)
+        found += _description(body)
+        found += _tags(body)
+        found += _components(body, source.layer, taxonomy)
+    return tuple([Finding(source.item, source.layer, kind, field, detail) for kind, field, detail in found])
 
 
-def _shape(subject: _Subject) -> _Found:
-    body = subject.body
-    for field, types in FIELD_TYPES.items():
-        value = body.get(field)
-        if value is None:
-            yield ("required_field_missing" if field in REQUIRED_FIELDS else "missing_field"), field, ""
-        elif type_name(value) not in types:
-            yield "wrong_type", field, f"{type_name(value)}, {' or '.join(types)} expected"
+def _shape(body: Mapping[str, Any]) -> _Found:
+    fields, types = tuple(body), tuple(map(type, body.values()))
+    found = _repeated_shape(fields, types) if len(body) <= _REPEATED_FIELDS else _shape_of(fields, types)
     tags = body.get("tags")
-    if isinstance(tags, list) and not all(is_text(tag) for tag in tags):
-        yield "wrong_type", "tags", "a tag that is no text"
-    for field in body:
+    if isinstance(tags, list) and not _ONLY_TEXTS.issuperset(map(type, tags)):
+        return *found, ("wrong_type", "tags", "a tag that is no text")
+    return found
+
+
+def _shape_of(fields: tuple[str, ...], types: tuple[type, ...]) -> _Found:
+    """What fields and types alone say."""
+    found = []
+    names = dict(zip(fields, map(name_of_type, types), strict=True))
+    for field, wanted in FIELD_TYPES.items():
+        name = names.get(field, "NoneType")
+        if name == "NoneType":
+            kind = "required_field_missing" if field in REQUIRED_FIELDS else "missing_field"
+            found.append((kind, field, ""))
+        elif name not in wanted:
+            found.append(("wrong_type", field, f"{name}, {' or '.join(wanted)} expected"))
+    for field in fields:
         if field == "language":
-            yield "language_field", field, ""
+            found.append(("language_field", field, ""))
         elif field not in STAGING_FIELDS:
-            yield "unexpected_field", field, ""
+            found.append(("unexpected_field", field, ""))
+    return tuple(found)
 
 
-def _addresses(subject: _Subject) -> _Found:
-    body = subject.body
+# A layer has a handful of shapes, so each is judged once. Nothing that may be large is kept.
+_REPEATED_FIELDS = 40
+_repeated_shape = lru_cache(maxsize=256)(_shape_of)
+_ONLY_TEXTS = frozenset({str})
+_PHASE_2B = frozenset(PHASE_2B_FIELDS)
+
+
+def _addresses(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> _Found:
+    own_name, address = body["name"], body["nna_address"]
+    if layer == "C":
+        own_name = own_name.partition(":")[0]
+    beginning, _, sequence = own_name.rpartition(".")
+    place = taxonomy.places.get(beginning)
+    # What all but a few documents pass, asked without taking anything apart.
+    if (
+        place is not None
+        and place.layer == layer
+        and is_sequence(sequence)
+        and address == f"{place.address}.{sequence}"
+        and LETTER_PATTERN.fullmatch(address)
+    ):
+        if body.get("category") == place.category and body.get("subcategory") == place.subcategory:
+            return ()
+        return _categories(body, parse_hfn(own_name), (place.category, place.subcategory))
+    return _addresses_in_detail(body, layer, taxonomy)
+
+
+def _addresses_in_detail(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> _Found:
     name, address = body["name"], body["nna_address"]
-    own_name = composites.read_name(name)[0] if subject.layer == "C" else name
+    own_name = composites.read_name(name)[0] if layer == "C" else name
     if "undefined" in f"{own_name} {address}":
-        yield "undefined_in_address", "nna_address", f"{own_name} {address}"
-        return
+        return (("undefined_in_address", "nna_address", f"{own_name} {address}"),)
     try:
         hfn, mfa = parse_hfn(own_name), parse_mfa(address)
     except AddressError as error:
-        yield "malformed_address", "nna_address", str(error)
-        return
+        return (("malformed_address", "nna_address", str(error)),)
     if mfa.letter != address:
-        yield (
-            "malformed_address",
-            "nna_address",
-            f"{address} is numeric; {mfa.letter} is what the registry stores",
-        )
-        return
+        why = f"{address} is numeric; {mfa.letter} is what the registry stores"
+        return (("malformed_address", "nna_address", why),)
     try:
-        expected = subject.taxonomy.to_mfa(hfn)
-        names = subject.taxonomy.names_of(hfn)
+        expected = taxonomy.to_mfa(hfn)
+        names = taxonomy.names_of(hfn)
     except UnknownCodeError as error:
-        yield "unknown_code", "name", str(error)
-        return
-    if not (hfn.layer == mfa.layer == subject.layer) or expected != mfa:
-        yield (
-            "address_mismatch",
-            "nna_address",
-            f"{hfn} is {expected} in the taxonomy, not {mfa}, in layer {subject.layer}",
-        )
-        return
+        return (("unknown_code", "name", str(error)),)
+    if not (hfn.layer == mfa.layer == layer) or expected != mfa:
+        why = f"{hfn} is {expected} in the taxonomy, not {mfa}, in layer {layer}"
+        return (("address_mismatch", "nna_address", why),)
+    return _categories(body, hfn, names)
+
+
+def _categories(body: Mapping[str, Any], hfn: Hfn, names: tuple[str, str]) -> _Found:
+    found = []
     for field, code, wanted in zip(
         ("category", "subcategory"), (hfn.category, hfn.subcategory), names, strict=True
     ):
         value = body.get(field)
         if value is None or texts.same_name(value, wanted):
             continue
-        yield (
-            ("code_as_category" if value == code else "category_mismatch"),
-            field,
-            f"{value!r} for {wanted!r}",
-        )
+        kind = "code_as_category" if value == code else "category_mismatch"
+        found.append((kind, field, f"{value!r} for {wanted!r}"))
+    return found
 
 
-def _url(subject: _Subject) -> _Found:
-    body = subject.body
-    if "undefined" in (body.get("gcpStorageUrl") or ""):
-        yield "undefined_in_url", "gcpStorageUrl", body["gcpStorageUrl"]
+def _url(body: Mapping[str, Any]) -> _Found:
+    url = body.get("gcpStorageUrl") or ""
+    return (("undefined_in_url", "gcpStorageUrl", url),) if "undefined" in url else ()
 
 
-def _json_fields(subject: _Subject) -> _Found:
-    body = subject.body
+def _json_fields(body: Mapping[str, Any]) -> _Found:
+    found = []
     for field in (*JSON_FIELDS, "aiMetadata"):
         value = body.get(field)
         if not is_text(value):
             continue
         try:
-            shapes.parse_json_object(value)
+            shapes.check_json_object(value)
         except shapes.ShapeError as error:
-            yield "unparseable_json", field, f"{error}: {value[:80]!r}"
+            found.append(("unparseable_json", field, f"{error}: {value[:80]!r}"))
         else:
-            yield "stringified_json", field, ""
+            found.append(("stringified_json", field, ""))
+    return found
 
 
-def _phase_2b(subject: _Subject) -> _Found:
-    body = subject.body
+def _phase_2b(body: Mapping[str, Any]) -> _Found:
+    found = []
     metadata = body.get("aiMetadata")
     if shapes.is_character_map(metadata):
         try:
             metadata = shapes.join_character_map(metadata)
         except shapes.ShapeError as error:
-            yield "broken_character_map", "aiMetadata", str(error)
+            found.append(("broken_character_map", "aiMetadata", str(error)))
         else:
-            yield "character_map", "aiMetadata", ""
+            found.append(("character_map", "aiMetadata", ""))
     elif is_text(metadata):
         with suppress(shapes.ShapeError):  # found by `_json_fields`
             metadata = shapes.parse_json_object(metadata)
     confidence = metadata.get("confidence") if isinstance(metadata, Mapping) else None
     if isinstance(confidence, int | float) and not 0 <= confidence <= 1:
-        yield "impossible_confidence", "aiMetadata", f"{confidence}"
+        found.append(("impossible_confidence", "aiMetadata", f"{confidence}"))
     words = body.get("creatorDescription")
     if is_text(words) and is_hfn(words.strip().split(":")[0]):
-        yield "hfn_as_creator_description", "creatorDescription", words.strip()
+        found.append(("hfn_as_creator_description", "creatorDescription", words.strip()))
     for field in PHASE_2B_FIELDS:
         value, expected = body.get(field), ("str",) if field == "creatorDescription" else ("dict", "str")
         if value is not None and type_name(value) not in expected:
-            yield "wrong_type", field, f"{type_name(value)}, {' or '.join(expected)} expected"
+            found.append(("wrong_type", field, f"{type_name(value)}, {' or '.join(expected)} expected"))
+    return found
 
 
-def _description(subject: _Subject) -> _Found:
-    body = subject.body
+def _description(body: Mapping[str, Any]) -> _Found:
+    found = []
     text = body.get("description") or ""
     cleaned = texts.clean(text)
     if not cleaned:
-        yield "no_description", "description", ""
-    elif texts.is_placeholder(text) or is_hfn(cleaned.split(":")[0]):
-        yield "placeholder_description", "description", cleaned[:80]
+        found.append(("no_description", "description", ""))
+    elif texts.is_placeholder_once_cleaned(cleaned) or is_hfn(cleaned.split(":")[0]):
+        found.append(("placeholder_description", "description", cleaned[:80]))
     if len(text) > texts.CREATOR_DESCRIPTION_LIMIT:
-        yield "long_description", "description", f"{len(text)} characters"
-    if text != text.strip():
-        yield "trailing_whitespace", "description", ""
+        found.append(("long_description", "description", f"{len(text)} characters"))
+    if text and (text[0].isspace() or text[-1].isspace()):
+        found.append(("trailing_whitespace", "description", ""))
+    return found
 
 
-def _tags(subject: _Subject) -> _Found:
-    body = subject.body
-    if repeated := texts.duplicates_by_case(body.get("tags") or []):
-        yield "duplicate_tags", "tags", ", ".join(repeated)[:120]
+def _tags(body: Mapping[str, Any]) -> _Found:
+    repeated = texts.duplicates_by_case(body.get("tags") or [])
+    return (("duplicate_tags", "tags", ", ".join(repeated)[:120]),) if repeated else ()
 
 
-def _components(subject: _Subject) -> _Found:
-    body = subject.body
+def _components(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> _Found:
+    found = []
     entries = body.get("components") or []
     if shapes.without_blanks(entries) != entries:
-        yield "blank_components", "components", ""
-    if subject.layer != "C":
-        return
+        found.append(("blank_components", "components", ""))
+    if layer != "C":
+        return found
     try:
         listed = composites.read_components(entries)
     except composites.UnreadableReferenceError as error:
-        yield "unreadable_reference", "components", str(error)
-        return
+        return [*found, ("unreadable_reference", "components", str(error))]
     named = composites.read_name(body["name"])[1]
-    if listed and named and not _same_components(listed, named, subject.taxonomy):
-        yield "components_differ_from_name", "components", f"{len(listed)} listed, {len(named)} in the name"
+    if listed and named and not _same_components(listed, named, taxonomy):
+        detail = f"{len(listed)} listed, {len(named)} in the name"
+        found.append(("components_differ_from_name", "components", detail))
     references = listed or named
     if breach := composites.structural_breach(references):
-        yield "broken_structure", "components", breach
-        return
+        return [*found, ("broken_structure", "components", breach)]
     layers = [reference.layer for reference in references]
-    if None not in layers and (absent := composites.missing_layers(filter(None, layers))):
-        yield "incomplete_composite", "components", f"without {', '.join(absent)}"
+    if None not in layers and (absent := composites.missing_layers(layers)):
+        found.append(("incomplete_composite", "components", f"without {', '.join(absent)}"))
+    return found
 
 
 def _same_components(
     listed: tuple[composites.Reference, ...], named: tuple[composites.Reference, ...], taxonomy: Taxonomy
 ) -> bool:
     """Whether the name lists what `components` lists, whatever form each uses; an `_id` cannot be compared."""
-
-    def address(key: str) -> str:
-        try:
-            return taxonomy.to_mfa(parse_hfn(key)).letter
-        except (AddressError, UnknownCodeError):
-            return key
-
-    comparable = [reference for reference in listed if reference.layer is not None]
-    if len(comparable) != len(listed):
+    # Mostly both list the same texts in the same order.
+    if listed == named:
+        return True
+    if None in [reference.layer for reference in listed]:
         return len(listed) == len(named)
-    return sorted(address(ref.key) for ref in listed) == sorted(address(ref.key) for ref in named)
-
-
-_INSPECTORS: tuple[_Inspector, ...] = (
-    _addresses,
-    _url,
-    _json_fields,
-    _phase_2b,
-    _description,
-    _tags,
-    _components,
-)
+    one, other = (
+        sorted([taxonomy.address_of(reference.key) or reference.key for reference in references])
+        for references in (listed, named)
+    )
+    return one == other

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeGuard
 
+_NESTING = (dict, list)
 MAXIMUM_DEPTH = 90
 """Levels of nesting that survive being staged inside another document (the server's limit is near 180)."""
 
@@ -18,11 +20,24 @@ def is_text(value: object) -> TypeGuard[str]:
 
 
 def parse_json_object(text: str) -> dict[str, Any]:
-    """Read a string that holds one JSON object; nothing is repaired.
+    """Read a string that holds one JSON object; nothing is repaired. What is returned is the caller's own.
 
     Raises:
         ShapeError: not JSON, not an object, a key twice, NaN or Infinity, or nested too deep.
     """
+    return _copied(_parsed_once(text)) if len(text) <= _REPEATED_LENGTH else _parsed(text)
+
+
+def check_json_object(text: str) -> None:
+    """Read a string as `parse_json_object` does, for its errors alone.
+
+    Raises:
+        ShapeError: as there.
+    """
+    _parsed_once(text) if len(text) <= _REPEATED_LENGTH else _parsed(text)
+
+
+def _parsed(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
     except RecursionError as error:
@@ -38,6 +53,17 @@ def parse_json_object(text: str) -> dict[str, Any]:
     return value
 
 
+# Nearly all documents hold one of a few short texts. Nobody but `_copied` may see what is kept here.
+_REPEATED_LENGTH = 400
+_parsed_once = lru_cache(maxsize=1024)(_parsed)
+
+
+def _copied(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if type(value) is list else value
+
+
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -51,17 +77,16 @@ def _no_constant(name: str) -> Any:
 
 def depth_of(value: object) -> int:
     """Levels of nesting: 0 for a plain value, 1 for a flat list or object. Iterative: depth itself may be the dirt."""
-    deepest, waiting = 0, [(value, 0)]
-    while waiting:
-        current, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        if isinstance(current, Mapping):
-            waiting.extend((child, depth + 1) for child in current.values())
-        elif isinstance(current, list):
-            waiting.extend((child, depth + 1) for child in current)
-        if deepest > 10 * MAXIMUM_DEPTH:
+    depth, level = 0, [value]
+    while depth <= 10 * MAXIMUM_DEPTH:
+        children: list[object] = []
+        for current in level:
+            if isinstance(current, _NESTING):
+                children.extend(current.values() if isinstance(current, dict) else current)
+        if not children:
             break
-    return deepest
+        depth, level = depth + 1, children
+    return depth
 
 
 def is_character_map(value: object) -> TypeGuard[Mapping[str, Any]]:

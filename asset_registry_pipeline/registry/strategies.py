@@ -26,7 +26,9 @@ def cleaned_description(body: Body) -> str | None:
         if not is_text(text):
             continue
         cleaned = texts.clean(text)
-        if cleaned and not texts.is_placeholder(text) and not is_hfn(cleaned.split(":")[0]):
+        if not cleaned or texts.is_placeholder_once_cleaned(cleaned):
+            continue
+        if not is_hfn(cleaned.split(":")[0]):
             return texts.shorten(cleaned)
     return None
 
@@ -64,6 +66,8 @@ CREATOR_DESCRIPTION: Mapping[str, Callable[[Body], str | None]] = {
 def existing_ai_metadata(body: Body) -> dict[str, Any] | None:
     """The metadata that staging has already, put together again where it was spread or stringified."""
     value = body.get("aiMetadata")
+    if value is None:
+        return None
     if shapes.is_character_map(value):
         return shapes.join_character_map(value)
     if is_text(value):

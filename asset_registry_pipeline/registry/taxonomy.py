@@ -6,15 +6,24 @@ An unknown code raises; nothing is ever guessed.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from asset_registry_pipeline.registry.addresses import Hfn, Mfa
+from asset_registry_pipeline.registry.addresses import Hfn, Mfa, is_hfn, is_sequence
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import fingerprint
 
 
 class UnknownCodeError(ValueError):
     """A code, number or layer that the taxonomy does not have."""
+
+
+class Place(NamedTuple):
+    """A subcategory: its address without a sequence (`S.001.007`), its layer and the names of the two levels."""
+
+    address: str
+    layer: str
+    category: str
+    subcategory: str
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,14 @@ class Taxonomy:
     _subnumbers: Mapping[tuple[str, str, str], str] = field(repr=False)
     _codes: Mapping[tuple[str, str], tuple[str, str]] = field(repr=False)
     _subcodes: Mapping[tuple[str, str, str], tuple[str, str]] = field(repr=False)
+    places: Mapping[str, Place] = field(repr=False)
+    """Each subcategory by the names' beginning (`S.POP.HPM`); only those of which names can be made."""
+
+    def address_of(self, name: str) -> str | None:
+        """The letter MFA of a text that is an HFN; None where it is none, or has a code that is not in the table."""
+        beginning, _, sequence = name.rpartition(".")
+        place = self.places.get(beginning)
+        return f"{place.address}.{sequence}" if place is not None and is_sequence(sequence) else None
 
     @property
     def pinned(self) -> str:
@@ -96,17 +113,22 @@ def from_table(table: Mapping[str, Any], *, version: str) -> Taxonomy:
         for layer, entry in table.items():
             for number, category in entry["categories"].items():
                 _put(numbers, (layer, category["code"]), number)
-                codes[(layer, number)] = (category["code"], category["name"])
+                codes[(layer, number)] = (category["code"], str(category["name"]))
                 for subnumber, subcategory in category["subcategories"].items():
                     _put(subnumbers, (layer, number, subcategory["code"]), subnumber)
-                    subcodes[(layer, number, subnumber)] = (subcategory["code"], subcategory["name"])
+                    subcodes[(layer, number, subnumber)] = (
+                        subcategory["code"],
+                        str(subcategory["name"]),
+                    )
     except (KeyError, TypeError, AttributeError) as error:
         raise PermanentError(f"the taxonomy has an unknown shape ({error!r})", remedy=remedy) from error
     if not subcodes:
         raise PermanentError(
             "the taxonomy is empty", remedy="Check the taxonomies collection or REGISTRY_TAXONOMY"
         )
-    taxonomy = Taxonomy(version, fingerprint(table), numbers, subnumbers, codes, subcodes)
+    taxonomy = Taxonomy(
+        version, fingerprint(table), numbers, subnumbers, codes, subcodes, _places(codes, subcodes)
+    )
     for layer, number, subnumber in subcodes:
         address = Mfa(layer, number, subnumber, "001")
         if taxonomy.to_mfa(taxonomy.to_hfn(address)) != address:
@@ -114,7 +136,21 @@ def from_table(table: Mapping[str, Any], *, version: str) -> Taxonomy:
     return taxonomy
 
 
+def _places(
+    codes: Mapping[tuple[str, str], tuple[str, str]], subcodes: Mapping[tuple[str, str, str], tuple[str, str]]
+) -> dict[str, Place]:
+    found = {}
+    for (layer, number, subnumber), (subcode, subcategory) in subcodes.items():
+        code, category = codes[(layer, number)]
+        beginning = f"{layer}.{code}.{subcode}"
+        if is_hfn(f"{beginning}.001"):
+            found[beginning] = Place(f"{layer}.{number}.{subnumber}", layer, category, subcategory)
+    return found
+
+
 def _put(numbers: dict[Any, str], key: tuple[str, ...], number: str) -> None:
+    if not all(isinstance(part, str) for part in (*key, number)):
+        raise TypeError(f"{key} and {number!r} should be texts")
     if numbers.setdefault(key, number) != number:
         raise PermanentError(
             f"the taxonomy uses one code for two numbers: {key} is {numbers[key]} and {number}",
