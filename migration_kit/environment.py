@@ -5,7 +5,7 @@ points at belongs to the stores.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -239,6 +239,22 @@ def refuse_same_database(
             f"source and target are the same database ({source_database})",
             item=" and ".join(variables),
             remedy="Point the target at another database: a migration onto its own source is refused",
+        )
+
+
+def require_same_database(
+    source: tuple[str, str], target: tuple[str, str], *, variables: Sequence[str], why: str
+) -> None:
+    """Refuse a source ``(address, database)`` that is not the target; ``why`` they have to be one.
+
+    Raises:
+        PermanentError: naming the variables.
+    """
+    if _place(*source) != _place(*target):
+        raise PermanentError(
+            f"source and target are not the same database, and {why}",
+            item=" and ".join(variables),
+            remedy="Give both the same server and database, or choose what copies from one to the other",
         )
 
 

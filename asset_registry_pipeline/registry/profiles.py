@@ -24,7 +24,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "barrier": ("all_components",),
 }
 _PER_KIND = ("creator_description", "ai_metadata", "album_art", "curation")
-_MODES = ("copy", "in_place")
+COPY, IN_PLACE = "copy", "in_place"
+_MODES = (COPY, IN_PLACE)
 
 
 @dataclass(frozen=True)
@@ -86,20 +87,6 @@ def from_mapping(values: Mapping[str, Any], *, where: str) -> Profile:
         quarantine_limit=_share(values["quarantine_limit"], "quarantine_limit", where),
         digest=fingerprint(dict(values)),
     )
-
-
-def require_copy_mode(profile: Profile) -> None:
-    """Refuse a profile that changes staging in place.
-
-    Raises:
-        PermanentError: the profile's mode is not copy.
-    """
-    if profile.mode != "copy":
-        raise PermanentError(
-            f"the profile works {profile.mode.replace('_', ' ')}, and only copying to development is available",
-            item=f"profile {profile.name}",
-            remedy="Set REGISTRY_PROFILE to default or plan_000",
-        )
 
 
 def _bucket(policy: object, where: str) -> str | None:

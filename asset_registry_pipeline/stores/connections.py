@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from asset_registry_pipeline.registry import taxonomy as taxonomies
-from asset_registry_pipeline.registry.profiles import Profile, require_copy_mode
+from asset_registry_pipeline.registry.profiles import IN_PLACE, Profile
 from asset_registry_pipeline.registry.taxonomy import Taxonomy
 from asset_registry_pipeline.stores.decisions import DecisionStore
 from asset_registry_pipeline.stores.development import Development
 from asset_registry_pipeline.stores.files import load_profile, load_taxonomy, refuse_credentials
+from asset_registry_pipeline.stores.preimages import Preimages
+from asset_registry_pipeline.stores.progress import ProgressStore
+from asset_registry_pipeline.stores.rollback import RollbackStore
 from asset_registry_pipeline.stores.staging import Staging
 from asset_registry_pipeline.stores.workspace import Workspace
 from migration_kit import environment
@@ -53,9 +56,12 @@ class Registry:
     settings: Settings
     staging: Staging
     development: Development
+    preimages: Preimages
+    progress: ProgressStore
     workspace: Workspace
     decisions: DecisionStore
     ledger: MongoLedger
+    rollback: RollbackStore
     profile: Profile
     taxonomy: Taxonomy
     decisions_path: str
@@ -72,28 +78,33 @@ def opened(settings: Settings) -> Iterator[Registry]:
     """
     refuse_credentials(settings.profile, settings.taxonomy, settings.decisions)
     profile = load_profile(settings.profile)
-    require_copy_mode(profile)
-    warnings = check(settings)
+    in_place = profile.mode == IN_PLACE
+    warnings = check(settings, in_place=in_place)
     with connect(settings.staging_uri) as source, connect(settings.development_uri) as target:
         _require_replica_set(target)
-        if profile.mode == "copy":
+        if not in_place:
             _refuse_one_server_by_two_names(source, target, settings)
-        staging = Staging(source.get_database(settings.staging_db))
         database: Any = target.get_database(settings.development_db)
+        preimages = Preimages(database)
+        source_database = source.get_database(settings.staging_db)
+        staging = Staging(source_database, preimages.restored) if in_place else Staging(source_database)
         if settings.taxonomy.strip():
             table, version = load_taxonomy(Path(settings.taxonomy))
         else:
             table, version = staging.taxonomy()
-        development = Development(database)
+        development = Development(database, preimages if in_place else None)
         development.refuse_foreign_unique_indexes()
         ledger = MongoLedger(database)
         yield Registry(
             settings=settings,
             staging=staging,
             development=development,
+            preimages=preimages,
+            progress=ProgressStore(database),
             workspace=Workspace(database),
             decisions=DecisionStore(database),
             ledger=ledger,
+            rollback=RollbackStore(database),
             profile=profile,
             taxonomy=taxonomies.from_table(table, version=version),
             decisions_path=settings.decisions,
@@ -101,12 +112,13 @@ def opened(settings: Settings) -> Iterator[Registry]:
         )
 
 
-def check(settings: Settings) -> tuple[str, ...]:
+def check(settings: Settings, *, in_place: bool = False) -> tuple[str, ...]:
     """Refuse what must not be touched, before anything is; returns what is only worth a warning.
 
     Raises:
-        PermanentError: a variable is missing, source and target are one, the backup would be written into one of them,
-            a name says production and nobody confirmed it, or a place is not on the list of allowed ones.
+        PermanentError: a variable is missing, source and target are one (or, in place, are not), the backup would be
+            written into one of them, a name says production and nobody confirmed it, or a place is not on the list of
+            allowed ones.
     """
     places = {
         "STAGING": _checked_place(settings, "STAGING", settings.staging_uri, settings.staging_db),
@@ -115,11 +127,19 @@ def check(settings: Settings) -> tuple[str, ...]:
         ),
     }
     _check_backup(settings)
-    environment.refuse_same_database(
-        places["STAGING"],
-        places["DEVELOPMENT"],
-        variables=("REGISTRY_STAGING_DB", "REGISTRY_DEVELOPMENT_DB"),
-    )
+    if in_place:
+        environment.require_same_database(
+            places["STAGING"],
+            places["DEVELOPMENT"],
+            variables=("REGISTRY_STAGING_URI", "REGISTRY_STAGING_DB", "REGISTRY_PROFILE"),
+            why="the profile works in place",
+        )
+    else:
+        environment.refuse_same_database(
+            places["STAGING"],
+            places["DEVELOPMENT"],
+            variables=("REGISTRY_STAGING_DB", "REGISTRY_DEVELOPMENT_DB"),
+        )
     return tuple(
         f"{database} is a legacy database name; the right one is {LEGACY_NAMES[database]}"
         for _, database in places.values()

@@ -1,6 +1,6 @@
 """Staging, read only: the queries of a migration over a wrapper that has no way to write."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pymongo.database import Database
@@ -16,13 +16,20 @@ from migration_kit.mongo import transient_errors
 ASSETS, TAXONOMIES = "assets", "taxonomies"
 
 
+Restored = Callable[[Iterable[bytes]], Iterator[bytes]]
+
+
 class ReadOnlyCollection:
-    """A collection that can be read and counted and nothing else."""
+    """A collection that can be read and counted and nothing else.
 
-    __slots__ = ("__collection",)
+    `restored`: what makes documents that were read whole into what they were, where the migration writes them itself.
+    """
 
-    def __init__(self, database: Database[Any], name: str) -> None:
+    __slots__ = ("__collection", "__restored")
+
+    def __init__(self, database: Database[Any], name: str, restored: Restored = iter) -> None:
         self.__collection = database.get_collection(name, codec_options=codec.RAW)
+        self.__restored = restored
 
     def find_raw(
         self,
@@ -32,8 +39,8 @@ class ReadOnlyCollection:
     ) -> Iterator[bytes]:
         """The bytes of the documents that match, in the order of their `_id`, streamed."""
         with transient_errors("staging"), self.__collection.find(wanted, fields).sort("_id", 1) as cursor:
-            for document in within.bounding(cursor):
-                yield document.raw
+            raws = (document.raw for document in within.bounding(cursor))
+            yield from self.__restored(raws) if fields is None else raws
 
     def count(self, wanted: Mapping[str, Any]) -> int:
         """How many documents match."""
@@ -52,8 +59,8 @@ class ReadOnlyCollection:
 class Staging:
     """The registry that is migrated from."""
 
-    def __init__(self, database: Database[Any]) -> None:
-        self._assets = ReadOnlyCollection(database, ASSETS)
+    def __init__(self, database: Database[Any], restored: Restored = iter) -> None:
+        self._assets = ReadOnlyCollection(database, ASSETS, restored)
         self._taxonomies = ReadOnlyCollection(database, TAXONOMIES)
 
     def read(self, layer: str, within: IdRange = WHOLE) -> Iterator[SourceDocument]:

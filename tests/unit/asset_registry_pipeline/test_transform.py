@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from asset_registry_pipeline.registry import profiles, strategies
+from asset_registry_pipeline.registry import strategies
 from asset_registry_pipeline.registry.aggregation import Features
 from asset_registry_pipeline.registry.composites import Component, index_components
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
@@ -226,12 +226,6 @@ def test_one_component_named_in_two_ways_quarantines_the_composite(plan_c: Any) 
 @pytest.mark.parametrize("name", ["default", "plan_000", "plan_001", "plan_002", ""])
 def test_every_profile_that_comes_with_the_package_is_valid(name: str) -> None:
     assert load_profile(name).name == (name or "default")
-
-
-@pytest.mark.parametrize("name", ["plan_001", "plan_002"])
-def test_a_profile_that_works_in_place_is_refused_with_what_to_do(name: str) -> None:
-    with pytest.raises(PermanentError, match=r"in place.*REGISTRY_PROFILE"):
-        profiles.require_copy_mode(load_profile(name))
 
 
 @pytest.mark.parametrize(
