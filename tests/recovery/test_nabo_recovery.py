@@ -4,19 +4,14 @@ The undisturbed run tells which events there are; the tests kill before each kin
 """
 
 import hashlib
-import itertools
 import json
-import os
 import random
-import subprocess
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import psycopg
@@ -26,8 +21,8 @@ from psycopg import sql
 from local_stack.servers import postgres
 from local_stack.sources.media import Shape, fill
 from local_stack.sources.media.servers import make_buckets, storage_client
-from local_stack.stack import PROJECT
 from local_stack.storage_api.control import StorageControl
+from tests.recovery.mortals import Mortals
 
 CATEGORY = "service"
 SHAPE = Shape(
@@ -45,38 +40,6 @@ LOOKING, WRITING = ("media_inventory", "migration_plan"), ("images", "media_reco
 Verification writes verdicts, and dies with the others."""
 MOST_TRANSFERS = 2
 """Of several uploads or downloads this many are each the last thing before a death."""
-
-
-class Mortals:
-    """The process that forks those who migrate."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("mortal.py"))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1,
-            cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        )  # fmt: skip
-        self._waiting: dict[int, Future[dict[str, Any]]] = {}
-        self._numbers = itertools.count()
-        assert json.loads(self._process.stdout.readline())["ready"]
-        Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        for line in self._process.stdout:
-            answer = json.loads(line)
-            self._waiting.pop(answer["id"]).set_result(answer)
-
-    def run(self, environment: Mapping[str, str], **order: Any) -> dict[str, Any]:
-        """One run; how it ended and what it did."""
-        number, future = next(self._numbers), Future[dict[str, Any]]()
-        self._waiting[number] = future
-        order |= {"id": number, "environment": dict(environment), "category": CATEGORY}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        return future.result(timeout=60)
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        self._process.wait(10)
 
 
 @dataclass(frozen=True)
@@ -127,7 +90,7 @@ class Place:
         return StorageControl(self.environment["SUPABASE_URL"], self.environment["SUPABASE_SERVICE_ROLE_KEY"])
 
     def run(self, **order: Any) -> dict[str, Any]:
-        return self.world.mortals.run(self.environment, **order)
+        return self.world.mortals.run(self.environment, category=CATEGORY, **order)
 
     def killed_before(self, event: str | int, nth: int = 1, **order: Any) -> bool:
         """A run that is killed before an event, by kind or number; False if it did not come there."""
@@ -208,7 +171,7 @@ def world(servers, tmp_path_factory) -> Iterator[World]:
         ]
         # Not the first of its service, which would be the preview; and one of those that are to be migrated.
         max(images).write_bytes(max(images).read_bytes()[:200])
-        mortals = Mortals()
+        mortals = Mortals("nabo")
         try:
             yield World(mortals, environment, server, name, folder)
         finally:
