@@ -133,4 +133,5 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     registry_rerun_failed,
     registry_delta,
     registry_composites,
+    *ROLLBACK_JOBS,
 ]

@@ -10,6 +10,7 @@ CONFLICT = "development holds a different document under this _id"
 TAKEN = "another document in development has the name or the address"
 SUPERSEDED = "it is in development, but would not be migrated now"
 REFUSED = "development refuses the document"
+ROLLED_BACK = "rolled back"
 
 FOUND_BY_PUBLISHING = frozenset({CONFLICT, TAKEN, REFUSED})
 """Reasons with which a document that was ready did not get into development."""

@@ -126,6 +126,7 @@ class MongoLedger:
         partition: str | None = None,
         states: Sequence[State] | None = None,
         items: Sequence[str] | None = None,
+        session: ClientSession | None = None,
     ) -> Iterator[Entry]:
         """Records in the order of their items, streamed."""
         wanted: dict[str, Any] = {} if partition is None else {"partition": partition}
@@ -133,7 +134,9 @@ class MongoLedger:
             wanted["state"] = {"$in": [str(state) for state in states]}
         if items is not None:
             wanted["_id"] = {"$in": [*items]}
-        return map(_as_entry, self._outcomes.find(wanted, _ENTRY_FIELDS).sort("_id", ASCENDING))
+        return map(
+            _as_entry, self._outcomes.find(wanted, _ENTRY_FIELDS, session=session).sort("_id", ASCENDING)
+        )
 
     def states(self, items: Sequence[str]) -> Iterator[tuple[str, State, str | None, str]]:
         """Item, state, reason and batch of those of the items that have a record, in any order."""

@@ -1,0 +1,192 @@
+"""Jobs that take back what was migrated, one for each phase. They are no assets: they undo some.
+
+A click does no harm: by default a job only tells what it would do. What may go is decided in `registry.rollback`.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from asset_registry_pipeline.assets.common import POOL, PREFIX
+from asset_registry_pipeline.registry.rollback import PHASES, Done
+from asset_registry_pipeline.resources import RegistryResource
+from migration_kit.failures import PermanentError
+from migration_kit.orchestration import NETWORK_RETRY, failing
+from migration_kit.orchestration.metadata import MOST_PROBLEMS
+from migration_kit.reports import markdown_table, reports_path, write_bytes, write_json
+
+if TYPE_CHECKING:
+    from asset_registry_pipeline.steps.rollback import Rollback, Tally
+    from asset_registry_pipeline.stores.connections import Registry
+
+
+class RollbackConfig(dg.Config):
+    """`dry_run`: False takes documents back, True only tells. `layers`: just these of the phase; empty means all."""
+
+    dry_run: bool = True
+    layers: list[str] = []  # noqa: RUF012 - a field of Dagster's configuration, copied for each run
+
+
+def rollback_job(phase: str, layers: tuple[str, ...]) -> dg.JobDefinition:
+    """The job `registry_rollback_{phase}`."""
+    step = f"rollback_{phase}"
+
+    @dg.op(
+        name=step,
+        description=f"Takes back layer {', '.join(layers)} by the ledger; what somebody changed since is left.",
+        pool=POOL,
+        retry_policy=NETWORK_RETRY,
+        out=dg.Out(dg.Nothing),
+    )
+    def take_back(context: dg.OpExecutionContext, config: RollbackConfig, registry: RegistryResource) -> None:
+        with failing(context), registry.open() as opened:
+            _take_back(context, opened, phase, _chosen(phase, layers, config.layers), config)
+
+    @dg.job(
+        name=f"{PREFIX}_{step}",
+        description=(
+            f"Takes back what this migration wrote of the {phase} (layer {', '.join(layers)}), where nobody changed it"
+            " since: copied documents are removed, documents changed in place become what they were. Composites go"
+            " before what they are built from. As it stands it only tells what it would do; to do it, launch it with"
+            f" this configuration:\n\n```yaml\n{_configuration(step)}```"
+        ),
+        tags={"pipeline": PREFIX, "stage": "rollback"},
+    )
+    def job() -> None:
+        take_back()
+
+    return job
+
+
+def _configuration(step: str) -> str:
+    return f"ops:\n  {step}:\n    config:\n      dry_run: false\n"
+
+
+def _chosen(phase: str, layers: tuple[str, ...], wanted: Sequence[str]) -> tuple[str, ...]:
+    foreign = sorted({*wanted} - {*layers})
+    if foreign:
+        raise PermanentError(
+            f"layer {', '.join(foreign)} is none of this phase",
+            item=f"rollback_{phase}",
+            remedy=f"Name layers out of {', '.join(layers)}, or none for all of them",
+        )
+    return tuple(layer for layer in layers if layer in wanted) or layers
+
+
+def _take_back(
+    context: dg.OpExecutionContext,
+    opened: "Registry",
+    phase: str,
+    layers: tuple[str, ...],
+    config: RollbackConfig,
+) -> None:
+    from asset_registry_pipeline.steps.rollback import Rollback, Tally
+
+    began = time.monotonic()
+    suffix = "-rehearsal" if config.dry_run else ""
+    # First of all: whatever happens to documents, curators' words are safe.
+    decisions, exported = _export_decisions(opened, phase, layers)
+    work, tally = Rollback(opened, context.run.run_id, config.dry_run), Tally()
+    left: list[Mapping[str, object]] = []
+    path = write_json(
+        reports_path(PREFIX) / f"rollback-{phase}{suffix}.json", _lines(context, work, layers, tally, left)
+    )
+    told = {
+        **_metadata(tally, left, dry_run=config.dry_run),
+        "decisions_exported": exported,
+        "decisions": dg.MetadataValue.path(str(decisions)),
+        "all_documents": dg.MetadataValue.path(str(path)),
+    }
+    if not config.dry_run:
+        _observe(context, phase, layers, tally, told)
+    context.add_output_metadata(
+        {
+            **told,
+            "to_do_it": dg.MetadataValue.md(f"```yaml\n{_configuration(context.op.name)}```"),
+            "seconds": round(time.monotonic() - began, 2),
+        }
+    )
+
+
+def _export_decisions(opened: "Registry", phase: str, layers: tuple[str, ...]) -> tuple[Path, int]:
+    """The standing decisions about these layers as a CSV that an import takes; they stay where they are as well."""
+    from asset_registry_pipeline.registry.decisions import write_csv
+
+    standing = [one for layer in layers for one in opened.decisions.of_layer(layer).values()]
+    path = reports_path(PREFIX) / f"decisions-before-rollback-{phase}.csv"
+    return write_bytes(path, write_csv(standing).encode()), len(standing)
+
+
+def _lines(
+    context: dg.OpExecutionContext,
+    work: "Rollback",
+    layers: tuple[str, ...],
+    tally: "Tally",
+    left: list[Mapping[str, object]],
+) -> Iterator[Mapping[str, object]]:
+    """The lines of the rollback's file as they come; the first that were left are kept for the UI."""
+    from asset_registry_pipeline.steps.rollback import roll_back
+
+    for layer in layers:
+        for number, line in enumerate(roll_back(work, layer), 1):
+            tally.add(line)
+            told = line.to_report()
+            if line.done is Done.LEFT and len(left) < MOST_PROBLEMS:
+                left.append(told | {"fields": ", ".join(line.fields)})
+            if number % 10_000 == 0:
+                context.log.info(f"layer {layer}: {number:,} documents looked at")
+            yield told
+        context.log.info(f"layer {layer}: {_sentence(tally, dry_run=work.dry_run, layer=layer)}")
+
+
+def _sentence(tally: "Tally", *, dry_run: bool, layer: str | None = None) -> str:
+    verb = "would be" if dry_run else "were"
+    removed, restored = tally.of(Done.REMOVED, layer=layer), tally.of(Done.RESTORED, layer=layer)
+    return (
+        f"{removed:,} documents {verb} removed, {restored:,} restored,"
+        f" {tally.of(Done.ALREADY_GONE, layer=layer):,} had gone already,"
+        f" {tally.of(Done.LEFT, layer=layer):,} left,"
+        f" {tally.of(Done.NOT_OURS, layer=layer):,} were there before this migration"
+    )
+
+
+def _metadata(tally: "Tally", left: Sequence[Mapping[str, object]], *, dry_run: bool) -> dict[str, Any]:
+    rows = [
+        {"layer": layer, "state": state, "done": done, "documents": count, "reason": reason}
+        for (layer, state, done, reason), count in sorted(tally.counts.items())
+    ]
+    table = markdown_table(rows, ("layer", "state", "done", "documents", "reason"))
+    conflicts = markdown_table(left, ("item", "label", "fields", "reason"), limit=MOST_PROBLEMS)
+    return {
+        "dry_run": dry_run,
+        "summary": dg.MetadataValue.md(f"**{_sentence(tally, dry_run=dry_run)}**\n\n{table}"),
+        "left_and_why": dg.MetadataValue.md(conflicts if left else "nothing was left"),
+        "removed": tally.of(Done.REMOVED),
+        "restored": tally.of(Done.RESTORED),
+        "gone_already": tally.of(Done.ALREADY_GONE),
+        "left": tally.of(Done.LEFT),
+        "not_ours": tally.of(Done.NOT_OURS),
+    }
+
+
+def _observe(
+    context: dg.OpExecutionContext,
+    phase: str,
+    layers: tuple[str, ...],
+    tally: "Tally",
+    told: Mapping[str, Any],
+) -> None:
+    """Show on the assets whose work was undone that it was."""
+    for layer in layers:
+        if tally.of(Done.REMOVED, Done.RESTORED, Done.ALREADY_GONE, layer=layer):
+            context.log_event(
+                dg.AssetObservation(
+                    dg.AssetKey([PREFIX, phase]), partition=layer, description="Rolled back", metadata=told
+                )
+            )
+
+
+JOBS = [rollback_job(phase, layers) for phase, layers in PHASES.items()]

@@ -1,0 +1,308 @@
+"""Taking back what this migration wrote: chunk by chunk, by the ledger, only where nobody changed it since.
+
+A document, its ledger record and the history of it change in one transaction: a run that is lost anywhere leaves a
+state from which another rollback, or the migration itself, goes on. Composites go before what they are built from.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo.client_session import ClientSession
+
+from asset_registry_pipeline.registry.composites import UnreadableReferenceError, read_components, read_name
+from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS, UNFILED
+from asset_registry_pipeline.registry.outcomes import ROLLED_BACK, WRITTEN, written_by_migration
+from asset_registry_pipeline.registry.rollback import DocumentIs, Done, PreimageIs, Referring, Standing, judge
+from asset_registry_pipeline.registry.shapes import is_text
+from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.connections import Registry
+from asset_registry_pipeline.stores.rollback import Preimage
+from migration_kit.accounting import State
+from migration_kit.chunks import chunked
+from migration_kit.failures import PermanentError
+from migration_kit.gates import Verdict, VerdictStatus
+from migration_kit.ledger import Entry
+from migration_kit.mongo import transient_errors
+
+APPLY, VERIFY = "apply", "verify"
+CHUNK = 500
+"""Documents taken back in one transaction."""
+BLOCK = 10 * CHUNK
+"""Documents for which development's composites are gone through once, to see which refer to them."""
+_TAKEN = (Done.REMOVED, Done.RESTORED, Done.ALREADY_GONE)
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A rollback: by which run, and whether it only tells what it would do."""
+
+    registry: Registry
+    run_id: str
+    dry_run: bool
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the profile changes staging itself, so that nothing is ever removed."""
+        return self.registry.profile.mode == "in_place"
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was done with one document; `reason` where it was left, `fields` those that somebody changed."""
+
+    entry: Entry
+    layer: str
+    done: Done
+    reason: str | None = None
+    fields: Sequence[str] = ()
+
+    @property
+    def taken(self) -> bool:
+        """Whether the document is (or, of a rehearsal, would be) taken back."""
+        return self.done in _TAKEN
+
+    def to_report(self) -> dict[str, Any]:
+        """The line as the rollback's file has it."""
+        return {
+            "item": self.entry.item,
+            "layer": self.layer,
+            "label": self.entry.detail.get("label"),
+            "state": str(self.entry.state),
+            "done": str(self.done),
+            "reason": self.reason,
+            "fields": list(self.fields),
+        }
+
+
+@dataclass
+class Tally:
+    """Documents by layer, state in the ledger, what was done and why not."""
+
+    counts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+
+    def add(self, line: Line) -> None:
+        """Count one document."""
+        self.counts[line.layer, str(line.entry.state), str(line.done), line.reason or ""] += 1
+
+    def of(self, *done: Done, layer: str | None = None) -> int:
+        """How many documents ended so, of all layers or of one."""
+        return sum(
+            count
+            for (each, _, ended, _), count in self.counts.items()
+            if ended in done and layer in (None, each)
+        )
+
+
+def roll_back(work: Rollback, layer: str) -> Iterator[Line]:
+    """Take a layer back, or with `dry_run` only tell of it; a line for each document that came from this migration.
+
+    What was in development before (`already_present`) is told as not ours and left alone.
+
+    Raises:
+        PermanentError: composites are being published from this layer.
+        TransientError: the server was lost; a new run takes back what is left.
+    """
+    taken = False
+    if not work.dry_run:
+        work.registry.rollback.install()
+        _refuse_while_composites_are_published(work.registry, layer)
+        # What this run took back before it was retried: it happened, so it is told.
+        for row in work.registry.rollback.taken_by(work.run_id, layer):
+            taken = True
+            yield Line(
+                Entry(**row["entry"] | {"state": State(row["entry"]["state"])}), layer, Done(row["done"])
+            )
+    for block in chunked(_recorded(work.registry, layer), BLOCK):
+        identifiers = work.registry.rollback.identifiers([entry.item for entry in block])
+        heads = work.registry.rollback.heads(identifiers.values())
+        referring = _referring(work, heads) if layer in BARRIER_LAYERS else {}
+        for chunk in chunked((entry for entry in block if _belongs(entry, layer, heads)), CHUNK):
+            for line in _chunk(work, layer, chunk, identifiers, referring):
+                taken = taken or line.taken
+                yield line
+    if not work.dry_run and (taken or _newest_is_running(work.registry, APPLY, layer)):
+        # Again: a run that published meanwhile may have opened them.
+        close_gates(work.registry, layer, work.run_id)
+
+
+def close_gates(registry: Registry, layer: str, run_id: str) -> None:
+    """Say of the layer's gates that what they stood for was rolled back; nothing where that is said already."""
+    for stage in (APPLY, VERIFY):
+        newest = registry.ledger.verdicts(stage).get(layer)
+        if newest is not None and newest.status is not VerdictStatus.ROLLED_BACK:
+            verdict = Verdict.now(stage, layer, newest.candidate, VerdictStatus.ROLLED_BACK, run_id)
+            registry.ledger.record_verdict(verdict)
+
+
+def _refuse_while_composites_are_published(registry: Registry, layer: str) -> None:
+    composites = next(iter(COMPOSITE_LAYERS))
+    if layer in BARRIER_LAYERS and _newest_is_running(registry, APPLY, composites):
+        run = registry.ledger.verdicts(APPLY)[composites].run_id
+        raise PermanentError(
+            f"composites are being built from it by run {run}, or that run was lost",
+            item=f"layer {layer}",
+            remedy="Wait until it has ended; if it was lost, run the composites again or roll them back first",
+        )
+
+
+def _newest_is_running(registry: Registry, stage: str, layer: str) -> bool:
+    newest = registry.ledger.verdicts(stage).get(layer)
+    return newest is not None and newest.status is VerdictStatus.RUNNING
+
+
+def _recorded(registry: Registry, layer: str) -> Iterator[Entry]:
+    """What the ledger has of a layer in development, and of what stands in no layer since it was migrated."""
+    yield from filter(_in_development, registry.ledger.entries(partition=layer))
+    yield from filter(written_by_migration, registry.ledger.entries(partition=UNFILED))
+
+
+def _in_development(entry: Entry) -> bool:
+    return written_by_migration(entry) or entry.state is State.ALREADY_PRESENT
+
+
+def _belongs(entry: Entry, layer: str, heads: Mapping[str, Mapping[str, Any]]) -> bool:
+    return entry.partition == layer or heads.get(entry.item, {}).get("layer") == layer
+
+
+def _referring(work: Rollback, heads: Mapping[str, Mapping[str, Any]]) -> dict[str, Referring]:
+    """Which of these documents the composites in development refer to, by item."""
+    items = {
+        key: item
+        for item, head in heads.items()
+        for key in (head.get("nna_address"), head.get("name"), item)
+        if is_text(key)
+    }
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for composite in work.registry.rollback.composites(in_place=work.in_place):
+        for item in {items[key] for key in _keys(composite) if key in items}:
+            counts[item] += 1
+            examples.setdefault(item, str(composite.get("name")).split(":")[0])
+    return {item: Referring(count, examples[item]) for item, count in counts.items()}
+
+
+def _keys(composite: Mapping[str, Any]) -> Iterator[str]:
+    """Every key that a composite in development may refer to a component by."""
+    listed, name = composite.get("components"), composite.get("name")
+    try:
+        references = read_components(listed) if isinstance(listed, list) else ()
+    except UnreadableReferenceError:
+        references = ()
+    for reference in references or (read_name(name)[1] if is_text(name) else ()):
+        yield from reference.keys
+
+
+def _chunk(
+    work: Rollback,
+    layer: str,
+    entries: Sequence[Entry],
+    identifiers: Mapping[str, Any],
+    referring: Mapping[str, Referring],
+) -> list[Line]:
+    items = [entry.item for entry in entries]
+
+    def once(session: ClientSession) -> tuple[list[Line], dict[str, bytes]]:
+        # Within the transaction: another rollback, or a run that publishes, may have been at them since.
+        recorded = list(filter(_in_development, work.registry.ledger.entries(items=items, session=session)))
+        existing = work.registry.development.existing(
+            [identifiers[entry.item] for entry in recorded if entry.item in identifiers], session
+        )
+        preimages = work.registry.rollback.preimages(items, session)
+        lines = [
+            _look(work, layer, entry, existing, preimages, identifiers, referring.get(entry.item))
+            for entry in recorded
+        ]
+        taken = [line for line in lines if line.taken]
+        if taken and not work.dry_run:
+            # Before the first document goes: a run that is lost from here on leaves them closed.
+            close_gates(work.registry, layer, work.run_id)
+            _take_back(work, taken, identifiers, preimages, session)
+        return lines, existing
+
+    with transient_errors("development"), work.registry.development.session() as session:
+        lines, existing = session.with_transaction(once)
+    return _with_fields(work.registry, lines, existing)
+
+
+def _look(  # noqa: PLR0917 - everything that is known of one document
+    work: Rollback,
+    layer: str,
+    entry: Entry,
+    existing: Mapping[str, bytes],
+    preimages: Mapping[str, Preimage],
+    identifiers: Mapping[str, Any],
+    referring: Referring | None,
+) -> Line:
+    if not written_by_migration(entry):
+        return Line(entry, layer, Done.NOT_OURS)
+    raw, before = existing.get(entry.item), preimages.get(entry.item)
+    if entry.item not in identifiers:
+        document = DocumentIs.UNKNOWN
+    elif raw is None:
+        document = DocumentIs.GONE
+    else:
+        same = codec.content_hash(raw) == entry.target_hash
+        document = DocumentIs.AS_WRITTEN if same else DocumentIs.CHANGED
+    if before is None:
+        preimage = PreimageIs.ABSENT
+    else:
+        sound = before.sound and before.target_hash == entry.target_hash
+        preimage = PreimageIs.SOUND if sound else PreimageIs.BROKEN
+    done, reason = judge(Standing(document, preimage, referring), in_place=work.in_place)
+    return Line(entry, layer, done, reason)
+
+
+def _take_back(
+    work: Rollback,
+    taken: Sequence[Line],
+    identifiers: Mapping[str, Any],
+    preimages: Mapping[str, Preimage],
+    session: ClientSession,
+) -> None:
+    """Documents, ledger and history, within the session's transaction."""
+    store, now = work.registry.rollback, datetime.now(UTC)
+    store.remove([identifiers[one.entry.item] for one in taken if one.done is Done.REMOVED], session)
+    store.restore(
+        {one.entry.item: preimages[one.entry.item] for one in taken if one.done is Done.RESTORED}, session
+    )
+    work.registry.ledger.record((_afterwards(work, one.entry) for one in taken), session=session)
+    history = [
+        {
+            "item": one.entry.item,
+            "layer": one.layer,
+            "done": str(one.done),
+            "at": now,
+            "run_id": work.run_id,
+            "entry": asdict(one.entry) | {"state": str(one.entry.state), "detail": dict(one.entry.detail)},
+        }
+        for one in taken
+    ]
+    store.remember(history, session)
+
+
+def _afterwards(work: Rollback, entry: Entry) -> Entry:
+    """What the ledger says from now on: held until its layer is run again, nothing of it in development."""
+    detail = {name: value for name, value in entry.detail.items() if name == "label"}
+    rolled_back = replace(entry, target_hash=None, detail=detail, run_id=work.run_id, batch_id=work.run_id)
+    if entry.partition == UNFILED:
+        kept = {name: value for name, value in entry.detail.items() if name != WRITTEN}
+        return replace(rolled_back, detail=kept)
+    return replace(rolled_back, state=State.HELD, reason=ROLLED_BACK)
+
+
+def _with_fields(registry: Registry, lines: list[Line], existing: Mapping[str, bytes]) -> list[Line]:
+    """The lines, with the fields that somebody changed where what was written is still staged."""
+    left = [one.entry.item for one in lines if one.done is Done.LEFT and one.entry.item in existing]
+    staged = registry.rollback.staged(left) if left else {}
+    told = []
+    for line in lines:
+        digest, raw = staged.get(line.entry.item, (None, b""))
+        if line.done is Done.LEFT and digest is not None and digest == line.entry.target_hash:
+            fields = codec.differing_fields(codec.decode(raw), codec.decode(existing[line.entry.item]))
+            told.append(replace(line, fields=fields))
+        else:
+            told.append(line)
+    return told
