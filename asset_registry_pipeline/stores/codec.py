@@ -28,9 +28,12 @@ RAW: CodecOptions[RawBSONDocument] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
 )
 _LENIENT: CodecOptions[dict[str, Any]] = OPTIONS.with_options(unicode_decode_error_handler="replace")
+# A time without a zone is UTC to BSON, and decoding it costs half as much.
+_ZONELESS: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
 _LONGEST_KEY = 200
+_UNREADABLE = "unreadable:"
 
 
 def item_key(identifier: object) -> str:
@@ -53,20 +56,24 @@ def item_of(raw: bytes) -> str:
     return _lenient_key(raw, content_hash(raw))[0]
 
 
-def read_source(raw: bytes, layer: str) -> SourceDocument:
-    """A staging document from its bytes. Never raises: what cannot be read says so."""
+def read_source(raw: bytes, layer: str, *, faithful: bool = False) -> SourceDocument:
+    """A staging document from its bytes. Never raises: what cannot be read says so.
+
+    `faithful`: these very bytes were found before to come back as they are, which is not tried again.
+    """
     digest = content_hash(raw)
     try:
-        body = decode(raw)
-        faithful = bson.encode(body, codec_options=OPTIONS) == raw
+        body = bson.decode(raw, codec_options=_ZONELESS)
+        faithful = faithful or bson.encode(body, codec_options=_ZONELESS) == raw
     except (BSONError, ValueError, OverflowError, RecursionError) as error:
         item, identifier = _lenient_key(raw, digest)
         return SourceDocument(item, layer, digest, len(raw), None, str(error)[:300], identifier)
-    item = item_key(body.get("_id"))
+    identifier = body.get("_id")
+    item = item_key(identifier)
     if not faithful:
         why = "it holds a deprecated BSON type or a key twice, so it cannot be copied byte for byte"
-        return SourceDocument(item, layer, digest, len(raw), None, why, body.get("_id"))
-    return SourceDocument(item, layer, digest, len(raw), body, identifier=body.get("_id"))
+        return SourceDocument(item, layer, digest, len(raw), None, why, identifier)
+    return SourceDocument(item, layer, digest, len(raw), body, identifier=identifier)
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -78,10 +85,10 @@ def decode(raw: bytes) -> dict[str, Any]:
     return bson.decode(raw, codec_options=OPTIONS)
 
 
-def decoded(raw: bytes) -> dict[str, Any] | None:
-    """A document from its bytes, None where they cannot be decoded."""
+def decoded(raw: bytes, *, strict: bool = True) -> dict[str, Any] | None:
+    """A document from its bytes, None where they cannot be decoded; not strict, texts may be no UTF-8."""
     try:
-        return decode(raw)
+        return bson.decode(raw, codec_options=OPTIONS if strict else _LENIENT)
     except (BSONError, ValueError, OverflowError, RecursionError):
         return None
 
@@ -119,10 +126,23 @@ def differing_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[s
     )[:20]
 
 
+def same_bytes(one: Any, other: Any) -> bool:
+    """Whether two values are stored as the same bytes."""
+    return encode({"": one}) == encode({"": other})
+
+
+def is_unreadable(item: str) -> bool:
+    """Whether this is the key of a document whose `_id` cannot be read."""
+    return item.startswith(_UNREADABLE)
+
+
 def _lenient_key(raw: bytes, digest: str) -> tuple[str, Any]:
     """Item and `_id` of a document that cannot be decoded; the `_id` is None where not even that can be read."""
     try:
         identifier = bson.decode(raw, codec_options=_LENIENT)["_id"]
-        return item_key(identifier), identifier
+        # Text that is no UTF-8 is read with other letters in it: then this is the `_id` of no document, or of another.
+        if raw.startswith(bson.encode({"_id": identifier}, codec_options=OPTIONS)[4:-1], 4):
+            return item_key(identifier), identifier
     except (BSONError, ValueError, OverflowError, RecursionError, KeyError):
-        return f"unreadable:{digest}", None
+        pass
+    return f"{_UNREADABLE}{digest}", None

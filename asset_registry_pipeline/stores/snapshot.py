@@ -18,6 +18,7 @@ from asset_registry_pipeline.registry.findings import Finding
 from asset_registry_pipeline.registry.kinds import KINDS, Effect
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, REFERABLE_LAYERS
 from asset_registry_pipeline.registry.shapes import is_text
+from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.rows import UNPLACED, identifier_of
 from migration_kit.chunks import chunked
 from migration_kit.fingerprints import fingerprint
@@ -63,7 +64,7 @@ def as_row(source: SourceDocument, findings: Sequence[Finding], set_key: str | N
         "source_hash": source.source_hash,
         "size": source.size,
     }
-    if source.identifier is None and source.item.startswith("unreadable:"):
+    if codec.is_unreadable(source.item):
         row[UNPLACED] = True
     if source.layer in REFERABLE_LAYERS:
         row[KEYS] = [key for key in (row["nna_address"], row["name"], row["_id"]) if key]

@@ -131,10 +131,10 @@ class Staging:
 
 
 def _of_layer(layer: str) -> dict[str, Any]:
-    # $expr, because {layer: "S"} would also match a document whose layer is the list ["S"].
+    # {layer: "S"} alone would also match a document whose layer is the list ["S"].
     if layer == UNFILED:
-        return {"$expr": {"$not": {"$in": ["$layer", list(MIGRATED_LAYERS)]}}}
-    return {"layer": layer, "$expr": {"$eq": ["$layer", layer]}}
+        return {"$or": [{"layer": {"$nin": list(MIGRATED_LAYERS)}}, {"layer": {"$type": "array"}}]}
+    return {"layer": {"$eq": layer, "$not": {"$type": "array"}}}
 
 
 def _ambiguous(reason: str) -> PermanentError:

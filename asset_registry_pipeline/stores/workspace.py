@@ -188,7 +188,7 @@ def _as_row(candidate: Candidate) -> dict[str, Any]:
         "answers": candidate.answers,
         "document": RawBSONDocument(candidate.raw) if candidate.raw is not None else None,
     }
-    if candidate.identifier is None and candidate.item.startswith("unreadable:"):
+    if codec.is_unreadable(candidate.item):
         row[UNPLACED] = True
     return row
 
