@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,9 +93,9 @@ def postgres_url(servers: Servers) -> Iterator[str]:
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
-def mongo(servers: Servers) -> Iterator[MongoPlace]:
-    """A replica set with two fresh database names, dropped after the test."""
+@contextmanager
+def mongo_place(servers: Servers) -> Iterator[MongoPlace]:
+    """A replica set with two fresh database names, dropped at the end."""
     from pymongo import MongoClient
 
     name = f"test-{uuid.uuid4().hex[:12]}"
@@ -104,6 +105,20 @@ def mongo(servers: Servers) -> Iterator[MongoPlace]:
         client.drop_database(place.staging)
         client.drop_database(place.development)
         client.drop_database(f"{place.development}-backup")
+
+
+@pytest.fixture
+def mongo(servers: Servers) -> Iterator[MongoPlace]:
+    """A replica set with two fresh database names, dropped after the test."""
+    with mongo_place(servers) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def mongo_of_module(servers: Servers) -> Iterator[MongoPlace]:
+    """The same for all tests of a module together, which then only look at what one of them would have made."""
+    with mongo_place(servers) as place:
+        yield place
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from local_stack.sources.registry.documents import Document, document
 VALUES: Mapping[str, Any] = {
     "null": None, "empty text": "", "blank text": " \n\t", "text": "some text", "emoji": "\U0001f468\u200d\U0001f469",
     "500 characters": "a b " * 125, "501 characters": "a b " * 125 + "c", "bool": True, "int32": 7,
-    "int64": Int64(2**40), "double": 1.5, "nan": float("nan"), "decimal": Decimal128("1.10"),
+    "int64": Int64(2**40), "double": 1.5, "nan": float("nan"), "infinity": float("-inf"),
+    "decimal": Decimal128("1.10"),
     "date": datetime(2025, 5, 5, tzinfo=UTC), "date out of range": DatetimeMS(2**60), "object id": ObjectId("5" * 24),
     "binary": Binary(b"\x00\xff", 128), "uuid": Binary(UUID(int=5).bytes, 4), "regex": Regex("a+", "i"),
     "code": Code("return 1"), "code with scope": Code("x", {"x": 1}), "timestamp": Timestamp(1, 1),
@@ -53,8 +54,7 @@ def insert(environment: Mapping[str, str]) -> tuple[Hostile, ...]:
     made = list(_documents())
     with MongoClient[dict[str, Any]](environment["REGISTRY_STAGING_URI"]) as client:
         assets = client[environment["REGISTRY_STAGING_DB"]]["assets"]
-        for document, _ in made:
-            assets.insert_one(document)
+        assets.insert_many([document for document, _ in made])
     return tuple(Hostile(_id_of(document), what) for document, what in made)
 
 
@@ -112,6 +112,16 @@ def _texts_and_keys(factory: _Factory) -> Iterator[tuple[Any, str]]:
     yield factory.star() | {"trainingData": '{"a":' * 5000 + "1" + "}" * 5000}, "JSON nested 5,000 deep"
     yield factory.star() | {"trainingData": {"$where": 1, "a.b": {"$set": 2}}}, "keys with $ and . inside"
     yield factory.star() | {"a.b": 1}, "a key with ."
+    yield factory.star() | {"$where": 1}, "a key with $"
+    yield factory.star() | {"": 1}, "an empty key"
+    yield factory.star() | {"musicMetadata": 5}, "a number in musicMetadata"
+    yield factory.star() | {"friendlyName": {"deep": [{"er": 1}]}}, "a field nobody knows"
+    yield {"_id": ObjectId("6" * 24), "layer": "S", "title": "?", "parts": [{"x": 1}]}, "another shape"
+    yield {"_id": ObjectId("7" * 24)}, "nothing but an _id"
+    same = factory.star()
+    yield same, "the first of three with one _id"
+    yield factory.star() | {"_id": str(same["_id"])}, "the same _id as a text"
+    yield factory.star() | {"_id": Binary(same["_id"].binary)}, "the same _id as bytes"
     yield factory.star() | {"language": "klingon"}, "an unknown language"
     yield factory.star() | {"language": 5}, "a language that is a number"
     yield (
@@ -135,6 +145,7 @@ def _sizes_and_bytes(factory: _Factory) -> Iterator[tuple[Any, str]]:
     big = factory.star()
     big["trainingData"] = {"filler": "x" * (16 * 1024 * 1024 - 2000 - len(bson.encode(big)))}
     yield big, "almost 16 MB"
+    yield factory.star() | {"trainingData": {"filler": "x" * (6 * 1024 * 1024)}}, "6 MB"
     yield (
         RawBSONDocument(bson.encode(factory.star()).replace(b"calm", b"c\xff\xfem")),
         "text that is no UTF-8",
@@ -142,6 +153,8 @@ def _sizes_and_bytes(factory: _Factory) -> Iterator[tuple[Any, str]]:
     # The deprecated types: a reader turns them into others, so they cannot be kept byte for byte.
     yield _with_element(factory.star(), b"\x0esymbol\x00" + struct.pack("<i", 4) + b"abc\x00"), "a symbol"
     yield _with_element(factory.star(), b"\x06undefined\x00"), "an undefined value"
+    pointer = b"\x0cpointer\x00" + struct.pack("<i", 2) + b"a\x00" + b"\x01" * 12
+    yield _with_element(factory.star(), pointer), "a DBPointer"
     yield _with_element(factory.star(), b"\x10__v\x00" + struct.pack("<i", 9)), "a key twice"
 
 
@@ -155,7 +168,12 @@ def _composites(factory: _Factory) -> Iterator[tuple[Any, str]]:
     first, second = factory.composite([]), factory.composite([])
     yield first | {"components": [second["nna_address"], "S.001.002.004"]}, "a cycle, first half"
     yield second | {"components": [first["nna_address"], "S.001.002.004"]}, "a cycle, second half"
+    itself = factory.composite([])
+    yield itself | {"components": [itself["nna_address"], "S.001.002.004"]}, "a composite of itself"
     yield factory.composite(["T.001.001.001", "S.001.002.004"]), "a reference to layer T"
+    for kind, value in VALUES.items():
+        listed = ["S.001.002.004", value]
+        yield factory.composite([]) | {"components": listed}, f"{kind} among the references"
     yield factory.composite([]), "a composite of nothing"
     yield factory.composite([f"S.001.002.{number:03d}" for number in range(11)]), "eleven components"
     yield factory.composite([]) | {"components": [5, None]}, "references that are numbers"

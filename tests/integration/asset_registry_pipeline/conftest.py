@@ -1,6 +1,7 @@
 """A filled staging database, an empty development one, and a way to materialise assets between them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
 
 from asset_registry_pipeline.definitions import build_defs
 from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.steps import apply, decisions, inventory, plan, verify
+from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry, Settings, opened
 from local_stack.sources import registry as source
 
@@ -51,6 +54,14 @@ class World:
     def registry(self) -> Any:
         return opened(self.settings())
 
+    @contextmanager
+    def steps(self) -> Iterator["Steps"]:
+        """The stages without Dagster, on connections of their own."""
+        with self.registry() as opened_registry:
+            opened_registry.ledger.install()
+            opened_registry.workspace.install()
+            yield Steps(opened_registry)
+
     def use_profile(self, **changes: Any) -> None:
         """Migrate by the default profile with some choices changed."""
         text = Path(source.__file__).parents[3] / "asset_registry_pipeline" / "profiles" / "default.yaml"
@@ -82,8 +93,8 @@ class World:
         )
 
     def migrate_layer(self, layer: str, *, batch: str = "batch-1") -> dg.ExecuteInProcessResult:
-        """Plan and apply one layer from a fresh inventory."""
-        assert self.materialise("staging_inventory", layer=layer, batch=batch).success
+        """Plan and apply one layer from a fresh inventory and its backup."""
+        assert self.materialise("staging_inventory", "staging_backup", layer=layer, batch=batch).success
         return self.materialise(*_INTO_DEVELOPMENT[layer], layer=layer, batch=batch)
 
     def migrate(self, *, batch: str = "batch-1") -> Mapping[str, Any]:
@@ -110,10 +121,11 @@ class World:
         told = error.user_failure_data.description if error.user_failure_data else ""
         return told or error.error_display_string
 
-    def everything(self) -> dict[str, list[dict[str, Any]]]:
+    def everything(self) -> dict[str, list[RawBSONDocument]]:
         """Every document of development's assets and of the ledger, to compare before and after."""
         return {
-            name: list(self.development[name].find().sort("_id", 1))
+            # As bytes: not every date can be decoded, and NaN is not equal to itself.
+            name: list(self.development.get_collection(name, codec_options=codec.RAW).find().sort("_id", 1))
             for name in ("assets", "migration_ledger", "migration_candidates", "migration_decisions")
         }
 
@@ -121,9 +133,9 @@ class World:
         return self.development["migration_ledger"].find_one({"_id": str(identifier)})
 
 
-@pytest.fixture
-def make_world(mongo: Any, reports_path: Path, tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Make the world of a test; `layers` and `dirt` go to the synthetic source."""
+@contextmanager
+def making_worlds(mongo: Any, folder: Path) -> Iterator[Callable[..., World]]:
+    """A function that makes a world in these two databases; `layers` and `dirt` go to the synthetic source."""
     with (
         MongoClient[dict[str, Any]](mongo.uri, tz_aware=True) as client,
         dg.DagsterInstance.ephemeral() as instance,
@@ -135,13 +147,31 @@ def make_world(mongo: Any, reports_path: Path, tmp_path: Path) -> Iterator[Calla
                 "REGISTRY_STAGING_DB": mongo.staging,
                 "REGISTRY_DEVELOPMENT_URI": mongo.uri,
                 "REGISTRY_DEVELOPMENT_DB": mongo.development,
-                "REGISTRY_DECISIONS": str(tmp_path / "decisions.csv"),
+                "REGISTRY_DECISIONS": str(folder / "decisions.csv"),
             }
             source.fill(environment, layers=layers, dirt=dirt)
-            world = World(environment, client, instance, tmp_path)
+            world = World(environment, client, instance, folder)
             world.use_profile(expected=dict(layers))
             return world
 
+        yield make
+
+
+@pytest.fixture
+def make_world(mongo: Any, reports_path: Path, tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Make the world of a test; `layers` and `dirt` go to the synthetic source."""
+    with making_worlds(mongo, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_shared_world(
+    mongo_of_module: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., World]]:
+    """Make one world for all tests of a module, which only look at what was done in it."""
+    folder = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patch, making_worlds(mongo_of_module, folder) as make:
+        patch.setenv("REPORTS_PATH", str(folder / "reports"))
         yield make
 
 
