@@ -25,9 +25,14 @@ def _same(keys: tuple[str, ...]) -> dg.StaticPartitionMapping:
 
 # One mapping for each direction of each boundary: Dagster's mapping remembers every key it is asked about, so one that
 # serves two directions is at some point refused for a key that the other direction's definition does not have.
+inventory_to_backup = dg.IdentityPartitionMapping()
+"""Not a static one: what maps identically goes into one run, without another wait for Dagster's tick."""
 inventory_to_components = _same(COMPONENT_LAYERS)
 inventory_to_songs = _same(SONG_LAYERS)
 inventory_to_composites = _same(COMPOSITE_LAYERS)
+backup_to_components = _same(COMPONENT_LAYERS)
+backup_to_songs = _same(SONG_LAYERS)
+backup_to_composites = _same(COMPOSITE_LAYERS)
 components_to_reconciliation = _same(COMPONENT_LAYERS)
 songs_to_reconciliation = _same(SONG_LAYERS)
 composites_to_reconciliation = _same(COMPOSITE_LAYERS)

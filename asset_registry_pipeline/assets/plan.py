@@ -9,6 +9,9 @@ import dagster as dg
 from asset_registry_pipeline.assets.common import stage
 from asset_registry_pipeline.assets.inventory import INVENTORY
 from asset_registry_pipeline.partitions import (
+    backup_to_components,
+    backup_to_composites,
+    backup_to_songs,
     component_layers,
     components_into_composites,
     composite_layers,
@@ -30,7 +33,10 @@ APPLY = "apply"
     **stage("plan"),
     partitions_def=component_layers,
     retry_policy=NETWORK_RETRY,
-    deps=[dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_components)],
+    deps=[
+        dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_components),
+        dg.AssetDep(["registry", "staging_backup"], partition_mapping=backup_to_components),
+    ],
 )
 def component_candidates(
     context: dg.AssetExecutionContext, registry: RegistryResource
@@ -43,7 +49,10 @@ def component_candidates(
     **stage("plan"),
     partitions_def=song_layers,
     retry_policy=NETWORK_RETRY,
-    deps=[dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_songs)],
+    deps=[
+        dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_songs),
+        dg.AssetDep(["registry", "staging_backup"], partition_mapping=backup_to_songs),
+    ],
 )
 def song_candidates(
     context: dg.AssetExecutionContext, registry: RegistryResource
@@ -58,6 +67,7 @@ def song_candidates(
     retry_policy=NETWORK_RETRY,
     deps=[
         dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_composites),
+        dg.AssetDep(["registry", "staging_backup"], partition_mapping=backup_to_composites),
         dg.AssetDep(["registry", "components"], partition_mapping=components_into_composites),
         dg.AssetDep(["registry", "songs"], partition_mapping=songs_into_composites),
     ],

@@ -25,6 +25,7 @@ EXPECTED = {
     },
     "asset_registry_pipeline": {
         "registry/staging_inventory": ("inventory", LAYERS),
+        "registry/staging_backup": ("backup", LAYERS),
         "registry/component_candidates": ("plan", COMPONENTS),
         "registry/song_candidates": ("plan", ("G",)),
         "registry/composite_candidates": ("plan", ("C",)),
@@ -48,6 +49,7 @@ GATED = {
     "nabo_pipeline": {"nabo/migration_plan", "nabo/media_validation"},
     "asset_registry_pipeline": {
         "registry/staging_inventory",
+        "registry/staging_backup",
         "registry/components",
         "registry/songs",
         "registry/composites",

@@ -44,6 +44,9 @@ def test_the_songs_lead_to_the_composites_and_back() -> None:
         ("inventory_to_components", "components_to_reconciliation", partitions.component_layers),
         ("inventory_to_songs", "songs_to_reconciliation", partitions.song_layers),
         ("inventory_to_composites", "composites_to_reconciliation", partitions.composite_layers),
+        ("backup_to_components", "components_to_reconciliation", partitions.component_layers),
+        ("backup_to_songs", "songs_to_reconciliation", partitions.song_layers),
+        ("backup_to_composites", "composites_to_reconciliation", partitions.composite_layers),
     ],
 )
 def test_a_layer_maps_to_itself_and_to_nothing_else_among_all_layers(
