@@ -1,7 +1,7 @@
 """`componentAnalysis`: what a composite inherits from its components; pure sums, no resolving, no stores."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, combinations
@@ -10,6 +10,7 @@ from typing import Any
 
 from asset_registry_pipeline.registry.ai_metadata import GENRE_FAMILIES
 from asset_registry_pipeline.registry.layers import BREAKDOWN_LAYERS, LAYER_NAMES
+from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.texts import clean, sentences, shorten
 
 TAG_LIMIT = 10
@@ -55,6 +56,24 @@ class Features:
         return ScoreInputs(
             self.bpm, self.genre, self.energy, self.mood, frozenset(map(str.casefold, self.tags))
         )
+
+
+def features_of(document: Mapping[str, Any]) -> Features:
+    """What a component in development brings to its composites; nothing where a field has another shape."""
+    made = document.get("aiMetadata")
+    metadata: Mapping[str, Any] = made if isinstance(made, Mapping) else {}
+    genre, bpm = metadata.get("genre"), metadata.get("bpm")
+    words = document.get("creatorDescription") or document.get("description")
+    tags = document.get("tags")
+    return Features(
+        layer=document["layer"],
+        description=words if is_text(words) else "",
+        tags=tuple([tag for tag in tags if is_text(tag)]) if isinstance(tags, list) else (),
+        bpm=float(bpm) if isinstance(bpm, int | float) else None,
+        genre=genre[0] if isinstance(genre, list) and genre and is_text(genre[0]) else None,
+        energy=metadata["energy"] if is_text(metadata.get("energy")) else None,
+        mood=metadata["mood"] if is_text(metadata.get("mood")) else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,17 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Verdict(StrEnum):
-    """What a curator decided: take it, take it with these words, or leave it behind."""
+    """What a curator decided: take it, take it with these words, or leave it behind, and in which way."""
 
     APPROVE = "approve"
     EDIT = "edit"
     REJECT = "reject"
+    TEST = "test"
+    EXCLUDE = "exclude"
+
+
+AGAINST = (Verdict.REJECT, Verdict.TEST, Verdict.EXCLUDE)
+"""The verdicts that leave an asset behind. What becomes of its composites is the profile's to say."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ def _from_cells(cells: dict[str, str]) -> Decision:
     try:
         verdict = Verdict(cells["decision"].strip().lower())
     except ValueError:
-        raise ValueError(f"the decision {cells['decision']!r} is not approve, edit or reject") from None
+        raise ValueError(f"the decision {cells['decision']!r} is not one of {', '.join(Verdict)}") from None
     words = cells["creatorDescription"] if cells["creatorDescription"].strip() else None
     if verdict is Verdict.EDIT and words is None:
         raise ValueError("an edit without words")

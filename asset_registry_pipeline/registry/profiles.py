@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asset_registry_pipeline.registry import strategies
+from asset_registry_pipeline.registry.decisions import AGAINST
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import fingerprint
@@ -16,22 +17,34 @@ KINDS = ("components", "songs", "composites")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "creator_description": tuple(strategies.CREATOR_DESCRIPTION),
     "ai_metadata": tuple(strategies.AI_METADATA),
-    "album_art": ("none", "pending"),
-    "music_metadata": ("none", "from_words"),
+    "album_art": tuple(strategies.ALBUM_ART),
+    "music_metadata": tuple(strategies.MUSIC_METADATA),
     "curation": ("none", "by_findings", "required"),
     "json_strings": ("keep", "parse"),
     "composite_components": ("keep", "addresses"),
-    "barrier": ("all_components",),
+    "barrier": ("all_components", "own_components"),
+    "cascade": ("hold", "exclude"),
+    "names_as_words": ("refuse", "allow"),
+    "counts": ("about", "at_least"),
 }
-_PER_KIND = ("creator_description", "ai_metadata", "album_art", "curation")
+_PER: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("creator_description", "ai_metadata", "album_art", "curation"), KINDS),
+    "cascade": tuple(AGAINST),
+}
+"""Choices that are made for each of several things, and those things."""
 COPY, IN_PLACE = "copy", "in_place"
 _MODES = (COPY, IN_PLACE)
+FROM_SOURCE = "source"
+"""The expectation of a profile that takes the source's numbers as they are."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One plan's choices. `expected` counts per layer, `tolerance` the share they may be off by (0.1 = 10%).
+    """One plan's choices, named as in its YAML file.
 
+    `expected` counts per layer (empty: whatever the source has), `tolerance` the share they may be off by (0.1 = 10%),
+    `counts` whether more than expected is off, too. `cascade`: what a curator's verdict against a component does to
+    its composites. `names_as_words`: whether a name may stand as creatorDescription.
     `quarantine_limit` is the share of a layer that may be quarantined before its gate stays closed.
     `rewrite_bucket` is the bucket that storage URLs are rewritten to, None to keep them.
     """
@@ -46,11 +59,22 @@ class Profile:
     json_strings: str
     composite_components: str
     barrier: str
+    cascade: Mapping[str, str]
+    names_as_words: str
+    counts: str
     rewrite_bucket: str | None
     expected: Mapping[str, int]
     tolerance: float
     quarantine_limit: float
     digest: str
+
+    def as_expected(self, layer: str, documents: int) -> bool:
+        """Whether a layer's number of documents is the expected one, within the tolerance."""
+        if layer not in self.expected:
+            return True
+        expected = self.expected[layer]
+        off = expected - documents if self.counts == "at_least" else abs(expected - documents)
+        return off <= self.tolerance * expected
 
 
 def from_mapping(values: Mapping[str, Any], *, where: str) -> Profile:
@@ -66,16 +90,22 @@ def from_mapping(values: Mapping[str, Any], *, where: str) -> Profile:
         raise _refused(where, f"mode is {values['mode']!r}, one of {', '.join(_MODES)} expected")
     for key, choices in _CHOICES.items():
         chosen = values[key]
-        if key in _PER_KIND:
-            if not isinstance(chosen, Mapping) or sorted(chosen) != sorted(KINDS):
-                raise _refused(where, f"{key} needs one strategy for each of {', '.join(KINDS)}")
+        if key in _PER:
+            if not isinstance(chosen, Mapping) or set(chosen) != {*_PER[key]}:
+                raise _refused(where, f"{key} needs one strategy for each of {', '.join(_PER[key])}")
         else:
             chosen = {"": chosen}
         for kind, strategy in chosen.items():
             if strategy not in choices:
                 raise _refused(where, f"{key} {kind}: {strategy!r} is not one of {', '.join(choices)}")
     expected = values["expected"]
-    if sorted(expected) != sorted(MIGRATED_LAYERS) or not all(isinstance(n, int) for n in expected.values()):
+    if expected == FROM_SOURCE:
+        expected = {}
+    elif (
+        not isinstance(expected, Mapping)
+        or sorted(expected) != sorted(MIGRATED_LAYERS)
+        or not all(isinstance(n, int) for n in expected.values())
+    ):
         raise _refused(where, f"expected needs one count for each of {', '.join(MIGRATED_LAYERS)}")
     return Profile(
         **{key: values[key] for key in _CHOICES},

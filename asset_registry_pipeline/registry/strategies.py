@@ -46,7 +46,8 @@ def description_or_empty(body: Body) -> str | None:
 
 def friendly_name_or_name(body: Body) -> str | None:
     """COALESCE(friendlyName, name)."""
-    return texts.shorten(str(body.get("friendlyName") or body["name"]))
+    friendly = body.get("friendlyName")
+    return texts.shorten(friendly if is_text(friendly) and friendly.strip() else body["name"])
 
 
 def curator_only(body: Body) -> str | None:  # noqa: ARG001  # no source text may stand in for a curator's words
@@ -161,8 +162,29 @@ AI_METADATA: Mapping[str, Callable[[Body, str | None, Decision | None], dict[str
 }
 
 
-def music_metadata_from_words(body: Body, words: str) -> dict[str, Any]:
-    """What the curator's words state about the music, and the title that they name."""
+def existing_album_art(body: Body) -> Any:
+    """What staging has, else nothing."""
+    return body.get("albumArt")
+
+
+def pending_album_art(body: Body) -> Any:
+    """What staging has, else nothing yet: what is still to be looked up is counted as pending."""
+    return body.get("albumArt")
+
+
+ALBUM_ART: Mapping[str, Callable[[Body], Any]] = {"none": existing_album_art, "pending": pending_album_art}
+
+
+def existing_music_metadata(body: Body, words: str | None) -> Any:
+    """What staging has, else nothing."""
+    del words
+    return body.get("musicMetadata")
+
+
+def music_metadata_from_words(body: Body, words: str | None) -> dict[str, Any] | None:
+    """What the curator's words state about the music, and the title that they name; None without words."""
+    if not words:
+        return None
     facts = read_facts(words, body.get("tags") or [])
     title = song_titles.parse_song_line(words)
     return {
@@ -177,6 +199,12 @@ def music_metadata_from_words(body: Body, words: str) -> dict[str, Any]:
             "originalInput": words,
         },
     }
+
+
+MUSIC_METADATA: Mapping[str, Callable[[Body, str | None], Any]] = {
+    "none": existing_music_metadata,
+    "from_words": music_metadata_from_words,
+}
 
 
 def _simple(**given: Any) -> dict[str, Any]:

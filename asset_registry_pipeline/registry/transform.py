@@ -6,7 +6,7 @@ Pure and total: no content makes it raise. Encoding, staging and publishing are 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from asset_registry_pipeline.registry import composites, shapes, strategies, texts
 from asset_registry_pipeline.registry.addresses import is_hfn
@@ -24,7 +24,28 @@ WAITING = "waiting for a curator"
 CHANGED = "staging changed since the curator's decision"
 UNUSABLE_WORDS = "the curator's words cannot be used"
 REJECTED = "rejected by a curator"
+MARKED_AS_TEST = "marked as a test by a curator"
+EXCLUDED = "excluded by a curator"
+BUILT_FROM_REJECTED = "built from a rejected asset"
+BUILT_FROM_TEST = "built from a test asset"
+BUILT_FROM_EXCLUDED = "built from an excluded asset"
 BLOCKED = "a component is missing, rejected or not migrated"
+
+
+_NO_DETAIL: Mapping[str, Any] = {}
+_NEEDS_REVIEW: Mapping[str, Any] = {"needs_review": "there is no description to make creatorDescription of"}
+_LEFT_BEHIND: Mapping[Verdict, str] = {
+    Verdict.TEST: MARKED_AS_TEST,
+    Verdict.EXCLUDE: EXCLUDED,
+    Verdict.REJECT: REJECTED,
+}
+_BUILT_FROM: Mapping[Verdict, str] = {
+    Verdict.TEST: BUILT_FROM_TEST,
+    Verdict.EXCLUDE: BUILT_FROM_EXCLUDED,
+    Verdict.REJECT: BUILT_FROM_REJECTED,
+}
+VERDICT_OF: Mapping[str, Verdict] = {reason: verdict for verdict, reason in _LEFT_BEHIND.items()}
+"""Which verdict stands behind the reason for which a component was left behind."""
 
 
 class Disposition(StrEnum):
@@ -47,13 +68,29 @@ class Planned:
     document: Mapping[str, Any] | None = None
 
 
+class Absence(NamedTuple):
+    """Why a composite cannot have a component, in words, and the verdict where a curator decided against it."""
+
+    why: str
+    verdict: Verdict | None = None
+
+
+def absence_of(state: str, reason: str | None, detail: Mapping[str, Any]) -> Absence:
+    """Why a component is not to be had, by its record in the ledger."""
+    because = detail.get("because", reason)
+    return Absence(f"{state}: {reason or 'not in development'}", VERDICT_OF.get(str(because)))
+
+
 @dataclass(frozen=True)
 class Directory:
-    """What composites are resolved against: components in development, their features, and why others are not."""
+    """What composites are resolved against: components in development, their features, and why others are not.
+
+    `find` finds no component that a curator has decided against, even where an earlier run has migrated it.
+    """
 
     find: Callable[[str], composites.Component | None]
     features: Callable[[str], Features]
-    why_missing: Callable[[str], str]
+    why_missing: Callable[[str], Absence]
 
 
 def plan_asset(
@@ -64,14 +101,19 @@ def plan_asset(
         return stopped
     body = source.body or {}
     kind = kind_of(source.layer)
+    policy = profile.curation[kind]
+    if policy == "none" and decision is not None and decision.source_hash != source.source_hash:
+        # Nobody is asked, so nobody can be asked again: the document goes without these words; they stay recorded.
+        decision = None
     review = sorted({finding.kind for finding in findings if finding.effect is Effect.REVIEW})
-    if stopped := _stopped_by_curation(source, decision, review, profile.curation[kind]):
+    if stopped := _stopped_by_curation(source, decision, review, policy):
         return stopped
     own = strategies.CREATOR_DESCRIPTION[profile.creator_description[kind]](body)
     words = decision.words if decision is not None and decision.words else own
     if kind == "songs" and profile.creator_description[kind] == "curator_only" and not words:
         return Planned(source, Disposition.HELD, UNUSABLE_WORDS, {"why": "there are none"})
-    return Planned(source, Disposition.READY, document=_document(body, words, decision, kind, profile))
+    document = _document(body, words, decision, kind, profile)
+    return Planned(source, Disposition.READY, detail=_needs_review(words), document=document)
 
 
 def plan_composite(
@@ -90,11 +132,7 @@ def plan_composite(
             source, Disposition.QUARANTINED, "the composite breaks a rule of structure", {"why": breach}
         )
     if resolution.missing:
-        missing = [
-            {"reference": reference.written, "why": directory.why_missing(reference.key)}
-            for reference in resolution.missing
-        ]
-        return Planned(source, Disposition.HELD, BLOCKED, {"missing": missing})
+        return _without(source, resolution.missing, profile, directory)
     words = strategies.CREATOR_DESCRIPTION[profile.creator_description["composites"]](body)
     document = _document(body, words, None, "composites", profile)
     if profile.composite_components == "addresses":
@@ -102,7 +140,23 @@ def plan_composite(
     document["componentAnalysis"] = component_analysis(
         [directory.features(component.item) for component in resolution.components]
     )
-    return Planned(source, Disposition.READY, document=document)
+    return Planned(source, Disposition.READY, detail=_needs_review(words), document=document)
+
+
+def _without(
+    source: SourceDocument,
+    missing: Sequence[composites.Reference],
+    profile: Profile,
+    directory: Directory,
+) -> Planned:
+    """The outcome of a composite that lacks components: left behind with one of them, or held until all are there."""
+    absences = [(reference.written, directory.why_missing(reference.key)) for reference in missing]
+    told = {"missing": [{"reference": written, "why": absence.why} for written, absence in absences]}
+    verdicts = {absence.verdict for _, absence in absences}
+    for verdict, reason in _BUILT_FROM.items():
+        if verdict in verdicts and profile.cascade[verdict] == "exclude":
+            return Planned(source, Disposition.EXCLUDED, reason, told)
+    return Planned(source, Disposition.HELD, BLOCKED, told)
 
 
 def _quarantined(source: SourceDocument, findings: Sequence[Finding]) -> Planned | None:
@@ -122,11 +176,16 @@ def _stopped_by_curation(
         return None
     if decision.source_hash != source.source_hash:
         return Planned(source, Disposition.HELD, CHANGED, {"decided_at": decision.decided_at.isoformat()})
-    if decision.verdict is Verdict.REJECT:
-        return Planned(source, Disposition.EXCLUDED, REJECTED, {"why": masked(decision.reason or "")})
+    if reason := _LEFT_BEHIND.get(decision.verdict):
+        return Planned(source, Disposition.EXCLUDED, reason, {"why": masked(decision.reason or "")})
     if why := _wrong_with(decision.words or ""):
         return Planned(source, Disposition.HELD, UNUSABLE_WORDS, {"why": why})
     return None
+
+
+def _needs_review(words: str | None) -> Mapping[str, Any]:
+    """What to tell of a document that goes as it is and that a person should look at all the same."""
+    return _NO_DETAIL if words is not None and words != strategies.NOTICE else _NEEDS_REVIEW
 
 
 def _wrong_with(words: str) -> str | None:
@@ -152,11 +211,8 @@ def _document(
             f"/{STAGING_BUCKET}/", f"/{profile.rewrite_bucket}/", 1
         )
     document["creatorDescription"] = words
-    document["albumArt"] = body.get("albumArt")
+    document["albumArt"] = strategies.ALBUM_ART[profile.album_art[kind]](body)
     document["aiMetadata"] = strategies.AI_METADATA[profile.ai_metadata[kind]](body, words, decision)
     if kind == "songs":
-        wanted = profile.music_metadata == "from_words" and words
-        document["musicMetadata"] = (
-            strategies.music_metadata_from_words(body, words) if wanted and words else None
-        )
+        document["musicMetadata"] = strategies.MUSIC_METADATA[profile.music_metadata](body, words)
     return document

@@ -63,7 +63,7 @@ def test_a_cell_that_looks_like_a_formula_is_escaped_and_comes_back(start: str) 
     [
         ({"name": " "}, "name are empty"),
         ({"source_hash": ""}, "source_hash are empty"),
-        ({"decision": "perhaps"}, "not approve, edit or reject"),
+        ({"decision": "perhaps"}, "not one of approve, edit, reject, test, exclude"),
         ({"creatorDescription": "  "}, "an edit without words"),
         ({"decided_at": "yesterday"}, "not ISO 8601"),
     ],

@@ -1,5 +1,6 @@
 """The transform by profile: what each plan makes of a document (golden), and every disposition with its reason."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +15,19 @@ from asset_registry_pipeline.registry.findings import inspect
 from asset_registry_pipeline.registry.taxonomy import Taxonomy
 from asset_registry_pipeline.registry.transform import (
     BLOCKED,
+    BUILT_FROM_EXCLUDED,
+    BUILT_FROM_REJECTED,
+    BUILT_FROM_TEST,
     CHANGED,
+    EXCLUDED,
+    MARKED_AS_TEST,
     REJECTED,
     UNUSABLE_WORDS,
     WAITING,
+    Absence,
     Directory,
     Planned,
+    absence_of,
     plan_asset,
     plan_composite,
 )
@@ -119,6 +127,8 @@ def test_a_song_has_its_curators_words_and_metadata_made_from_them(plan: Any, ma
     [
         (None, "held", WAITING),
         (decision("reject"), "excluded", REJECTED),
+        (decision("test"), "excluded", MARKED_AS_TEST),
+        (decision("exclude", None), "excluded", EXCLUDED),
         (decision(source_hash="older"), "held", CHANGED),
         (decision("reject", source_hash="older"), "held", CHANGED),
         (decision(words="w" * 501), "held", UNUSABLE_WORDS),
@@ -184,7 +194,7 @@ def plan_c(make: Any, taxonomy: Taxonomy) -> Any:
         directory = Directory(
             find=index_components([STAR, SONG]).get,
             features=lambda item: Features(item[0].upper(), f"The {item}. And more.", ("pop",)),
-            why_missing=lambda key: f"why {key}",
+            why_missing=lambda key: Absence(f"why {key}"),
         )
         return plan_composite(source, inspect(source, taxonomy), load_profile("default"), directory)
 
@@ -217,6 +227,67 @@ def test_a_composite_is_held_with_the_exact_list_of_what_it_waits_for(plan_c: An
     ]
 
 
+@pytest.mark.parametrize(
+    ("reasons", "reject", "outcome"),
+    [
+        ([REJECTED, None], "hold", ("held", BLOCKED)),
+        ([REJECTED, None], "exclude", ("excluded", BUILT_FROM_REJECTED)),
+        ([None, MARKED_AS_TEST], "hold", ("excluded", BUILT_FROM_TEST)),
+        ([REJECTED, EXCLUDED], "hold", ("excluded", BUILT_FROM_EXCLUDED)),
+        ([None, None], "exclude", ("held", BLOCKED)),
+    ],
+)
+def test_a_verdict_against_a_component_does_to_its_composites_what_the_profile_says(
+    make: Any, taxonomy: Taxonomy, reasons: list[str | None], reject: str, outcome: tuple[str, str]
+) -> None:
+    absences = dict(zip(("S.001.007.001", "G.003.003.001"), reasons, strict=True))
+    profile = replace(
+        load_profile("default"), cascade={"reject": reject, "test": "exclude", "exclude": "exclude"}
+    )
+    directory = Directory(
+        find={}.get,
+        features=Features,
+        why_missing=lambda key: absence_of("excluded", absences[key], {}),
+    )
+    source = make.source(make.composite([*absences]))
+    planned = plan_composite(source, inspect(source, taxonomy), profile, directory)
+    assert (planned.disposition, planned.reason) == outcome
+    assert [each["reference"] for each in planned.detail["missing"]] == [*absences]
+
+
+def test_a_component_that_was_migrated_before_the_verdict_counts_as_decided_against() -> None:
+    absence = absence_of("quarantined", "it would not be migrated now", {"because": MARKED_AS_TEST})
+    assert absence.verdict == "test"
+    assert absence_of("migrated", None, {}).verdict is None
+
+
+def test_what_goes_without_a_description_is_marked_for_review_where_the_plan_says_so(
+    plan: Any, make: Any
+) -> None:
+    empty, about = make.star(description=""), decision("approve", None, layer="S")
+    assert "needs_review" in plan(empty, about, "plan_000").detail
+    assert "needs_review" in plan(empty, about, "default").detail
+    assert plan(empty, None, "plan_001").detail == {}
+    assert plan(make.star(), about, "plan_000").detail == {}
+
+
+def test_a_plan_without_curators_waits_for_none_and_takes_words_only_about_the_present_source(
+    plan: Any, make: Any
+) -> None:
+    words, stale = decision(layer="S"), decision(layer="S", source_hash="older")
+    assert plan(make.star(), words, "plan_001").document["creatorDescription"] == words.words
+    assert plan(make.star(), stale, "plan_001").document["creatorDescription"] == make.star()["description"]
+    assert plan(make.star(), stale, "default").reason == CHANGED
+
+
+def test_a_count_is_off_by_more_than_the_tolerance_and_where_more_is_fine_only_when_it_is_less() -> None:
+    about = replace(load_profile("plan_000"), expected={"S": 100}, tolerance=0.1)
+    assert [about.as_expected("S", n) for n in (89, 90, 110, 111)] == [False, True, True, False]
+    at_least = replace(about, counts="at_least")
+    assert [at_least.as_expected("S", n) for n in (89, 90, 1000)] == [False, True, True]
+    assert about.as_expected("W", 5)
+
+
 def test_one_component_named_in_two_ways_quarantines_the_composite(plan_c: Any) -> None:
     planned = plan_c(["S.001.007.001", "S.POP.HPM.001"])
     assert planned.disposition == "quarantined"
@@ -232,7 +303,13 @@ def test_every_profile_that_comes_with_the_package_is_valid(name: str) -> None:
     ("change", "told"),
     [
         ({"curation": "required"}, "curation needs one strategy"),
-        ({"barrier": "own_components"}, "own_components"),
+        ({"barrier": "no_components"}, "no_components"),
+        (
+            {"cascade": {"reject": "hold", "test": "exclude"}},
+            "cascade needs one strategy for each of reject, test",
+        ),
+        ({"cascade": {"reject": "ignore", "test": "hold", "exclude": "hold"}}, "'ignore' is not one of hold"),
+        ({"expected": "guess"}, "expected needs"),
         ({"ai_metadata": {"components": "guess", "songs": "none", "composites": "none"}}, "'guess'"),
         ({"mode": "move"}, "mode is 'move'"),
         ({"tolerance": 2}, "tolerance is 2"),
