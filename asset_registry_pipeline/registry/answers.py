@@ -58,7 +58,7 @@ def answers(
         document["nna_address"],
         "absent" if words is None else type_name(words),
         float(len(words)) if is_text(words) else None,
-        is_text(words) and is_hfn(words.strip().split(":")[0]),
+        profile.names_as_words == "refuse" and is_text(words) and is_hfn(words.strip().split(":")[0]),
         all(field in document for field in required_fields(layer)),
         profile.json_strings == "keep" or not any(is_text(document.get(field)) for field in JSON_FIELDS),
         not is_list or shapes.without_blanks(listed) == listed,

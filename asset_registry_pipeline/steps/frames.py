@@ -81,7 +81,9 @@ def document_row(
         "nna_address": document["nna_address"],
         "words_type": "absent" if words is None else type_name(words),
         "words_length": float(len(words)) if is_text(words) else None,
-        "words_are_a_name": is_text(words) and is_hfn(words.strip().split(":")[0]),
+        "words_are_a_name": profile.names_as_words == "refuse"
+        and is_text(words)
+        and is_hfn(words.strip().split(":")[0]),
         "fields_present": all(field in document for field in required),
         "json_parsed": profile.json_strings == "keep"
         or not any(is_text(document.get(field)) for field in JSON_FIELDS),
