@@ -121,7 +121,7 @@ def compare(expected: Iterable[bytes], found: Iterable[bytes]) -> Comparison:
             if partner is None:
                 own[codec.item_of(raw)] = raw
             elif partner != raw:
-                different.append(raw)
+                different.append(raw if own is left else partner)
         if len(left) + len(right) + len(different) > _MOST_DIFFERENCES:
             break
     kinds = (("different", different), ("missing", left.values()), ("extra", right.values()))
@@ -252,18 +252,25 @@ def _holds_exactly(store: BackupStore, backup: str, part: str, digest: str) -> b
 
 def _spoilt(registry: Registry, store: BackupStore, proof: Proof) -> str | None:
     """Why a proved part is no longer what it was, None if it is: read again, all of it."""
+    why = f"the backup in {store.place} was changed since it was proved"
     try:
-        found = Tally().all(store.read(proof.backup, proof.part))
+        if Tally().all(store.read(proof.backup, proof.part)).digest == proof.digest:
+            return None
     except PermanentError as error:
-        return f"the backup in {store.place} cannot be used: {error.reason} ({error.item})"
-    if found.digest == proof.digest:
-        return None
+        why = f"the backup in {store.place} cannot be used: {error.reason} ({error.item})"
     source = _source(registry, proof.part)
-    named = compare(source(), store.read(proof.backup, proof.part)).named
     if Tally().all(source()).digest != proof.digest:
-        named = ()  # staging has moved on as well: nothing to say what the document was
-    told = f": {named[0]}" if named else ""
-    return f"the backup in {store.place} was changed since it was proved{told}"
+        return why  # staging has moved on as well: nothing to say what the documents were
+    named = compare(source(), _readable(store.read(proof.backup, proof.part))).named
+    return f"{why}: {named[0]}" if named else why
+
+
+def _readable(raws: Iterator[bytes]) -> Iterator[bytes]:
+    """The documents up to where a damaged part ends."""
+    try:
+        yield from raws
+    except PermanentError:
+        return
 
 
 def _name(raw: bytes) -> str:
