@@ -17,7 +17,7 @@ def told() -> dict[str, dict[str, str]]:
     section = PAGE.read_text().partition("## Choice by choice")[2].partition("\n## ")[0]
     rows = [
         [cell.strip().strip("`") for cell in line.strip("|").split("|")]
-        for line in lines
+        for line in section.splitlines()
         if line.startswith("|")
     ]
     head, _, *body = rows
