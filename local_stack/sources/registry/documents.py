@@ -33,9 +33,10 @@ class Made:
     dirt: tuple[str, ...] = field(default=())
 
 
-def document_id(seed: int, layer: str, index: int) -> ObjectId:
-    """The `_id` that a document has under a seed."""
-    return ObjectId(hashlib.sha256(f"{seed}/{layer}/{index}".encode()).digest()[:12])
+def document_id(seed: int, layer: str, index: int, created: datetime) -> ObjectId:
+    """The `_id` that a document has under a seed: as real ones, it grows with the time it was made."""
+    chance = hashlib.sha256(f"{seed}/{layer}/{index}".encode()).digest()
+    return ObjectId(int(created.timestamp()).to_bytes(4, "big") + chance[:8])
 
 
 def document(
@@ -49,7 +50,7 @@ def document(
         minutes=37 * index, seconds=random.randrange(3600), milliseconds=index % 1000
     )
     return {
-        "_id": document_id(seed, layer, index),
+        "_id": document_id(seed, layer, index, created),
         "layer": layer,
         "category": category_name,
         "subcategory": sub_name,
