@@ -75,13 +75,16 @@ def staging_watch(context: dg.SensorEvaluationContext, registry: RegistryResourc
 def unblocked(context: dg.SensorEvaluationContext, registry: RegistryResource) -> dg.SensorResult:
     """Asks for one run of the composites for each set of composites that are held for nothing."""
     from asset_registry_pipeline.steps.prerequisites import unblocked as held_for_nothing
-    from migration_kit.fingerprints import fingerprint
+    from migration_kit.fingerprints import SetDigest
 
+    found, composites = SetDigest(), 0
     with _looking(registry) as opened:
-        found = sorted(held_for_nothing(opened))
-    if not found:
+        for composites, item in enumerate(held_for_nothing(opened), 1):  # noqa: B007 - how many is asked below
+            found.add(item)
+    if not composites:
         return _result(context, "no composite is held whose components are all in development")
-    key = f"registry:unblocked:{fingerprint(found)[:32]}"
+    context.log.info(f"{composites} composites are held whose components are all in development by now")
+    key = f"registry:unblocked:{found.hexdigest()[:32]}"
     return _once(context, key, in_the_way=_at_work(context, COMPOSITE_LAYERS))
 
 

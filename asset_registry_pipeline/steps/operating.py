@@ -15,13 +15,13 @@ from asset_registry_pipeline.registry.layers import (
     MIGRATED_LAYERS,
     UNFILED,
 )
+from asset_registry_pipeline.registry.stages import APPLY, BACKUP, INVENTORY, VERIFY
 from asset_registry_pipeline.steps.verify import ledger_fingerprint
 from asset_registry_pipeline.steps.waiting import may_pass
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.fingerprints import fingerprint
 from migration_kit.gates import Gate, Verdict, VerdictStatus, judge
 
-INVENTORY, BACKUP, APPLY, VERIFY = "inventory", "backup", "apply", "verify"
 REPORT = ""
 """Among what failed: the report, which has no partition."""
 _NOT_BEGUN = "it has not been migrated yet: that is begun by hand"

@@ -5,9 +5,10 @@ Looks and writes nothing. Whether one really gets in is decided by the next plan
 
 from collections.abc import Iterator, Sequence
 
-from asset_registry_pipeline.registry.layers import BARRIER_LAYERS
-from asset_registry_pipeline.registry.outcomes import CONFLICT, SUPERSEDED, TAKEN
+from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS
+from asset_registry_pipeline.registry.outcomes import CONFLICT, DAMAGED, GONE, SUPERSEDED, TAKEN
 from asset_registry_pipeline.registry.transform import CHANGED, WAITING
+from asset_registry_pipeline.steps.prerequisites import unblocked
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.files import load_decisions
@@ -19,6 +20,8 @@ from migration_kit.mongo import transient_errors
 
 _UNDECIDED = (WAITING, CHANGED)
 _IN_THE_WAY = (CONFLICT, TAKEN, SUPERSEDED)
+_MADE_ANEW = (DAMAGED, GONE)
+"""Reasons of a moment: the next plan looks at these documents anew."""
 
 
 def may_pass(registry: Registry, layer: str) -> Iterator[str]:
@@ -29,7 +32,7 @@ def may_pass(registry: Registry, layer: str) -> Iterator[str]:
     """
     if lost := registry.workspace.unrecorded(layer):
         yield f"{lost} documents have no outcome"
-    waiting = decided = cleared = 0
+    waiting = decided = cleared = anew = 0
     decisions = _decisions(registry, layer)
     states = (State.HELD, State.QUARANTINED)
     for chunk in chunked(registry.ledger.entries(partition=layer, states=states), CHUNK):
@@ -38,12 +41,17 @@ def may_pass(registry: Registry, layer: str) -> Iterator[str]:
             entry.reason in _UNDECIDED and (entry.detail.get("label"), entry.source_hash) in decisions
             for entry in chunk
         )
+        anew += sum(entry.reason in _MADE_ANEW for entry in chunk)
         cleared += _cleared(registry, [entry for entry in chunk if entry.reason in _IN_THE_WAY])
     seen = registry.workspace.inventory(layer)
     if waiting and seen is not None and seen.get("mark") != registry.staging.marks().get(layer):
         yield f"{waiting} are held or quarantined, and staging was updated since its inventory"
     if decided:
         yield f"{decided} waited for a curator who has decided by now"
+    if anew:
+        yield f"{anew} changed between planning and publishing"
+    if layer in COMPOSITE_LAYERS and (free := sum(1 for _ in unblocked(registry))):
+        yield f"{free} were held for components that are in by now"
     if cleared:
         yield f"{cleared} quarantined for what stood in development, which has changed"
 
