@@ -1,14 +1,17 @@
 """The stage `inventory`: what staging holds, layer by layer. Nothing of the assets is written by looking."""
 
 from collections.abc import Iterator
+from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from asset_registry_pipeline.assets.common import stage
+from asset_registry_pipeline.assets.common import MOST_ROWS, stage, table
 from asset_registry_pipeline.partitions import layers
 from asset_registry_pipeline.registry.kinds import KINDS
+from asset_registry_pipeline.registry.layers import UNFILED
+from asset_registry_pipeline.registry.stages import INVENTORY
 from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.suites.inventory import snapshot
 from migration_kit.orchestration import (
@@ -18,12 +21,13 @@ from migration_kit.orchestration import (
     gate_check_specs,
     validate_then_publish,
 )
-from migration_kit.reports import markdown_table
+from migration_kit.reports import reports_path, write_json
 
 if TYPE_CHECKING:
     from asset_registry_pipeline.steps.inventory import Inventory
+    from asset_registry_pipeline.stores.connections import Registry
 
-INVENTORY = "inventory"
+_COLUMNS = ("item", "layer", "kind", "effect", "field", "detail", "meaning")
 COUNTS_CHECK = "counts_against_the_expectation"
 _KEY = dg.AssetKey(["registry", "staging_inventory"])
 
@@ -49,7 +53,7 @@ def staging_inventory(
     Nothing is planned from a layer that staging got wrong as a whole; repaired there, a retry reads it anew.
     """
     from asset_registry_pipeline.steps import inventory
-    from migration_kit.suites import validate_frame
+    from migration_kit.suites import validate_rows
 
     began, layer = monotonic(), context.partition_key
     with failing(context), registry.open() as opened:
@@ -70,13 +74,22 @@ def staging_inventory(
             partition=layer,
             candidate=seen.fingerprint,
             asset_key=_KEY,
-            validate=lambda: [validate_frame(seen.frame(), snapshot(opened.profile.quarantine_limit))],
-            publish=lambda: _metadata(seen, monotonic() - began),
+            validate=lambda: [
+                validate_rows(
+                    ("item", "label", "usable"),
+                    inventory.usable_rows(opened, layer),
+                    snapshot(opened.profile.quarantine_limit),
+                )
+            ],
+            publish=lambda: {
+                **_metadata(seen, monotonic() - began),
+                **_findings(opened, layer),
+            },
         )
 
 
 def _metadata(seen: "Inventory", seconds: float) -> dict[str, Any]:
-    found = [
+    kinds = [
         {"finding": kind, "leads to": KINDS[kind][0], "documents": count, "meaning": KINDS[kind][1]}
         for kind, count in seen.kinds.items()
     ]
@@ -85,18 +98,41 @@ def _metadata(seen: "Inventory", seconds: float) -> dict[str, Any]:
         for field, counts in seen.census.items()
     ]
     return {
-        "what_was_found": dg.MetadataValue.md(
-            markdown_table(found, ("finding", "leads to", "documents", "meaning"))
-        ),
-        "types_per_field": dg.MetadataValue.md(markdown_table(types, ("field", "types"))),
+        "what_was_found": table(kinds, ("finding", "leads to", "documents", "meaning")),
+        "types_per_field": table(types, ("field", "types")),
         "items_in": seen.documents,
         "bytes": seen.bytes,
         "expected": seen.expected,
-        "findings": len(seen.findings),
+        "findings": sum(seen.kinds.values()),
         "outside_the_layers": seen.unfiled,
+        "left_staging_since_migrated": seen.left,
         "rows_written": seen.written,
         "seconds": round(seconds, 2),
         "items_per_second": round(seen.documents / max(seconds, 1e-6), 1),
         "taxonomy": seen.taxonomy,
         "fingerprint": seen.fingerprint,
     }
+
+
+def _findings(opened: "Registry", layer: str) -> dict[str, Any]:
+    """One row for each document and kind: the first of them as a table, all of them in a file."""
+    folder = reports_path("registry")
+    return {
+        "first_findings": table(islice(_all_findings(opened, layer), MOST_ROWS), _COLUMNS),
+        "all_findings": dg.MetadataValue.path(
+            str(write_json(folder / f"findings-{layer}.json", _all_findings(opened, layer)))
+        ),
+        "all_that_left_staging": dg.MetadataValue.path(
+            str(write_json(folder / f"left-{layer}.json", map(_named, opened.workspace.left(layer))))
+        ),
+    }
+
+
+def _all_findings(opened: "Registry", layer: str) -> Iterator[dict[str, Any]]:
+    for each in (layer, UNFILED, "environment"):
+        for row in opened.workspace.findings(each):
+            yield {"meaning": KINDS[row["kind"]][1], **{name: row[name] for name in row if name != "_id"}}
+
+
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    return {"item": row["_id"], "label": row["label"], "source_hash": row["source_hash"]}

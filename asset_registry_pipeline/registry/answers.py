@@ -45,12 +45,12 @@ def answers(
     """The answers about one new document, in the order of ANSWER_COLUMNS; None where a question does not apply."""
     layer, name, words = document["layer"], document["name"], document.get("creatorDescription")
     composite = layer in COMPOSITE_LAYERS
-    made, analysis, listed = (
+    made, analysis, components = (
         document.get("aiMetadata"),
         document.get("componentAnalysis"),
         document.get("components"),
     )
-    is_list = isinstance(listed, list)
+    listed = components if isinstance(components, list) else None
     return (
         layer,
         name,
@@ -61,12 +61,12 @@ def answers(
         profile.names_as_words == "refuse" and is_text(words) and is_hfn(words.strip().split(":")[0]),
         all(field in document for field in required_fields(layer)),
         profile.json_strings == "keep" or not any(is_text(document.get(field)) for field in JSON_FIELDS),
-        not is_list or shapes.without_blanks(listed) == listed,
+        listed is None or shapes.without_blanks(listed) == listed,
         not changed_fields(source, document, profile, same),
         "absent" if made is None else type_name(made),
         _number(made, "confidence"),
         type_name(document.get("musicMetadata")) if layer in SONG_LAYERS else None,
-        float(len(listed)) if composite and is_list else None,
+        float(len(listed)) if composite and listed is not None else None,
         type_name(analysis) if composite else None,
         _number(analysis, "compatibilityScore"),
     )

@@ -1,47 +1,187 @@
-"""What composites are resolved against: the components that development holds, and why others are not there."""
+"""What composites are resolved against: the components that development holds, and why others are not there.
 
-from asset_registry_pipeline.registry.aggregation import features_of
-from asset_registry_pipeline.registry.composites import Component, index_components
+They are looked up for a chunk of composites at once, and remembered as long as there is room: three songs stand behind
+nearly all composites. Resolving and judging are the registry's rules.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bson.objectid import ObjectId
+
+from asset_registry_pipeline.registry import composites
+from asset_registry_pipeline.registry.aggregation import Features, features_of
+from asset_registry_pipeline.registry.composites import Component, Reference
+from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, REFERABLE_LAYERS
+from asset_registry_pipeline.registry.outcomes import (
+    CONFLICT,
+    IN_DEVELOPMENT,
+    SUPERSEDED,
+    written_by_migration,
+)
+from asset_registry_pipeline.registry.profiles import OWN_COMPONENTS
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.transform import Absence, Directory, absence_of
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.connections import Registry
+from asset_registry_pipeline.stores.connections import Registry, Settings
+from migration_kit.accounting import State
+from migration_kit.ledger import Entry
+
+MOST_REMEMBERED = 40_000
+"""Components that a process keeps: some 50 MB."""
+_ABSENT, _NOT_YET = Absence("not in staging"), Absence("not migrated yet")
 
 
-def open_directory(registry: Registry) -> Directory:
-    """Read development's components once, into an index by address, name and `_id`."""
-    reasons = _reasons(registry)
-    documents = {
-        codec.item_key(document["_id"]): document
-        for document in registry.development.read(sorted(REFERABLE_LAYERS))
-        if is_text(document.get("name")) and is_text(document.get("nna_address"))
-    }
-    index = index_components(
-        Component(item, document["layer"], document["name"], document["nna_address"])
-        for item, document in documents.items()
-        if item not in reasons or reasons[item].verdict is None
-    )
-    return Directory(
-        find=index.get,
-        features=lambda item: features_of(documents[item]),
-        why_missing=lambda key: reasons.get(key, Absence("not in staging")),
-    )
+@dataclass(frozen=True, slots=True)
+class _Known:
+    component: Component
+    features: Features
 
 
-def _reasons(registry: Registry) -> dict[str, Absence]:
-    """Why each document of the barrier layers is not in development, by address, name and `_id`."""
-    entries = {
-        entry.item: entry for layer in BARRIER_LAYERS for entry in registry.ledger.entries(partition=layer)
-    }
-    reasons: dict[str, Absence] = {}
-    for seen in registry.workspace.snapshot(BARRIER_LAYERS):
-        entry = entries.get(seen.item)
-        why = (
-            Absence("not migrated yet")
-            if entry is None
-            else absence_of(entry.state, entry.reason, entry.detail)
+class Memory:
+    """Components by the keys they were asked for, the least recently used forgotten first."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    def recall(self, keys: Iterable[str]) -> dict[str, _Known]:
+        """What is known of these keys."""
+        found = {key: self._known.pop(key) for key in keys if key in self._known}
+        self._known.update(found)
+        return found
+
+    def keep(self, found: Mapping[str, _Known]) -> None:
+        """Remember what was looked up."""
+        self._known.update(found)
+        for key in list(self._known)[: max(0, len(self._known) - MOST_REMEMBERED)]:
+            del self._known[key]
+
+
+@dataclass(frozen=True)
+class Components:
+    """Development's components, open to be looked up; `against` are those that nothing may be built upon."""
+
+    registry: Registry
+    memory: Memory
+    against: frozenset[str]
+
+    def directory(self, sources: Sequence[SourceDocument]) -> Directory:
+        """What the references of some composites lead to."""
+        return self.leading_to(reference for source in sources for reference in references_of(source))
+
+    def leading_to(self, references: Iterable[Reference]) -> Directory:
+        """What these references lead to."""
+        keys = {key for reference in references for key in reference.keys}
+        known = self.memory.recall(keys)
+        looked_up = _look_up(self.registry, [key for key in keys if key not in known])
+        self.memory.keep(looked_up)
+        known |= looked_up
+        there = self._to_be_built_upon(known)
+        features = {each.component.item: each.features for each in there.values()}
+        components = {key: each.component for key, each in there.items()}
+
+        @lru_cache(maxsize=1)
+        def reasons() -> Mapping[str, Absence]:
+            return _reasons(self.registry, [key for key in keys if key not in there])
+
+        return Directory(
+            find=components.get,
+            features=features.__getitem__,
+            why_missing=lambda key: reasons().get(key, _ABSENT),
         )
-        for key in (seen.nna_address or "", seen.label, seen.item):
-            reasons[key] = why
+
+    def _to_be_built_upon(self, known: Mapping[str, _Known]) -> Mapping[str, _Known]:
+        """Without those that a curator has decided against.
+
+        Where each composite waits for its own components, only those that the ledger says are in: they are only after
+        the checks of their layer.
+        """
+        there = {key: each for key, each in known.items() if each.component.item not in self.against}
+        if self.registry.profile.barrier != OWN_COMPONENTS:
+            return there
+        items = list({each.component.item for each in there.values()})
+        recorded = self.registry.ledger.entries(items=items, states=IN_DEVELOPMENT)
+        standing = {entry.item for entry in recorded}
+        return {
+            key: each
+            for key, each in there.items()
+            if each.component.item in standing or each.component.layer not in BARRIER_LAYERS
+        }
+
+
+def open_components(registry: Registry, version: str) -> Components:
+    """The components as they are in a `version`, a hash of all that stands in them: so long are they remembered."""
+    return Components(registry, _memory(registry.settings, version), _not_to_be_built_upon(registry))
+
+
+@lru_cache(maxsize=1)
+def _memory(settings: Settings, version: str) -> Memory:  # noqa: ARG001 - what it is a memory of
+    return Memory()
+
+
+def references_of(source: SourceDocument) -> tuple[Reference, ...]:
+    """What a composite says it is built from; nothing where that cannot be read."""
+    if source.body is None:
+        return ()
+    listed, name = source.body.get("components"), source.body.get("name")
+    try:
+        references = composites.read_components(listed) if isinstance(listed, list) else ()
+    except composites.UnreadableReferenceError:
+        return ()
+    return references or (composites.read_name(name)[1] if is_text(name) else ())
+
+
+def _look_up(registry: Registry, keys: Sequence[str]) -> dict[str, _Known]:
+    """Development's components by the keys that lead to one: an address before a name, a name before an `_id`."""
+    found: dict[str, _Known] = {}
+    layers = sorted(REFERABLE_LAYERS)
+    for by in ("nna_address", "name"):
+        if rest := [key for key in keys if key not in found]:
+            for raw in registry.development.having(by, rest, layers):
+                if (known := _known(raw)) is not None:
+                    found[known.component.address if by == "nna_address" else known.component.name] = known
+    if identifiers := [ObjectId(key) for key in keys if key not in found and ObjectId.is_valid(key)]:
+        for raw in registry.development.having("_id", identifiers, layers):
+            if (known := _known(raw)) is not None:
+                found[known.component.item] = known
+    return found
+
+
+def _known(raw: bytes) -> _Known | None:
+    """A component from its bytes; None where it lacks what composites go by."""
+    document = codec.decoded(raw)
+    if document is None or not is_text(document.get("name")) or not is_text(document.get("nna_address")):
+        return None
+    component = Component(codec.item_of(raw), document["layer"], document["name"], document["nna_address"])
+    return _Known(component, features_of(document))
+
+
+def _reasons(registry: Registry, keys: Sequence[str]) -> dict[str, Absence]:
+    """Why each of these components is not to be had, as far as staging has it."""
+    seen = registry.workspace.snapshot_called(keys)
+    entries = {entry.item: entry for entry in registry.ledger.entries(items=[one.item for one in seen])}
+    reasons: dict[str, Absence] = {}
+    for one in seen:
+        entry = entries.get(one.item)
+        why = absence_of(str(entry.state), entry.reason, entry.detail) if entry else _NOT_YET
+        for key in (one.nna_address, one.name, one.item):
+            if key is not None:
+                reasons[key] = why
     return reasons
+
+
+def _not_to_be_built_upon(registry: Registry) -> frozenset[str]:
+    """Components that stand in development, but a curator has decided against since, or others put there instead."""
+    return frozenset(
+        entry.item
+        for layer in BARRIER_LAYERS
+        for entry in registry.ledger.entries(partition=layer, states=[State.QUARANTINED])
+        if _decided_against(entry) or (entry.reason == CONFLICT and not written_by_migration(entry))
+    )
+
+
+def _decided_against(entry: Entry) -> bool:
+    absence = absence_of(str(entry.state), entry.reason, entry.detail)
+    return entry.reason == SUPERSEDED and absence.verdict is not None

@@ -1,28 +1,83 @@
-"""The plan: every document's outcome, computed from the source and staged; nothing is written to the assets."""
+"""The plan: every document's outcome, computed from the source and staged; nothing is written to the assets.
+
+Range by range of `_id`, in chunks: what an inventory found is taken from its snapshot, after the hash of each document
+has shown that it is the one that was looked at.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
-from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS
+from asset_registry_pipeline.registry.answers import answers
+from asset_registry_pipeline.registry.decisions import Decision
+from asset_registry_pipeline.registry.documents import SourceDocument
+from asset_registry_pipeline.registry.findings import Finding
+from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS
 from asset_registry_pipeline.registry.transform import Disposition, Planned, plan_asset, plan_composite
-from asset_registry_pipeline.steps.directory import open_directory
-from asset_registry_pipeline.steps.sources import LayerSource, documents_fingerprint, found_in, read_layer
+from asset_registry_pipeline.steps.directory import Components, open_components
+from asset_registry_pipeline.steps.sources import chunks, decision_key, other_parts, require_documents, told
+from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
-from asset_registry_pipeline.stores.workspace import Candidate
+from asset_registry_pipeline.stores.id_ranges import IdRange
+from asset_registry_pipeline.stores.snapshot import Snapshot
+from asset_registry_pipeline.stores.workspace import Candidate, Outcome
 from migration_kit.failures import PermanentError
-from migration_kit.fingerprints import combine
+from migration_kit.fingerprints import SetDigest, fingerprint
 from migration_kit.ledger import Plan
+
+_MOST_NAMED, _MOST_BLOCKING = 5, 1_000
+
+
+@dataclass
+class Tally:
+    """What planning a range or a layer adds up to. `blocking`: how many composites wait for each missing component."""
+
+    items: int = 0
+    written: int = 0
+    source: SetDigest = field(default_factory=SetDigest)
+    outcomes: SetDigest = field(default_factory=SetDigest)
+    dispositions: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    blocking: Counter[tuple[str, str]] = field(default_factory=Counter)
+    changed: list[str] = field(default_factory=list)
+
+    def add(self, candidate: Candidate) -> None:
+        """Count an outcome."""
+        self.items += 1
+        self.source.add(told(candidate.item, candidate.source_hash))
+        self.outcomes.add(outcome_line(candidate))
+        self.dispositions[str(candidate.disposition)] += 1
+        if candidate.reason:
+            self.reasons[candidate.reason] += 1
+            for missing in candidate.detail.get("missing", ()):
+                self.blocking[missing["reference"], missing["why"]] += 1
+
+    def update(self, other: "Tally") -> None:
+        """Take in what another range adds up to."""
+        self.items += other.items
+        self.written += other.written
+        self.source.update(other.source)
+        self.outcomes.update(other.outcomes)
+        self.dispositions.update(other.dispositions)
+        self.reasons.update(other.reasons)
+        self.blocking.update(other.blocking)
+        self.changed = [*self.changed, *other.changed][:_MOST_NAMED]
 
 
 @dataclass(frozen=True)
 class Planning:
-    """A saved plan, how many documents have which outcome and why, and the staged rows that were written."""
+    """A saved plan, how many documents have which outcome and why, and the staged rows that were written.
+
+    `blocking`: the references that composites wait for, why each leads nowhere, and how many wait; most first.
+    """
 
     plan: Plan
     dispositions: Mapping[str, int]
     reasons: Mapping[str, int]
+    blocking: Sequence[Mapping[str, Any]]
     written: int
 
 
@@ -41,67 +96,118 @@ def make(
     Raises:
         PermanentError: there is no inventory, it is not the inspected one, or staging has changed since it was taken.
     """
-    source = read_layer(registry, layer, accepted)
+    require_documents(registry, layer)
     inventory = registry.workspace.inventory(layer)
-    if inventory is None or inventory["fingerprint"] != documents_fingerprint(source.documents):
-        raise PermanentError(
-            "staging has changed since its inventory" if inventory else "there is no inventory",
-            item=f"layer {layer}",
-            remedy=f"Materialise registry/staging_inventory of {layer}, then this again",
-        )
+    if inventory is None:
+        raise _refused(layer, "there is no inventory")
     if inspected is not None and inspected != inventory["fingerprint"]:
-        raise PermanentError(
-            "the newest inventory is not the one that passed its checks",
-            item=f"layer {layer}",
-            remedy=f"Materialise registry/staging_inventory of {layer}, then this again",
-        )
-    candidates = list(outcomes(registry, source))
-    written = registry.workspace.save_candidates(layer, candidates)
-    dispositions = Counter(str(candidate.disposition) for candidate in candidates)
-    reasons = Counter(candidate.reason for candidate in candidates if candidate.reason)
+        raise _refused(layer, "the newest inventory is not the one that passed its checks")
+    # Before any document: what changes from here on is not what the plan says it was made from.
+    parts = {"staging": inventory["fingerprint"], **other_parts(registry, layer, accepted)}
+    tally = Tally()
+    for each in spread(registry, layer, partial(plan_range, components=parts.get("components", ""))):
+        tally.update(each)
+    if tally.source.hexdigest() != inventory["fingerprint"]:
+        raise _refused(layer, _what_changed(tally, inventory["documents"]))
+    reasons = dict(tally.reasons.most_common())
+    blocking = [
+        {"reference": reference, "why": why, "composites": n}
+        for (reference, why), n in tally.blocking.most_common(_MOST_BLOCKING)
+    ]
     plan = Plan(
         partition=layer,
-        fingerprint=candidates_fingerprint(candidates),
-        source_fingerprint=source.fingerprint,
-        items=len(candidates),
-        summary={"parts": dict(source.parts), "dispositions": dict(dispositions)},
+        fingerprint=tally.outcomes.hexdigest(),
+        source_fingerprint=fingerprint(parts),
+        items=tally.items,
+        summary={"parts": parts, "dispositions": dict(tally.dispositions), "reasons": reasons},
         run_id=run_id,
     )
     registry.ledger.save_plan(plan)
-    return Planning(plan, dict(dispositions), dict(reasons.most_common()), written)
+    return Planning(plan, dict(tally.dispositions), reasons, blocking, tally.written)
 
 
-def outcomes(registry: Registry, source: LayerSource) -> Iterator[Candidate]:
-    """The outcome of each document of a layer; nothing is read from what was staged before."""
-    directory = open_directory(registry) if source.layer in COMPOSITE_LAYERS else None
-    findings = found_in(registry, source.documents)
-    for document in source.documents:
-        found = findings[document.item]
-        if directory is not None:
-            planned = plan_composite(document, found, registry.profile, directory)
-        else:
-            planned = plan_asset(document, found, source.decision_about(document), registry.profile)
-        yield _encoded(planned)
+def plan_range(registry: Registry, layer: str, within: IdRange, *, components: str = "") -> Tally:
+    """Stage the outcomes of a range. `components`: the hash of the components that composites are resolved against."""
+    tally = Tally()
+    known = open_components(registry, components) if layer in COMPOSITE_LAYERS else None
+    tally.written = registry.workspace.save_candidates(
+        layer, _candidates(registry, layer, within, known, tally), within
+    )
+    return tally
 
 
-def candidates_fingerprint(candidates: Iterable[Candidate]) -> str:
-    """Hash of staged outcomes, whatever order they come in."""
-    return combine(
-        sorted(
-            f"{candidate.item} {candidate.disposition} {candidate.reason} "
-            f"{candidate.source_hash} {candidate.target_hash}"
-            for candidate in candidates
-        )
+def outcomes(
+    registry: Registry,
+    layer: str,
+    sources: Sequence[SourceDocument],
+    findings: Mapping[str, Sequence[Finding]],
+    components: Components | None,
+) -> Iterator[Planned]:
+    """The outcomes of some documents of a layer, in their order, with what was found in them by item.
+
+    `components` for composites; decisions are looked up. Nothing is read from what was staged before.
+    """
+    if components is not None:
+        directory = components.directory(sources)
+        for source in sources:
+            yield plan_composite(source, findings.get(source.item, ()), registry.profile, directory)
+        return
+    decisions = _decisions_about(registry, layer, sources)
+    for source in sources:
+        decision = decisions.get(decision_key(source))
+        yield plan_asset(source, findings.get(source.item, ()), decision, registry.profile)
+
+
+def outcome_line(candidate: Candidate | Outcome) -> str:
+    """What a plan's fingerprint is made of: an outcome, with the hashes of what it came from and leads to."""
+    return (
+        f"{candidate.item} {candidate.disposition} {candidate.reason} "
+        f"{candidate.source_hash} {candidate.target_hash}"
     )
 
 
-def _encoded(planned: Planned) -> Candidate:
-    """The outcome with its document's bytes; quarantined where BSON cannot hold what was made."""
-    source, raw, disposition = planned.source, None, planned.disposition
-    reason, detail = planned.reason, planned.detail
+def _candidates(
+    registry: Registry, layer: str, within: IdRange, components: Components | None, tally: Tally
+) -> Iterator[Candidate]:
+    for chunk in chunks(registry.staging.read(layer, within)):
+        seen = registry.workspace.snapshot_of([source.item for source in chunk])
+        for source in chunk:
+            before = seen.get(source.item)
+            if before is None or before.source_hash != source.source_hash:
+                tally.changed += [f"{source.label} ({'new' if before is None else 'changed'})"][
+                    : _MOST_NAMED - len(tally.changed)
+                ]
+        findings = {item: found for item, one in seen.items() if (found := _found(one))}
+        for planned in outcomes(registry, layer, chunk, findings, components):
+            candidate = encoded(planned, registry)
+            tally.add(candidate)
+            yield candidate
+
+
+def _found(seen: Snapshot) -> list[Finding]:
+    """What a document's outcome depends on of all that was found in it."""
+    return [
+        *(Finding(seen.item, seen.layer, kind, "", detail) for kind, detail in seen.grave),
+        *(Finding(seen.item, seen.layer, kind, "") for kind in seen.review),
+    ]
+
+
+def _decisions_about(
+    registry: Registry, layer: str, sources: Sequence[SourceDocument]
+) -> Mapping[str, Decision]:
+    if layer not in BARRIER_LAYERS:
+        return {}
+    return registry.decisions.among([decision_key(source) for source in sources])
+
+
+def encoded(planned: Planned, registry: Registry) -> Candidate:
+    """The outcome with its document's bytes and answers; quarantined where BSON cannot hold what was made."""
+    source, raw, answered = planned.source, None, None
+    disposition, reason, detail = planned.disposition, planned.reason, planned.detail
     if planned.document is not None:
         try:
             raw = codec.encode(planned.document)
+            answered = answers(planned.document, source, registry.profile, codec.same_bytes)
         except PermanentError as error:
             disposition, reason = Disposition.QUARANTINED, "the new document cannot be stored"
             detail = {"why": error.reason}
@@ -116,4 +222,20 @@ def _encoded(planned: Planned) -> Candidate:
         identifier=source.identifier,
         target_hash=codec.content_hash(raw) if raw is not None else None,
         raw=raw,
+        answers=answered,
+    )
+
+
+def _what_changed(tally: Tally, documents: int) -> str:
+    named = f": {', '.join(tally.changed)}" if tally.changed else ""
+    return (
+        f"staging has changed since its inventory: {documents:,} documents then, {tally.items:,} now{named}"
+    )
+
+
+def _refused(layer: str, reason: str) -> PermanentError:
+    return PermanentError(
+        reason,
+        item=f"layer {layer}",
+        remedy=f"Materialise registry/staging_inventory of {layer}, then this again",
     )

@@ -1,54 +1,59 @@
-"""Reading a layer with everything its outcome depends on, and the fingerprint of all that."""
+"""Reading a layer in chunks, and the fingerprints of everything that its outcomes depend on."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 
-from asset_registry_pipeline.registry import cross_findings, findings
-from asset_registry_pipeline.registry.decisions import Decision
 from asset_registry_pipeline.registry.documents import SourceDocument
-from asset_registry_pipeline.registry.findings import Finding
-from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, REFERABLE_LAYERS
+from asset_registry_pipeline.registry.layers import REFERABLE_LAYERS
+from asset_registry_pipeline.steps.spreading import spread
+from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
+from asset_registry_pipeline.stores.id_ranges import IdRange
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import SetDigest, fingerprint
 
-
-@dataclass(frozen=True)
-class LayerSource:
-    """A layer's documents, the decisions about them by their key, and the hashes of all that outcomes depend on."""
-
-    layer: str
-    documents: tuple[SourceDocument, ...]
-    decisions: Mapping[str, Decision]
-    parts: Mapping[str, str]
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of everything the layer's outcomes depend on."""
-        return fingerprint(dict(self.parts))
-
-    def decision_about(self, document: SourceDocument) -> Decision | None:
-        """The standing decision about a document."""
-        return self.decisions.get(decision_key(document))
+_CHUNK_DOCUMENTS, _CHUNK_BYTES = 1_000, 8 * 1024 * 1024
 
 
-def read_layer(registry: Registry, layer: str, accepted: Mapping[str, str] | None = None) -> LayerSource:
-    """Read a layer from staging. `accepted` is what composites are built upon: the published barrier layers.
+def chunks(documents: Iterable[SourceDocument]) -> Iterator[list[SourceDocument]]:
+    """Documents in chunks of at most 1,000 and of about 8 MB: as many as are worked on at once."""
+    chunk: list[SourceDocument] = []
+    size = 0
+    for document in documents:
+        if chunk and (len(chunk) >= _CHUNK_DOCUMENTS or size + document.size > _CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(document)
+        size += document.size
+    if chunk:
+        yield chunk
+
+
+def require_documents(registry: Registry, layer: str) -> None:
+    """Refuse a layer that is empty, before anything is concluded from that.
 
     Raises:
         PermanentError: the layer is empty.
     """
-    documents = tuple(registry.staging.read(layer))
-    if not documents:
+    if not registry.staging.count(layer):
         raise PermanentError(
             "staging has no document of this layer",
             item=f"layer {layer}",
             remedy="Check REGISTRY_STAGING_URI and REGISTRY_STAGING_DB; an empty source is never a finished one",
         )
-    decisions = registry.decisions.of_layer(layer)
+
+
+def layer_parts(registry: Registry, layer: str, accepted: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The hash of each thing that a layer's outcomes depend on: staging is read for it, all the rest is small.
+
+    `accepted` is what composites are built upon: the published barrier layers.
+    """
+    return {"staging": staging_digest(registry, layer), **other_parts(registry, layer, accepted)}
+
+
+def other_parts(registry: Registry, layer: str, accepted: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The parts without staging's own."""
     parts = {
-        "staging": documents_fingerprint(documents),
-        "decisions": fingerprint([decisions[key] for key in sorted(decisions)]),
+        "decisions": registry.decisions.digest(layer),
         "taxonomy": registry.taxonomy.pinned,
         "profile": registry.profile.digest,
     }
@@ -56,27 +61,27 @@ def read_layer(registry: Registry, layer: str, accepted: Mapping[str, str] | Non
         # Not only what passed: the same plan, published again, may have brought a component that was not there before.
         components = registry.development.fingerprint(sorted(REFERABLE_LAYERS))
         parts["components"] = fingerprint([dict(accepted), components])
-    return LayerSource(layer, documents, decisions, parts)
+    return parts
 
 
-def found_in(registry: Registry, documents: tuple[SourceDocument, ...]) -> dict[str, tuple[Finding, ...]]:
-    """Everything found in the documents, alone and across them, by item."""
-    composite = any(document.layer in COMPOSITE_LAYERS for document in documents)
-    known = registry.staging.addresses() if composite else {}
-    found: dict[str, list[Finding]] = {
-        document.item: list(findings.inspect(document, registry.taxonomy)) for document in documents
-    }
-    for finding in cross_findings.across(documents, registry.taxonomy, known):
-        found[finding.item].append(finding)
-    return {item: tuple(each) for item, each in found.items()}
-
-
-def documents_fingerprint(documents: tuple[SourceDocument, ...]) -> str:
-    """Hash of a layer's documents, whatever order they were read in."""
+def staging_digest(registry: Registry, layer: str) -> str:
+    """Hash of a layer's documents, whatever order they are read in; an inventory's fingerprint is the same."""
     digest = SetDigest()
-    for document in documents:
-        digest.add(f"{document.item} {document.source_hash}")
+    for each in spread(registry, layer, _digest_of_range):
+        digest.update(each)
     return digest.hexdigest()
+
+
+def told(item: str, source_hash: str) -> str:
+    """What the hash of a layer is made of: a document and the hash of its bytes."""
+    return f"{item} {source_hash}"
+
+
+def _digest_of_range(registry: Registry, layer: str, within: IdRange) -> SetDigest:
+    digest = SetDigest()
+    for raw in registry.staging.raw(layer, within):
+        digest.add(told(codec.item_of(raw), codec.content_hash(raw)))
+    return digest
 
 
 def decision_key(document: SourceDocument) -> str:

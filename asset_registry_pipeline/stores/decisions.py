@@ -1,5 +1,6 @@
 """Curators' decisions as stored: `migration_decisions`, written by compare-and-set only, with their history."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.stores import codec
+from migration_kit.fingerprints import SetDigest, fingerprint
 from migration_kit.mongo import transient_errors
 
 _FIELDS = ("layer", "name", "nna_address", "source_hash", "words", "reason", "decided_by", "decided_at")
@@ -23,6 +25,21 @@ class DecisionStore:
         """The standing decisions of a layer, by their key."""
         with transient_errors("development"):
             return {row["_id"]: _as_decision(row) for row in self._decisions.find({"layer": layer})}
+
+    def among(self, keys: Sequence[str]) -> dict[str, Decision]:
+        """The standing decisions that have one of these keys."""
+        with transient_errors("development"):
+            return {
+                row["_id"]: _as_decision(row) for row in self._decisions.find({"_id": {"$in": list(keys)}})
+            }
+
+    def digest(self, layer: str) -> str:
+        """Hash of the standing decisions of a layer, whatever order they come in."""
+        digest = SetDigest()
+        with transient_errors("development"):
+            for row in self._decisions.find({"layer": layer}):
+                digest.add(fingerprint(_as_decision(row)))
+        return digest.hexdigest()
 
     def add(self, decision: Decision) -> bool:
         """Store a decision where there is none; False when there is one already."""

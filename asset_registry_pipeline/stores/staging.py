@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from bson.objectid import ObjectId
 from pymongo.database import Database
 
 from asset_registry_pipeline.registry.documents import SourceDocument
@@ -47,6 +48,18 @@ class ReadOnlyCollection:
         with transient_errors("staging"):
             return self.__collection.count_documents(wanted)
 
+    def repeated(self, wanted: Mapping[str, Any], field: str) -> Iterator[Any]:
+        """The values of a field that several of the documents that match have, grouped by the server."""
+        stages: list[Mapping[str, Any]] = [
+            {"$match": wanted},
+            {"$group": {"_id": f"${field}", "n": {"$sum": 1}}},
+            {"$match": {"n": {"$gt": 1}}},
+        ]
+        with transient_errors("staging"), self.__collection.aggregate(stages, allowDiskUse=True) as cursor:
+            for row in cursor:
+                if (group := codec.decoded(row.raw)) is not None:
+                    yield group["_id"]
+
     def group(self, by: Any, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Numbers over groups of all documents, summed up by the server; no other stage, so nothing that writes."""
         with transient_errors("staging"):
@@ -84,6 +97,27 @@ class Staging:
     def count(self, layer: str) -> int:
         """How many documents a layer has."""
         return self._assets.count(_of_layer(layer))
+
+    def repeated(self, layer: str, field: str) -> Iterator[str]:
+        """The texts that several documents of a layer have in a field, as it is now."""
+        for value in self._assets.repeated(_of_layer(layer), field):
+            if is_text(value) and value:
+                yield value
+
+    def items_among(self, layer: str | None, identifiers: Iterable[Any]) -> set[str]:
+        """The ledger keys of those of these `_id`s that a layer, or with None the whole of staging, has."""
+        wanted = {"_id": {"$in": [*identifiers]}, **(_of_layer(layer) if layer is not None else {})}
+        return {codec.item_of(raw) for raw in self._assets.find_raw(wanted, {"_id": 1})}
+
+    def addresses_of(self, keys: Iterable[str]) -> dict[str, str]:
+        """The addresses of documents by the hexadecimal `_id`s that composites refer to them by."""
+        identifiers = [ObjectId(key) for key in keys if ObjectId.is_valid(key)]
+        found: dict[str, str] = {}
+        for raw in self._assets.find_raw({"_id": {"$in": identifiers}}, {"nna_address": 1}):
+            document = codec.decoded(raw)
+            if document is not None and is_text(document.get("nna_address")):
+                found[codec.item_of(raw)] = document["nna_address"]
+        return found
 
     def marks(self) -> dict[str, dict[str, int]]:
         """Of each layer that has documents: how many, their newest `updatedAt` and the sum of all (milliseconds).

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson.raw_bson import RawBSONDocument
+from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from asset_registry_pipeline.registry.transform import Disposition
@@ -18,9 +19,12 @@ from asset_registry_pipeline.stores.findings_view import FINDINGS, INVENTORY, SN
 from asset_registry_pipeline.stores.id_ranges import LAYER_INDEX, WHOLE, IdRange
 from asset_registry_pipeline.stores.rows import DIGEST, UNPLACED, identifier_of, keep
 from asset_registry_pipeline.stores.snapshot import KEYS, Snapshot, as_snapshot
+from migration_kit.chunks import chunked
 from migration_kit.mongo import transient_errors
 
 CANDIDATES, BATCHES, LEFT = "migration_candidates", "migration_batches", "migration_left"
+_OF_LEFT = ("layer", "identifier", "label", "source_hash")
+_CHUNK = 500
 _SHORT = {"found": 0, KEYS: 0, DIGEST: 0}
 """What nobody asks of a snapshot who goes through all of it."""
 
@@ -43,6 +47,17 @@ class Candidate:
     target_hash: str | None = None
     raw: bytes | None = None
     answers: tuple[Any, ...] | None = None
+
+
+class Outcome(NamedTuple):
+    """A staged outcome without its document."""
+
+    item: str
+    label: str
+    disposition: str
+    reason: str | None
+    source_hash: str
+    target_hash: str | None
 
 
 class Workspace:
@@ -103,6 +118,12 @@ class Workspace:
                 as_snapshot, within.bounding_rows(self._snapshot.find({"layer": layer}, _SHORT), layer)
             )
 
+    def snapshot_items(self, layer: str) -> Iterator[str]:
+        """The ledger keys of the documents that the newest inventory saw in a layer, streamed."""
+        with transient_errors("development"):
+            for row in self._snapshot.find({"layer": layer}, {"_id": 1}):
+                yield row["_id"]
+
     def snapshot_of(self, items: Sequence[str]) -> dict[str, Snapshot]:
         """What the newest inventories saw of these documents, by item."""
         with transient_errors("development"):
@@ -118,6 +139,25 @@ class Workspace:
         """How many documents the newest inventory saw in a layer."""
         with transient_errors("development"):
             return self._snapshot.count_documents({"layer": layer})
+
+    def note_left(self, documents: Sequence[Snapshot]) -> None:
+        """Keep what was known of documents that have left staging."""
+        writes: list[Any] = [
+            ReplaceOne({"_id": one.item}, {name: getattr(one, name) for name in _OF_LEFT}, upsert=True)
+            for one in documents
+        ]
+        if writes:
+            with transient_errors("development"):
+                self._left.bulk_write(writes, ordered=False)
+
+    def left(self, layer: str) -> Iterator[dict[str, Any]]:
+        """The documents of a layer that this migration has migrated and that have left staging since, streamed."""
+        with transient_errors("development"):
+            for chunk in chunked(self._left.find({"layer": layer}), _CHUNK):
+                back = self.snapshot_of([row["_id"] for row in chunk])
+                if back:
+                    self._left.delete_many({"_id": {"$in": list(back)}})
+                yield from (row for row in chunk if row["_id"] not in back)
 
     def findings(self, layer: str | None = None) -> Iterator[dict[str, Any]]:
         """What the newest inventories found, in all layers or in one, streamed; a row for each document and kind."""
@@ -138,6 +178,14 @@ class Workspace:
         """Stage the outcomes of a range in place of earlier ones; returns the rows written or removed."""
         return keep(self._candidates, layer, map(_as_row, candidates), within)
 
+    def staged_hashes(self, items: Sequence[str]) -> dict[str, str]:
+        """The hashes of the documents that are staged for these items, as far as any are."""
+        wanted = {"_id": {"$in": list(items)}, "target_hash": {"$ne": None}}
+        with transient_errors("development"):
+            return {
+                row["_id"]: row["target_hash"] for row in self._candidates.find(wanted, {"target_hash": 1})
+            }
+
     def candidates(
         self, layer: str, within: IdRange = WHOLE, *, with_document: bool = True
     ) -> Iterator[Candidate]:
@@ -151,6 +199,31 @@ class Workspace:
             else:
                 found = self._candidates.find({"layer": layer}, {"document": 0, DIGEST: 0})
                 yield from map(_as_candidate, within.bounding_rows(found, layer))
+
+    def staged_outcomes(self, layer: str) -> Iterator[tuple[Outcome, bool]]:
+        """A layer's staged outcomes, streamed in any order, and whether each comes with a document."""
+        fields = dict.fromkeys(Outcome._fields[1:], 1)
+        with_document = {"$eq": [{"$type": "$document"}, "object"]}
+        with transient_errors("development"):
+            for row in self._candidates.find({"layer": layer}, {**fields, "with_document": with_document}):
+                yield (
+                    Outcome(
+                        row["_id"],
+                        row["label"],
+                        row["disposition"],
+                        row["reason"],
+                        row["source_hash"],
+                        row["target_hash"],
+                    ),
+                    row["with_document"],
+                )
+
+    def staged_answers(self, layer: str) -> Iterator[tuple[str, str, list[Any] | None]]:
+        """Item, label and answers of what is ready of a layer, streamed in any order."""
+        ready = {"layer": layer, "disposition": str(Disposition.READY)}
+        with transient_errors("development"):
+            for row in self._candidates.find(ready, {"label": 1, "answers": 1}):
+                yield row["_id"], row["label"], row["answers"]
 
     def staged(self, items: Sequence[str]) -> Iterator[Candidate]:
         """The staged outcomes of these items, as far as they have one."""
