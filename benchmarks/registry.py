@@ -45,7 +45,8 @@ def run(environment: Mapping[str, str]) -> dict[str, Any]:
                 figures |= more
         except Exception as error:  # one part's failure costs its figures alone
             traceback.print_exc()
-            failed[part] = f"{type(error).__name__}: {error}"
+            # The first line: the whole trace, which Dagster's errors carry, is printed above.
+            failed[part] = f"{type(error).__name__}: {error}".splitlines()[0]
         figures[f"{part}_part_s"] = time.perf_counter() - began
     return figures | {"failed": failed, "load_after": os.getloadavg()[0]}
 

@@ -80,8 +80,8 @@ class Place:
         graph = defs.resolve_asset_graph()
         job = defs.resolve_implicit_global_asset_job_def()
         took = Migration()
-        for key in graph.toposorted_asset_keys:
-            node = graph.get(key)
+        for node in (graph.get(key) for key in graph.toposorted_asset_keys):
+            key = node.key
             between(key.path[-1])
             layers = node.partitions_def.get_partition_keys() if node.partitions_def else [None]
             spent = took.stages.setdefault(node.tags["stage"], Spent())
