@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from asset_registry_pipeline.assets.common import POOL, PREFIX
+from asset_registry_pipeline.assets.common import MOST_ROWS, POOL, PREFIX, table
 from asset_registry_pipeline.registry.rollback import PHASES, Done
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.failures import PermanentError
 from migration_kit.orchestration import NETWORK_RETRY, failing
-from migration_kit.orchestration.metadata import MOST_PROBLEMS
-from migration_kit.reports import markdown_table, reports_path, write_bytes, write_json
+from migration_kit.reports import reports_path, write_bytes, write_json
 
 if TYPE_CHECKING:
     from asset_registry_pipeline.steps.rollback import Rollback, Tally
@@ -134,7 +133,7 @@ def _lines(
         for number, line in enumerate(roll_back(work, layer), 1):
             tally.add(line)
             told = line.to_report()
-            if line.done is Done.LEFT and len(left) < MOST_PROBLEMS:
+            if line.done is Done.LEFT and len(left) < MOST_ROWS:
                 left.append(told | {"fields": ", ".join(line.fields)})
             if number % 10_000 == 0:
                 context.log.info(f"layer {layer}: {number:,} documents looked at")
@@ -158,12 +157,11 @@ def _metadata(tally: "Tally", left: Sequence[Mapping[str, object]], *, dry_run: 
         {"layer": layer, "state": state, "done": done, "documents": count, "reason": reason}
         for (layer, state, done, reason), count in sorted(tally.counts.items())
     ]
-    table = markdown_table(rows, ("layer", "state", "done", "documents", "reason"))
-    conflicts = markdown_table(left, ("item", "label", "fields", "reason"), limit=MOST_PROBLEMS)
     return {
         "dry_run": dry_run,
-        "summary": dg.MetadataValue.md(f"**{_sentence(tally, dry_run=dry_run)}**\n\n{table}"),
-        "left_and_why": dg.MetadataValue.md(conflicts if left else "nothing was left"),
+        "summary": _sentence(tally, dry_run=dry_run),
+        "what_was_done": table(rows, ("layer", "state", "done", "documents", "reason")),
+        "left_and_why": table(left, ("item", "label", "fields", "reason")),
         "removed": tally.of(Done.REMOVED),
         "restored": tally.of(Done.RESTORED),
         "gone_already": tally.of(Done.ALREADY_GONE),

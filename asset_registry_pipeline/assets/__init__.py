@@ -4,6 +4,7 @@ from asset_registry_pipeline.assets.apply import components, composites, songs
 from asset_registry_pipeline.assets.backup import staging_backup
 from asset_registry_pipeline.assets.inventory import staging_inventory
 from asset_registry_pipeline.assets.plan import component_candidates, composite_candidates, song_candidates
+from asset_registry_pipeline.assets.prerequisites import composite_prerequisites
 from asset_registry_pipeline.assets.report import migration_report
 from asset_registry_pipeline.assets.verify import reconciliation
 
@@ -12,6 +13,7 @@ ASSETS = [
     staging_backup,
     component_candidates,
     song_candidates,
+    composite_prerequisites,
     composite_candidates,
     components,
     songs,

@@ -12,14 +12,20 @@ from typing import Any
 
 from pymongo.client_session import ClientSession
 
-from asset_registry_pipeline.registry.composites import UnreadableReferenceError, read_components, read_name
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS, UNFILED
-from asset_registry_pipeline.registry.outcomes import ROLLED_BACK, WRITTEN, written_by_migration
-from asset_registry_pipeline.registry.rollback import DocumentIs, Done, PreimageIs, Referring, Standing, judge
-from asset_registry_pipeline.registry.shapes import is_text
+from asset_registry_pipeline.registry.outcomes import (
+    IN_DEVELOPMENT,
+    ROLLED_BACK,
+    WRITTEN,
+    written_by_migration,
+)
+from asset_registry_pipeline.registry.rollback import Done, Referring, judge
+from asset_registry_pipeline.registry.stages import APPLY, VERIFY
+from asset_registry_pipeline.steps.rollback_standing import identifiers_of, referring_composites, standing
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
-from asset_registry_pipeline.stores.rollback import Preimage
+from asset_registry_pipeline.stores.preimages import Preimage
+from asset_registry_pipeline.stores.progress import Progress, Status
 from migration_kit.accounting import State
 from migration_kit.chunks import chunked
 from migration_kit.failures import PermanentError
@@ -27,7 +33,6 @@ from migration_kit.gates import Verdict, VerdictStatus
 from migration_kit.ledger import Entry
 from migration_kit.mongo import transient_errors
 
-APPLY, VERIFY = "apply", "verify"
 CHUNK = 500
 """Documents taken back in one transaction."""
 BLOCK = 10 * CHUNK
@@ -116,9 +121,9 @@ def roll_back(work: Rollback, layer: str) -> Iterator[Line]:
                 Entry(**row["entry"] | {"state": State(row["entry"]["state"])}), layer, Done(row["done"])
             )
     for block in chunked(_recorded(work.registry, layer), BLOCK):
-        identifiers = work.registry.rollback.identifiers([entry.item for entry in block])
+        identifiers = identifiers_of(work.registry, [entry.item for entry in block])
         heads = work.registry.rollback.heads(identifiers.values())
-        referring = _referring(work, heads) if layer in BARRIER_LAYERS else {}
+        referring = referring_composites(work.registry, heads) if layer in BARRIER_LAYERS else {}
         for chunk in chunked((entry for entry in block if _belongs(entry, layer, heads)), CHUNK):
             for line in _chunk(work, layer, chunk, identifiers, referring):
                 taken = taken or line.taken
@@ -126,6 +131,7 @@ def roll_back(work: Rollback, layer: str) -> Iterator[Line]:
     if not work.dry_run and (taken or _newest_is_running(work.registry, APPLY, layer)):
         # Again: a run that published meanwhile may have opened them.
         close_gates(work.registry, layer, work.run_id)
+        _tell_progress(work.registry, layer)
 
 
 def close_gates(registry: Registry, layer: str, run_id: str) -> None:
@@ -135,6 +141,17 @@ def close_gates(registry: Registry, layer: str, run_id: str) -> None:
         if newest is not None and newest.status is not VerdictStatus.ROLLED_BACK:
             verdict = Verdict.now(stage, layer, newest.candidate, VerdictStatus.ROLLED_BACK, run_id)
             registry.ledger.record_verdict(verdict)
+
+
+def _tell_progress(registry: Registry, layer: str) -> None:
+    """The layer's progress in the plan's form: not begun, but for what was left."""
+    counts: Counter[State] = Counter()
+    for state, _, documents in registry.ledger.counts(partition=layer):
+        counts[state] += documents
+    there = sum(counts[state] for state in IN_DEVELOPMENT)
+    status = Status.IN_PROGRESS if there else Status.PENDING
+    total, failed = registry.workspace.snapshot_size(layer), counts[State.QUARANTINED]
+    registry.progress.save(Progress(layer, total, there, failed, status))
 
 
 def _refuse_while_composites_are_published(registry: Registry, layer: str) -> None:
@@ -167,34 +184,6 @@ def _belongs(entry: Entry, layer: str, heads: Mapping[str, Mapping[str, Any]]) -
     return entry.partition == layer or heads.get(entry.item, {}).get("layer") == layer
 
 
-def _referring(work: Rollback, heads: Mapping[str, Mapping[str, Any]]) -> dict[str, Referring]:
-    """Which of these documents the composites in development refer to, by item."""
-    items = {
-        key: item
-        for item, head in heads.items()
-        for key in (head.get("nna_address"), head.get("name"), item)
-        if is_text(key)
-    }
-    counts: Counter[str] = Counter()
-    examples: dict[str, str] = {}
-    for composite in work.registry.rollback.composites(in_place=work.in_place):
-        for item in {items[key] for key in _keys(composite) if key in items}:
-            counts[item] += 1
-            examples.setdefault(item, str(composite.get("name")).split(":")[0])
-    return {item: Referring(count, examples[item]) for item, count in counts.items()}
-
-
-def _keys(composite: Mapping[str, Any]) -> Iterator[str]:
-    """Every key that a composite in development may refer to a component by."""
-    listed, name = composite.get("components"), composite.get("name")
-    try:
-        references = read_components(listed) if isinstance(listed, list) else ()
-    except UnreadableReferenceError:
-        references = ()
-    for reference in references or (read_name(name)[1] if is_text(name) else ()):
-        yield from reference.keys
-
-
 def _chunk(
     work: Rollback,
     layer: str,
@@ -210,7 +199,7 @@ def _chunk(
         existing = work.registry.development.existing(
             [identifiers[entry.item] for entry in recorded if entry.item in identifiers], session
         )
-        preimages = work.registry.rollback.preimages(items, session)
+        preimages = work.registry.preimages.of(items, session)
         lines = [
             _look(work, layer, entry, existing, preimages, identifiers, referring.get(entry.item))
             for entry in recorded
@@ -238,20 +227,8 @@ def _look(  # noqa: PLR0917 - everything that is known of one document
 ) -> Line:
     if not written_by_migration(entry):
         return Line(entry, layer, Done.NOT_OURS)
-    raw, before = existing.get(entry.item), preimages.get(entry.item)
-    if entry.item not in identifiers:
-        document = DocumentIs.UNKNOWN
-    elif raw is None:
-        document = DocumentIs.GONE
-    else:
-        same = codec.content_hash(raw) == entry.target_hash
-        document = DocumentIs.AS_WRITTEN if same else DocumentIs.CHANGED
-    if before is None:
-        preimage = PreimageIs.ABSENT
-    else:
-        sound = before.sound and before.target_hash == entry.target_hash
-        preimage = PreimageIs.SOUND if sound else PreimageIs.BROKEN
-    done, reason = judge(Standing(document, preimage, referring), in_place=work.in_place)
+    found = standing(entry, existing, preimages, identifiers, referring)
+    done, reason = judge(found, in_place=work.in_place)
     return Line(entry, layer, done, reason)
 
 
@@ -265,9 +242,10 @@ def _take_back(
     """Documents, ledger and history, within the session's transaction."""
     store, now = work.registry.rollback, datetime.now(UTC)
     store.remove([identifiers[one.entry.item] for one in taken if one.done is Done.REMOVED], session)
-    store.restore(
-        {one.entry.item: preimages[one.entry.item] for one in taken if one.done is Done.RESTORED}, session
-    )
+    restoring = [preimages[one.entry.item] for one in taken if one.done is Done.RESTORED]
+    if restoring:
+        work.registry.development.replace({each.identifier: each.raw for each in restoring}, session)
+        work.registry.preimages.forget([each.item for each in restoring], session)
     work.registry.ledger.record((_afterwards(work, one.entry) for one in taken), session=session)
     history = [
         {
@@ -296,12 +274,12 @@ def _afterwards(work: Rollback, entry: Entry) -> Entry:
 def _with_fields(registry: Registry, lines: list[Line], existing: Mapping[str, bytes]) -> list[Line]:
     """The lines, with the fields that somebody changed where what was written is still staged."""
     left = [one.entry.item for one in lines if one.done is Done.LEFT and one.entry.item in existing]
-    staged = registry.rollback.staged(left) if left else {}
+    staged = {one.item: one for one in registry.workspace.staged(left)} if left else {}
     told = []
     for line in lines:
-        digest, raw = staged.get(line.entry.item, (None, b""))
-        if line.done is Done.LEFT and digest is not None and digest == line.entry.target_hash:
-            fields = codec.differing_fields(codec.decode(raw), codec.decode(existing[line.entry.item]))
+        planned, found = staged.get(line.entry.item), existing.get(line.entry.item)
+        if planned and planned.raw and found and planned.target_hash == line.entry.target_hash:
+            fields = codec.differing_fields(codec.decode(planned.raw), codec.decode(found))
             told.append(replace(line, fields=fields))
         else:
             told.append(line)
