@@ -1,11 +1,10 @@
 """What can be found in one document; nothing across documents, no stores. The kinds of findings are in `kinds`."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from asset_registry_pipeline.registry import composites, shapes, texts
+from asset_registry_pipeline.registry import composites, phase_2b, shapes, texts
 from asset_registry_pipeline.registry.addresses import (
     LETTER_PATTERN,
     AddressError,
@@ -24,9 +23,8 @@ from asset_registry_pipeline.registry.documents import (
     STAGING_FIELDS,
     SourceDocument,
     name_of_type,
-    type_name,
 )
-from asset_registry_pipeline.registry.kinds import KINDS, Effect
+from asset_registry_pipeline.registry.kinds import KINDS, Effect, Found
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.taxonomy import Taxonomy, UnknownCodeError
 
@@ -51,10 +49,6 @@ class Finding(NamedTuple):
         return KINDS[self.kind][1]
 
 
-_Found = Sequence[tuple[str, str, str]]
-"""Kind, field, detail."""
-
-
 def inspect(source: SourceDocument, taxonomy: Taxonomy) -> tuple[Finding, ...]:
     """Everything found in one document, in a fixed order. Never raises on any content."""
     if source.body is None:
@@ -72,14 +66,14 @@ def inspect(source: SourceDocument, taxonomy: Taxonomy) -> tuple[Finding, ...]:
         found += _url(body)
         found += _json_fields(body)
         if not _PHASE_2B.isdisjoint(body):
-            found += _phase_2b(body)
+            found += phase_2b.found_in(body)
         found += _description(body)
         found += _tags(body)
         found += _components(body, source.layer, taxonomy)
     return tuple([Finding(source.item, source.layer, kind, field, detail) for kind, field, detail in found])
 
 
-def _shape(body: Mapping[str, Any]) -> _Found:
+def _shape(body: Mapping[str, Any]) -> Found:
     fields, types = tuple(body), tuple(map(type, body.values()))
     found = _repeated_shape(fields, types) if len(body) <= _REPEATED_FIELDS else _shape_of(fields, types)
     tags = body.get("tags")
@@ -88,7 +82,7 @@ def _shape(body: Mapping[str, Any]) -> _Found:
     return found
 
 
-def _shape_of(fields: tuple[str, ...], types: tuple[type, ...]) -> _Found:
+def _shape_of(fields: tuple[str, ...], types: tuple[type, ...]) -> Found:
     """What fields and types alone say."""
     found = []
     names = dict(zip(fields, map(name_of_type, types), strict=True))
@@ -114,7 +108,7 @@ _ONLY_TEXTS = frozenset({str})
 _PHASE_2B = frozenset(PHASE_2B_FIELDS)
 
 
-def _addresses(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> _Found:
+def _addresses(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> Found:
     own_name, address = body["name"], body["nna_address"]
     if layer == "C":
         own_name = own_name.partition(":")[0]
@@ -134,7 +128,7 @@ def _addresses(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> _Foun
     return _addresses_in_detail(body, layer, taxonomy)
 
 
-def _addresses_in_detail(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> _Found:
+def _addresses_in_detail(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> Found:
     name, address = body["name"], body["nna_address"]
     own_name = composites.read_name(name)[0] if layer == "C" else name
     if "undefined" in f"{own_name} {address}":
@@ -157,7 +151,7 @@ def _addresses_in_detail(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy
     return _categories(body, hfn, names)
 
 
-def _categories(body: Mapping[str, Any], hfn: Hfn, names: tuple[str, str]) -> _Found:
+def _categories(body: Mapping[str, Any], hfn: Hfn, names: tuple[str, str]) -> Found:
     found = []
     for field, code, wanted in zip(
         ("category", "subcategory"), (hfn.category, hfn.subcategory), names, strict=True
@@ -170,12 +164,12 @@ def _categories(body: Mapping[str, Any], hfn: Hfn, names: tuple[str, str]) -> _F
     return found
 
 
-def _url(body: Mapping[str, Any]) -> _Found:
+def _url(body: Mapping[str, Any]) -> Found:
     url = body.get("gcpStorageUrl") or ""
     return (("undefined_in_url", "gcpStorageUrl", url),) if "undefined" in url else ()
 
 
-def _json_fields(body: Mapping[str, Any]) -> _Found:
+def _json_fields(body: Mapping[str, Any]) -> Found:
     found = []
     for field in (*JSON_FIELDS, "aiMetadata"):
         value = body.get(field)
@@ -190,33 +184,7 @@ def _json_fields(body: Mapping[str, Any]) -> _Found:
     return found
 
 
-def _phase_2b(body: Mapping[str, Any]) -> _Found:
-    found = []
-    metadata = body.get("aiMetadata")
-    if shapes.is_character_map(metadata):
-        try:
-            metadata = shapes.join_character_map(metadata)
-        except shapes.ShapeError as error:
-            found.append(("broken_character_map", "aiMetadata", str(error)))
-        else:
-            found.append(("character_map", "aiMetadata", ""))
-    elif is_text(metadata):
-        with suppress(shapes.ShapeError):  # found by `_json_fields`
-            metadata = shapes.parse_json_object(metadata)
-    confidence = metadata.get("confidence") if isinstance(metadata, Mapping) else None
-    if isinstance(confidence, int | float) and not 0 <= confidence <= 1:
-        found.append(("impossible_confidence", "aiMetadata", f"{confidence}"))
-    words = body.get("creatorDescription")
-    if is_text(words) and is_hfn(words.strip().split(":")[0]):
-        found.append(("hfn_as_creator_description", "creatorDescription", words.strip()))
-    for field in PHASE_2B_FIELDS:
-        value, expected = body.get(field), ("str",) if field == "creatorDescription" else ("dict", "str")
-        if value is not None and type_name(value) not in expected:
-            found.append(("wrong_type", field, f"{type_name(value)}, {' or '.join(expected)} expected"))
-    return found
-
-
-def _description(body: Mapping[str, Any]) -> _Found:
+def _description(body: Mapping[str, Any]) -> Found:
     found = []
     text = body.get("description") or ""
     cleaned = texts.clean(text)
@@ -231,12 +199,12 @@ def _description(body: Mapping[str, Any]) -> _Found:
     return found
 
 
-def _tags(body: Mapping[str, Any]) -> _Found:
+def _tags(body: Mapping[str, Any]) -> Found:
     repeated = texts.duplicates_by_case(body.get("tags") or [])
     return (("duplicate_tags", "tags", ", ".join(repeated)[:120]),) if repeated else ()
 
 
-def _components(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> _Found:
+def _components(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> Found:
     found = []
     entries = body.get("components") or []
     if shapes.without_blanks(entries) != entries:

@@ -1,7 +1,10 @@
 """The kinds of findings: what each leads to, and its words. Finding them is for `findings` and `cross_findings`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+
+Found = Sequence[tuple[str, str, str]]
+"""Things found: kind, field, detail."""
 
 
 class Effect(StrEnum):
@@ -41,6 +44,7 @@ KINDS: Mapping[str, tuple[Effect, str]] = {
         Effect.QUARANTINE,
         "aiMetadata stored as a map of characters that cannot be joined",
     ),
+    "unknown_shape": (Effect.QUARANTINE, "a Phase 2B field has a shape that the registry does not know"),
     "impossible_confidence": (Effect.QUARANTINE, "aiMetadata.confidence is not from 0 to 1"),
     "blank_components": (Effect.REPORT, "a list of components with an empty text in it; emptied"),
     "hfn_as_creator_description": (Effect.REVIEW, "an HFN where the creator's description belongs"),

@@ -10,10 +10,13 @@ from typing import Any
 from asset_registry_pipeline.registry import strategies
 from asset_registry_pipeline.registry.decisions import AGAINST
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
+from asset_registry_pipeline.registry.target_shapes import MADE_FIELDS, SHAPES, Wanted
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import fingerprint
 
 KINDS = ("components", "songs", "composites")
+ALL_COMPONENTS, OWN_COMPONENTS = "all_components", "own_components"
+"""The barrier before composites: all layers of their components have passed, or each one's own components are in."""
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "creator_description": tuple(strategies.CREATOR_DESCRIPTION),
     "ai_metadata": tuple(strategies.AI_METADATA),
@@ -22,7 +25,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "curation": ("none", "by_findings", "required"),
     "json_strings": ("keep", "parse"),
     "composite_components": ("keep", "addresses"),
-    "barrier": ("all_components", "own_components"),
+    "barrier": (ALL_COMPONENTS, OWN_COMPONENTS),
     "cascade": ("hold", "exclude"),
     "names_as_words": ("refuse", "allow"),
     "counts": ("about", "at_least"),
@@ -62,6 +65,7 @@ class Profile:
     cascade: Mapping[str, str]
     names_as_words: str
     counts: str
+    target_shapes: Mapping[str, Wanted]
     rewrite_bucket: str | None
     expected: Mapping[str, int]
     tolerance: float
@@ -83,21 +87,22 @@ def from_mapping(values: Mapping[str, Any], *, where: str) -> Profile:
     Raises:
         PermanentError: a key is missing or unknown, or names a strategy that does not exist.
     """
-    wanted = {*_CHOICES, "name", "mode", "storage_url", "expected", "tolerance", "quarantine_limit"}
+    wanted = {
+        *_CHOICES,
+        "name",
+        "mode",
+        "storage_url",
+        "target_shapes",
+        "expected",
+        "tolerance",
+        "quarantine_limit",
+    }
     if wrong := sorted(wanted ^ {*values} - {"description"}):
         raise _refused(where, f"missing or unknown: {', '.join(wrong)}")
     if values["mode"] not in _MODES:
         raise _refused(where, f"mode is {values['mode']!r}, one of {', '.join(_MODES)} expected")
     for key, choices in _CHOICES.items():
-        chosen = values[key]
-        if key in _PER:
-            if not isinstance(chosen, Mapping) or set(chosen) != {*_PER[key]}:
-                raise _refused(where, f"{key} needs one strategy for each of {', '.join(_PER[key])}")
-        else:
-            chosen = {"": chosen}
-        for kind, strategy in chosen.items():
-            if strategy not in choices:
-                raise _refused(where, f"{key} {kind}: {strategy!r} is not one of {', '.join(choices)}")
+        _check_choice(key, values[key], choices, where)
     expected = values["expected"]
     if expected == FROM_SOURCE:
         expected = {}
@@ -109,6 +114,7 @@ def from_mapping(values: Mapping[str, Any], *, where: str) -> Profile:
         raise _refused(where, f"expected needs one count for each of {', '.join(MIGRATED_LAYERS)}")
     return Profile(
         **{key: values[key] for key in _CHOICES},
+        target_shapes=_shapes(values["target_shapes"], where),
         name=str(values["name"]),
         mode=values["mode"],
         rewrite_bucket=_bucket(values["storage_url"], where),
@@ -117,6 +123,33 @@ def from_mapping(values: Mapping[str, Any], *, where: str) -> Profile:
         quarantine_limit=_share(values["quarantine_limit"], "quarantine_limit", where),
         digest=fingerprint(dict(values)),
     )
+
+
+def _check_choice(key: str, chosen: object, choices: tuple[str, ...], where: str) -> None:
+    if key not in _PER:
+        chosen = {"": chosen}
+    elif not isinstance(chosen, Mapping) or set(chosen) != {*_PER[key]}:
+        raise _refused(where, f"{key} needs one strategy for each of {', '.join(_PER[key])}")
+    for thing, strategy in chosen.items():
+        if strategy not in choices:
+            raise _refused(where, f"{key} {thing}: {strategy!r} is not one of {', '.join(choices)}")
+
+
+def _shapes(chosen: object, where: str) -> dict[str, Wanted]:
+    """For each kind the fields that are made, each with the shapes it may have; one or a list of them."""
+    if not isinstance(chosen, Mapping) or set(chosen) != {*KINDS}:
+        raise _refused(where, f"target_shapes needs the fields of each of {', '.join(KINDS)}")
+    found: dict[str, Wanted] = {}
+    for kind, fields in chosen.items():
+        if not isinstance(fields, Mapping) or {*MADE_FIELDS[kind]} != {*fields}:
+            raise _refused(where, f"target_shapes {kind} needs {', '.join(MADE_FIELDS[kind])}")
+        several = {field: [names] if isinstance(names, str) else names for field, names in fields.items()}
+        for field, names in several.items():
+            if not isinstance(names, list) or not names or not {*map(str, names)} <= {*SHAPES[field]}:
+                known = ", ".join(SHAPES[field])
+                raise _refused(where, f"target_shapes {kind}: {field} is {names!r}, of {known} expected")
+        found[kind] = tuple((field, tuple(several[field])) for field in MADE_FIELDS[kind])
+    return found
 
 
 def _bucket(policy: object, where: str) -> str | None:

@@ -164,12 +164,12 @@ AI_METADATA: Mapping[str, Callable[[Body, str | None, Decision | None], dict[str
 
 def existing_album_art(body: Body) -> Any:
     """What staging has, else nothing."""
-    return body.get("albumArt")
+    return body.get("albumArt") or None
 
 
 def pending_album_art(body: Body) -> Any:
     """What staging has, else nothing yet: what is still to be looked up is counted as pending."""
-    return body.get("albumArt")
+    return body.get("albumArt") or None
 
 
 ALBUM_ART: Mapping[str, Callable[[Body], Any]] = {"none": existing_album_art, "pending": pending_album_art}
@@ -178,7 +178,7 @@ ALBUM_ART: Mapping[str, Callable[[Body], Any]] = {"none": existing_album_art, "p
 def existing_music_metadata(body: Body, words: str | None) -> Any:
     """What staging has, else nothing."""
     del words
-    return body.get("musicMetadata")
+    return body.get("musicMetadata") or None
 
 
 def music_metadata_from_words(body: Body, words: str | None) -> dict[str, Any] | None:

@@ -125,10 +125,10 @@ def _texts_and_keys(factory: _Factory) -> Iterator[tuple[Any, str]]:
     yield factory.star() | {"language": "klingon"}, "an unknown language"
     yield factory.star() | {"language": 5}, "a language that is a number"
     yield (
-        factory.star() | {"aiMetadata": dict(zip(map(str, range(9)), '{"mood":1', strict=True))},
+        factory.star() | {"aiMetadata": dict(zip(map(str, range(9)), '{"bpm":90', strict=True))},
         "half a map",
     )
-    yield factory.star() | {"aiMetadata": dict(zip(map(str, range(10)), '{"mood":1}', strict=True))}, "a map"
+    yield factory.star() | {"aiMetadata": dict(zip(map(str, range(10)), '{"bpm":90}', strict=True))}, "a map"
     yield factory.star() | {"creatorDescription": "S.POP.HPM.001"}, "an HFN as creatorDescription"
     twin = factory.star()
     yield twin, "the first of two with one name"

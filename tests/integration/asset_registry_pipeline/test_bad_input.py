@@ -33,6 +33,7 @@ WRONG_TYPE = quarantined("a field has another type than it should")
 ABSENT = quarantined("name, address or layer is absent")
 MALFORMED = quarantined("name or address is not of the registry's form")
 NO_JSON = quarantined("a string that should hold a JSON object does not")
+UNKNOWN_SHAPE = quarantined("a Phase 2B field has a shape that the registry does not know")
 OUTSIDE = quarantined("the document names no layer of this migration")
 STRUCTURE = quarantined("the composite breaks a rule of structure")
 NO_REFERENCE = quarantined("an entry of components is no reference")
@@ -46,13 +47,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("category", "subcategory", "gcpStorageUrl", "source", "registeredBy"), TEXTS),
     "tags": ("empty list",),
     "description": ("text", "500 characters", "501 characters"),
-    **dict.fromkeys(("trainingData", "rights", "aiMetadata"), OBJECTS),
+    **dict.fromkeys(("trainingData", "rights"), OBJECTS),
     "components": LISTS,
     "createdAt": DATES,
     "updatedAt": DATES,
     "__v": INTEGERS,
     "creatorDescription": TEXTS,
-    "albumArt": (*TEXTS, *OBJECTS),
+    "albumArt": ("empty text", "empty object"),
+    "aiMetadata": ("empty object",),
 }
 """The kinds of `VALUES` with which a star is migrated, by field; null goes through besides. All others do not."""
 OTHERWISE = {
@@ -61,6 +63,8 @@ OTHERWISE = {
     **{(field, "null"): ABSENT for field in ("name", "nna_address")},
     **{("description", kind): WAITING for kind in ("null", "empty text", "blank text", "emoji")},
     **{(field, kind): NO_JSON for field in ("trainingData", "rights", "aiMetadata") for kind in TEXTS},
+    **{("albumArt", kind): UNKNOWN_SHAPE for kind in (*TEXTS, "object")},
+    ("aiMetadata", "object"): UNKNOWN_SHAPE,
 }
 """What becomes of the rest where it is not the wrong type."""
 

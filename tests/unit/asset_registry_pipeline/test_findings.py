@@ -11,7 +11,7 @@ from asset_registry_pipeline.registry.kinds import KINDS, Effect
 from asset_registry_pipeline.registry.taxonomy import Taxonomy
 
 ALWAYS = {"stringified_json", "blank_components"}
-MAP = dict(zip(map(str, range(8)), '{"a": 1}', strict=True))
+MAP = dict(zip(map(str, range(9)), '{"bpm":9}', strict=True))
 DEEP: dict[str, Any] = {}
 _inner = DEEP
 for _ in range(100):
@@ -44,6 +44,12 @@ STARS = [
     ("unparseable_json", {"aiMetadata": "text"}),
     ("character_map", {"aiMetadata": MAP}),
     ("broken_character_map", {"aiMetadata": {"0": "{", "1": "x"}}),
+    ("unknown_shape", {"aiMetadata": {"mood": 1}}),
+    ("unknown_shape", {"aiMetadata": {"surprise": "x"}}),
+    ("unknown_shape", {"aiMetadata": '{"tags": "x"}'}),
+    ("unknown_shape", {"albumArt": "no address"}),
+    ("unknown_shape", {"albumArt": {"url": "https://x.invalid/y.png"}}),
+    ("unknown_shape", {"musicMetadata": {"a": {"b": 1}}}),
     ("impossible_confidence", {"aiMetadata": {"confidence": 1.5}}),
     ("blank_components", {}),
     ("hfn_as_creator_description", {"creatorDescription": "S.POP.HPM.001"}),
