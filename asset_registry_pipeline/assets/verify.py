@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -14,7 +14,7 @@ from asset_registry_pipeline.partitions import (
     songs_to_reconciliation,
 )
 from asset_registry_pipeline.resources import RegistryResource
-from asset_registry_pipeline.suites.verify import INDEXES, RECONCILIATION
+from asset_registry_pipeline.suites.verify import INDEXES, RECONCILIATION, counts
 from migration_kit.accounting import require_balanced
 from migration_kit.orchestration import (
     NETWORK_RETRY,
@@ -25,6 +25,10 @@ from migration_kit.orchestration import (
     validate_then_publish,
 )
 from migration_kit.reports import markdown_table
+from migration_kit.suites import SuiteReport
+
+if TYPE_CHECKING:
+    from asset_registry_pipeline.steps.verify import Tally
 
 VERIFY = "verify"
 _KEY = dg.AssetKey(["registry", "reconciliation"])
@@ -39,38 +43,59 @@ _KEY = dg.AssetKey(["registry", "reconciliation"])
         dg.AssetDep(["registry", "songs"], partition_mapping=songs_to_reconciliation),
         dg.AssetDep(["registry", "composites"], partition_mapping=composites_to_reconciliation),
     ],
-    check_specs=gate_check_specs(_KEY, (RECONCILIATION, INDEXES)),
+    check_specs=gate_check_specs(_KEY, (RECONCILIATION, INDEXES, counts())),
 )
 def reconciliation(
     context: dg.AssetExecutionContext, registry: RegistryResource
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
     """A layer reconciled: every document accounted for, equal to what its source makes it, references resolving."""
-    from asset_registry_pipeline.steps import verify
-    from migration_kit.suites import validate_frame
+    from asset_registry_pipeline.steps import comparing, verify
+    from migration_kit.suites import validate_rows
 
     began, layer = monotonic(), context.partition_key
     with failing(context), registry.open() as opened:
-        found = verify.reconcile(opened, layer, batch=batch_id(context))
+        # First of all: what is recorded while the layer is compared makes this reconciliation a stale one.
+        recorded = verify.ledger_fingerprint(opened, layer)
+        tally = verify.Tally()
+        profile = opened.profile
+
+        def validate() -> list[SuiteReport]:
+            rows = verify.rows(opened, layer, tally, batch=batch_id(context))
+            compared = validate_rows(comparing.COLUMNS, rows, RECONCILIATION)
+            in_development = ((layer, tally.in_development),)
+            return [
+                compared,
+                validate_rows(verify.INDEX_COLUMNS, verify.index_rows(opened), INDEXES),
+                validate_rows(
+                    ("layer", "in_development"),
+                    in_development,
+                    counts(profile.expected[layer], profile.tolerance),
+                ),
+            ]
 
         def publish() -> dict[str, Any]:
-            require_balanced(found.accounting, where=f"layer {layer}")
-            rows = [{"field": field, **counts} for field, counts in found.fields.items()]
-            return {
-                **accounting_metadata(found.accounting, seconds=monotonic() - began),
-                "not_from_this_migration": found.foreign,
-                "fields": dg.MetadataValue.md(markdown_table(rows, ("field", "present", "populated"))),
-            }
+            require_balanced(tally.accounting, where=f"layer {layer}")
+            return _metadata(tally, profile.expected[layer], monotonic() - began)
 
         yield from validate_then_publish(
             context,
             ledger=opened.ledger,
             stage=VERIFY,
             partition=layer,
-            candidate=found.fingerprint,
+            candidate=recorded,
             asset_key=_KEY,
-            validate=lambda: [
-                validate_frame(found.frame(), RECONCILIATION),
-                validate_frame(found.index_frame(), INDEXES),
-            ],
+            validate=validate,
             publish=publish,
         )
+
+
+def _metadata(tally: "Tally", expected: int, seconds: float) -> dict[str, Any]:
+    fields = [{"field": field, **counts} for field, counts in tally.fields.items()]
+    return {
+        **accounting_metadata(tally.accounting, seconds=seconds),
+        "in_development": tally.in_development,
+        "expected": expected,
+        "not_from_this_migration": tally.foreign,
+        "left_staging_since": tally.left,
+        "fields": dg.MetadataValue.md(markdown_table(fields, ("field", "present", "populated"))),
+    }

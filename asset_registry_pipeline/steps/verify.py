@@ -1,187 +1,226 @@
 """Reconciliation: what development should hold, computed anew from staging, against what it does hold.
 
-Nothing that apply staged is read here; the ledger is read as a claim to be checked.
+Nothing that apply staged is read here; the ledger is read as a claim to be checked. Document by document, in ranges of
+`_id`: rows are streamed, and what remains in memory are numbers.
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
-from asset_registry_pipeline.registry.addresses import is_mfa
 from asset_registry_pipeline.registry.documents import PHASE_2B_FIELDS, SourceDocument
-from asset_registry_pipeline.registry.layers import (
-    BARRIER_LAYERS,
-    COMPOSITE_LAYERS,
-    REFERABLE_LAYERS,
-    SONG_LAYERS,
-)
-from asset_registry_pipeline.registry.outcomes import (
-    FOUND_BY_PUBLISHING,
-    PRESENT_REASONS,
-    SUPERSEDED,
-    account,
-)
-from asset_registry_pipeline.registry.profiles import Profile
+from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS, REFERABLE_LAYERS
+from asset_registry_pipeline.registry.outcomes import IN_DEVELOPMENT, ended, written_by_migration
 from asset_registry_pipeline.registry.shapes import is_text
-from asset_registry_pipeline.registry.transform import Disposition
-from asset_registry_pipeline.steps.frames import REQUIRED_2B, changed_fields
-from asset_registry_pipeline.steps.plan import outcomes
-from asset_registry_pipeline.steps.sources import read_layer
+from asset_registry_pipeline.steps import comparing
+from asset_registry_pipeline.steps.comparing import Expected, Held, Row
+from asset_registry_pipeline.steps.expecting import Expectation, Surroundings, open_expectation, surroundings
+from asset_registry_pipeline.steps.sources import chunks, require_documents
+from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
-from asset_registry_pipeline.stores.workspace import Candidate
+from asset_registry_pipeline.stores.id_ranges import IdRange
 from migration_kit.accounting import Accounting, State
-from migration_kit.fingerprints import combine
+from migration_kit.chunks import chunked
+from migration_kit.fingerprints import SetDigest, fingerprint
 from migration_kit.ledger import Entry
 from migration_kit.mongo import transient_errors
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_IN_DEVELOPMENT = (State.MIGRATED, State.ALREADY_PRESENT)
+INDEX_COLUMNS = ("index", "problem")
+_CHUNK_DOCUMENTS = 500
 
 
-@dataclass(frozen=True)
-class Reconciliation:
-    """A layer compared: a row for each document, fields present and populated, the accounting, the indexes."""
+@dataclass
+class Tally:
+    """What the rows of a layer, or of a range of it, add up to; complete when the last row has been taken.
 
-    rows: tuple[Mapping[str, Any], ...]
-    fields: Mapping[str, Mapping[str, int]]
-    accounting: Accounting
-    missing_indexes: Mapping[str, str]
-    foreign: int
-    fingerprint: str
+    `there`: documents of the layer that development holds under the `_id` of one in staging. `foreign`: those it holds
+    beside them that are not from this migration. `left`: those that this migration brought and that have left staging.
+    """
 
-    def frame(self) -> "pd.DataFrame":
-        """The rows as the suite judges them."""
-        import pandas as pd
+    documents: int = 0
+    outcomes: Counter[tuple[State, str | None]] = field(default_factory=Counter)
+    present: Counter[str] = field(default_factory=Counter)
+    populated: Counter[str] = field(default_factory=Counter)
+    there: int = 0
+    foreign: int = 0
+    left: int = 0
 
-        return pd.DataFrame(list(self.rows))
+    def add(self, other: "Tally") -> None:
+        """Take in what another range adds up to."""
+        for name in ("documents", "there", "foreign", "left"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("outcomes", "present", "populated"):
+            getattr(self, name).update(getattr(other, name))
 
-    def index_frame(self) -> "pd.DataFrame":
-        """The wanted indexes, each with its problem or `none`."""
-        import pandas as pd
+    @property
+    def accounting(self) -> Accounting:
+        """Where the documents of the layer ended, as the ledger says."""
+        counts = ((state, reason, n) for (state, reason), n in self.outcomes.items())
+        return Accounting.from_counts(self.documents, counts)
 
-        from asset_registry_pipeline.stores.development import WANTED_INDEXES
+    @property
+    def in_development(self) -> int:
+        """Documents that the ledger says are in development."""
+        return sum(n for (state, _), n in self.outcomes.items() if state in IN_DEVELOPMENT)
 
-        return pd.DataFrame(
-            [
-                {"index": index.name, "problem": self.missing_indexes.get(index.name, "none")}
-                for index in WANTED_INDEXES
-            ]
-        )
+    @property
+    def fields(self) -> dict[str, dict[str, int]]:
+        """For each Phase 2B field how many documents have it, and in how many it holds something."""
+        return {
+            field: {"present": self.present[field], "populated": self.populated[field]}
+            for field in PHASE_2B_FIELDS
+        }
 
 
-def reconcile(registry: Registry, layer: str, *, batch: str) -> Reconciliation:
-    """Compare a layer of staging with development, document by document."""
-    # First of all: what is recorded while the layer is compared makes this reconciliation a stale one.
-    fingerprint = ledger_fingerprint(registry, layer)
-    source = read_layer(registry, layer)
-    expected = {candidate.item: candidate for candidate in outcomes(registry, source)}
-    entries = {entry.item: entry for entry in registry.ledger.entries(partition=layer)}
-    identifiers = [document.identifier for document in source.documents if document.body is not None]
-    with transient_errors("development"):
-        existing = registry.development.existing(identifiers)
-    addresses = (
-        {document.get("nna_address") for document in registry.development.read(sorted(REFERABLE_LAYERS))}
-        if layer in COMPOSITE_LAYERS
-        else set()
-    )
-    rows = []
-    for document in source.documents:
-        found = existing.get(document.item)
-        rows.append(
-            {
-                "item": document.item,
-                "label": document.label,
-                **_compare(
-                    document, expected[document.item], entries.get(document.item), found, registry.profile
-                ),
-                "references": _references_resolve(found, addresses) if layer in COMPOSITE_LAYERS else True,
-            }
-        )
-    items = {document.item for document in source.documents}
-    present = {codec.item_key(document["_id"]) for document in registry.development.read([layer])}
-    return Reconciliation(
-        rows=tuple(rows),
-        fields=_fields(existing),
-        accounting=account(items, entries.values(), batch=batch),
-        missing_indexes=registry.development.missing_indexes(),
-        foreign=len(present - items),
-        fingerprint=fingerprint,
-    )
+def rows(registry: Registry, layer: str, tally: Tally, *, batch: str) -> Iterator[Row]:
+    """A row for each document of a layer, in the order of `comparing.COLUMNS`; `tally` learns what they add up to.
+
+    Raises:
+        PermanentError: the layer is empty.
+    """
+    require_documents(registry, layer)
+    compare = partial(compare_range, around=surroundings(registry, layer), batch=batch)
+    for found, part in spread(registry, layer, compare):
+        tally.add(part)
+        yield from found
+    yield from _beside(registry, layer, tally)
+
+
+def index_rows(registry: Registry) -> list[tuple[str, str]]:
+    """The wanted indexes, each with its problem or `none`."""
+    from asset_registry_pipeline.stores.development import WANTED_INDEXES
+
+    missing = registry.development.missing_indexes()
+    return [(index.name, missing.get(index.name, "none")) for index in WANTED_INDEXES]
 
 
 def ledger_fingerprint(registry: Registry, layer: str) -> str:
     """Hash of a layer's outcomes, for composites with their components': a reconciliation stands for these alone."""
     compared = (layer, *BARRIER_LAYERS) if layer in COMPOSITE_LAYERS else (layer,)
-    return combine(
-        f"{entry.item} {entry.state} {entry.reason} {entry.source_hash} {entry.target_hash}"
-        for each in compared
-        for entry in registry.ledger.entries(partition=each)
-    )
+    return fingerprint([_outcomes_digest(registry, each) for each in compared])
 
 
-def _compare(
-    document: SourceDocument, expected: Candidate, entry: Entry | None, found: bytes | None, profile: Profile
-) -> dict[str, Any]:
-    """The questions about one document; those about content only where the ledger says it was migrated."""
-    claims = entry is not None and entry.state in _IN_DEVELOPMENT
-    may_be_there = claims or (entry is not None and entry.reason in PRESENT_REASONS)
-    answers: dict[str, Any] = {
-        "source_unchanged": entry is None or entry.source_hash == document.source_hash,
-        "accounted": entry is not None,
-        "outcome": entry is None or claims or _still_due(expected, entry),
-        "presence": (found is not None) if claims else (found is None or may_be_there),
-        "content": True,
-        "untouched": True,
-        "fields_present": True,
-        "words_length": None,
-    }
-    if claims and found is not None:
-        body = codec.decode(found)
-        words = body.get("creatorDescription")
-        answers["content"] = expected.target_hash == codec.content_hash(found)
-        answers["untouched"] = not changed_fields(document, body, profile)
-        answers["fields_present"] = all(field in body for field in _required(document.layer))
-        answers["words_length"] = float(len(words)) if is_text(words) else None
-    return answers
+def _outcomes_digest(registry: Registry, layer: str) -> str:
+    digest = SetDigest()
+    for entry in registry.ledger.entries(partition=layer):
+        digest.add(f"{entry.item} {entry.state} {entry.reason} {entry.source_hash} {entry.target_hash}")
+    return digest.hexdigest()
 
 
-def _still_due(expected: Candidate, entry: Entry) -> bool:
-    """Whether a document that did not get into development would not get there now, and for the same reason."""
-    ready = expected.disposition is Disposition.READY
-    if entry.reason in FOUND_BY_PUBLISHING:
-        return ready
-    if entry.reason == SUPERSEDED:
-        return not ready
-    return (str(entry.state), entry.reason) == (str(expected.disposition), expected.reason)
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A document with all that is known of it; `raw` is what development holds of it."""
+
+    source: SourceDocument
+    expected: Expected
+    entry: Entry | None
+    raw: bytes | None
+
+    @property
+    def held(self) -> Held | None:
+        """What development holds of it, decoded."""
+        return None if self.raw is None else Held(codec.content_hash(self.raw), codec.decoded(self.raw))
 
 
-def _required(layer: str) -> tuple[str, ...]:
-    if layer in SONG_LAYERS:
-        return (*REQUIRED_2B, "musicMetadata")
-    return (*REQUIRED_2B, "componentAnalysis") if layer in COMPOSITE_LAYERS else REQUIRED_2B
+def compare_range(
+    registry: Registry, layer: str, within: IdRange, *, around: Surroundings, batch: str
+) -> tuple[list[Row], Tally]:
+    """The rows of a range of a layer, and what they add up to."""
+    found: list[Row] = []
+    tally = Tally()
+    expectation = open_expectation(registry, layer, around)
+    for chunk in chunks(registry.staging.read(layer, within)):
+        compared = _look_up(registry, expectation, chunk)
+        for one in compared:
+            tally.documents += 1
+            if one.entry is not None:
+                tally.outcomes[ended(one.entry.state, one.entry.batch_id, batch), one.entry.reason] += 1
+        found += _rows_of(registry, layer, compared, tally)
+    return found, tally
 
 
-def _references_resolve(found: bytes | None, addresses: set[Any]) -> bool:
-    if found is None:
-        return True
-    listed = codec.decode(found).get("components")
-    if not isinstance(listed, list):
-        return False
-    # What a profile keeps in another form is checked when the content is computed anew.
-    return all(reference in addresses for reference in listed if is_mfa(reference))
+def _look_up(
+    registry: Registry, expectation: Expectation, chunk: Sequence[SourceDocument]
+) -> list[_Compared]:
+    readable = [document for document in chunk if not codec.is_unreadable(document.item)]
+    with transient_errors("development"):
+        entries = {entry.item: entry for entry in registry.ledger.entries(items=[one.item for one in chunk])}
+        raws = registry.development.arrived(document.identifier for document in readable)
+    return [
+        _Compared(document, expected, entries.get(document.item), raws.get(document.item))
+        for document, expected in zip(chunk, expectation.of(chunk), strict=True)
+    ]
 
 
-def _fields(existing: Mapping[str, bytes]) -> dict[str, dict[str, int]]:
-    """For each Phase 2B field how many documents have it, and in how many it holds something."""
-    present: Counter[str] = Counter()
-    populated: Counter[str] = Counter()
-    for raw in existing.values():
-        body = codec.decode(raw)
-        for field in PHASE_2B_FIELDS:
-            present[field] += field in body
-            populated[field] += body.get(field) not in (None, "", {}, [])
-    return {field: {"present": present[field], "populated": populated[field]} for field in PHASE_2B_FIELDS}
+def _rows_of(registry: Registry, layer: str, compared: Sequence[_Compared], tally: Tally) -> Iterator[Row]:
+    """The rows of a chunk: of what is equal at once, of the others question by question."""
+    others = []
+    for one in compared:
+        document = one.expected.document
+        # A hash that is equal answers every question about content, and nothing is decoded for it.
+        if (
+            document is not None
+            and one.raw is not None
+            and comparing.claimed(one.entry)
+            and codec.content_hash(one.raw) == one.expected.target_hash
+        ):
+            _count_fields(tally, layer, document)
+            yield comparing.equal_row(one.source, one.entry, document)
+        else:
+            others.append((one, one.held))
+    for _, held in others:
+        if held is not None and held.body is not None:
+            _count_fields(tally, layer, held.body)
+    dangling = _dangling(registry, layer, [held.body for _, held in others if held is not None and held.body])
+    for one, held in others:
+        yield comparing.row(
+            one.source, one.expected, one.entry, held, profile=registry.profile, dangling=dangling
+        )
+
+
+def _count_fields(tally: Tally, layer: str, body: Mapping[str, Any]) -> None:
+    tally.there += body.get("layer") == layer
+    for name in PHASE_2B_FIELDS:
+        if name in body:
+            tally.present[name] += 1
+            value = body[name]
+            tally.populated[name] += value is not None and value not in ("", {}, [])
+
+
+def _dangling(registry: Registry, layer: str, bodies: Sequence[Mapping[str, Any]]) -> comparing.Dangling:
+    """Which of some addresses no document in development has, looked up for all documents at once."""
+    if layer not in COMPOSITE_LAYERS or not bodies:
+        return list
+    asked = sorted({address for body in bodies for address in comparing.references(body)})
+    known = set()
+    for raw in registry.development.having("nna_address", asked, sorted(REFERABLE_LAYERS)):
+        known.add((codec.decoded(raw) or {}).get("nna_address"))
+    return lambda addresses: [address for address in addresses if address not in known]
+
+
+def _beside(registry: Registry, layer: str, tally: Tally) -> Iterator[Row]:
+    """What development holds of the layer beside staging's documents: looked for only where there is more of it."""
+    if registry.development.count(layer) <= tally.there:
+        return
+    for chunk in chunked(registry.development.having("layer", [layer], [layer]), _CHUNK_DOCUMENTS):
+        found = {codec.item_of(raw): raw for raw in chunk}
+        bodies = [codec.decoded(raw) or {} for raw in chunk]
+        known = registry.staging.items_among(layer, [body["_id"] for body in bodies if body])
+        unknown = [item for item in found if item not in known]
+        entries = {entry.item: entry for entry in registry.ledger.entries(items=unknown)}
+        staged = registry.workspace.staged_hashes([item for item in unknown if item not in entries])
+        for item in unknown:
+            entry = entries.get(item)
+            if entry is not None:
+                ours = entry.state in IN_DEVELOPMENT or written_by_migration(entry)
+                # One that staging has in another layer by now is compared with that one.
+                tally.left += ours and entry.partition == layer
+                tally.foreign += not ours
+            elif staged.get(item) == codec.content_hash(found[item]):
+                name = (codec.decoded(found[item]) or {}).get("name")
+                yield comparing.unexplained_row(item, name if is_text(name) else item)
+            else:
+                tally.foreign += 1

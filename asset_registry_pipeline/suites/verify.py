@@ -1,17 +1,22 @@
 """What must hold of a layer in development, compared with staging document by document."""
 
+from math import ceil, floor
+
 from asset_registry_pipeline.registry.texts import CREATOR_DESCRIPTION_LIMIT
 from migration_kit.suites import Suite, rule
 
-_QUESTIONS = {
+_YES = {
     "source_unchanged": "staging is as it was when the document was migrated",
     "accounted": "every document has an outcome in the ledger",
-    "outcome": "what was not migrated would not be now either, and for the same reason",
+}
+_NONE = {
+    "outcome": "the outcome is the one that the document would have now",
     "presence": "what was migrated is in development, and nothing else is",
     "content": "the document equals what its source makes it, byte for byte",
+    "wrong_type": "every field has the type that it should have",
     "untouched": "fields the migration does not change are byte-equal to staging",
     "references": "every reference leads to a document in development",
-    "fields_present": "the Phase 2B fields are there",
+    "missing_fields": "the Phase 2B fields are there",
 }
 RECONCILIATION = Suite(
     "staging_against_development",
@@ -19,7 +24,12 @@ RECONCILIATION = Suite(
         rule("expect_column_values_to_be_unique", column="item", name="each document is compared once"),
         *(
             rule("expect_column_values_to_be_in_set", column=column, value_set=[True], name=name)
-            for column, name in _QUESTIONS.items()
+            for column, name in _YES.items()
+        ),
+        # The answers to these name what is wrong, as the fields that differ.
+        *(
+            rule("expect_column_values_to_be_null", column=column, name=name)
+            for column, name in _NONE.items()
         ),
         rule(
             "expect_column_values_to_be_between",
@@ -42,3 +52,21 @@ INDEXES = Suite(
     ),
     key_columns=("index", "problem"),
 )
+
+
+def counts(expected: int = 0, tolerance: float = 0.0) -> Suite:
+    """As many documents are in development as the profile expects, give or take its tolerance; only a warning."""
+    return Suite(
+        "counts_in_development",
+        (
+            rule(
+                "expect_column_values_to_be_between",
+                column="in_development",
+                min_value=floor(expected * (1 - tolerance)),
+                max_value=ceil(expected * (1 + tolerance)),
+                severity="warning",
+                name="the number in development is about the expected one",
+            ),
+        ),
+        key_columns=("layer",),
+    )
