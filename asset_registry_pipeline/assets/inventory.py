@@ -36,6 +36,7 @@ _KEY = dg.AssetKey(["registry", "staging_inventory"])
     **stage("inventory"),
     partitions_def=layers,
     retry_policy=NETWORK_RETRY,
+    deps=[["registry", "preflight"]],
     check_specs=[
         *gate_check_specs(_KEY, [snapshot()]),
         dg.AssetCheckSpec(

@@ -67,6 +67,41 @@ class Registry:
     decisions_path: str
     warnings: tuple[str, ...]
 
+    @property
+    def in_place(self) -> bool:
+        """Whether staging itself is migrated, and development is the same collection."""
+        return self.profile.mode == IN_PLACE
+
+
+@dataclass(frozen=True)
+class Places:
+    """The two servers, answering, and what was known before they were asked: profile and warnings."""
+
+    profile: Profile
+    warnings: tuple[str, ...]
+    source: Any
+    target: Any
+
+    @property
+    def in_place(self) -> bool:
+        """Whether staging itself is migrated."""
+        return self.profile.mode == IN_PLACE
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Places]:
+    """Check the settings and connect; closed at the end.
+
+    Raises:
+        PermanentError: a setting is missing or refused.
+        TransientError: a server does not answer.
+    """
+    refuse_credentials(settings.profile, settings.taxonomy, settings.decisions)
+    profile = load_profile(settings.profile)
+    warnings = check(settings, in_place=profile.mode == IN_PLACE)
+    with connect(settings.staging_uri) as source, connect(settings.development_uri) as target:
+        yield Places(profile, warnings, source, target)
+
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Registry]:
@@ -76,22 +111,15 @@ def opened(settings: Settings) -> Iterator[Registry]:
         PermanentError: a setting is missing or refused, or a server is not fit.
         TransientError: a server does not answer.
     """
-    refuse_credentials(settings.profile, settings.taxonomy, settings.decisions)
-    profile = load_profile(settings.profile)
-    in_place = profile.mode == IN_PLACE
-    warnings = check(settings, in_place=in_place)
-    with connect(settings.staging_uri) as source, connect(settings.development_uri) as target:
-        _require_replica_set(target)
+    with connected(settings) as places:
+        profile, in_place, source, target = places.profile, places.in_place, places.source, places.target
+        require_replica_set(target)
         if not in_place:
-            _refuse_one_server_by_two_names(source, target, settings)
+            refuse_one_server_by_two_names(source, target, settings)
         database: Any = target.get_database(settings.development_db)
         preimages = Preimages(database)
         source_database = source.get_database(settings.staging_db)
         staging = Staging(source_database, preimages.restored) if in_place else Staging(source_database)
-        if settings.taxonomy.strip():
-            table, version = load_taxonomy(Path(settings.taxonomy))
-        else:
-            table, version = staging.taxonomy()
         development = Development(database, preimages if in_place else None)
         development.refuse_foreign_unique_indexes()
         ledger = MongoLedger(database)
@@ -104,11 +132,11 @@ def opened(settings: Settings) -> Iterator[Registry]:
             workspace=Workspace(database),
             decisions=DecisionStore(database),
             ledger=ledger,
-            rollback=RollbackStore(database),
+            rollback=RollbackStore(database, preimages if in_place else None),
             profile=profile,
-            taxonomy=taxonomies.from_table(table, version=version),
+            taxonomy=pinned_taxonomy(settings, staging),
             decisions_path=settings.decisions,
-            warnings=warnings,
+            warnings=places.warnings,
         )
 
 
@@ -145,6 +173,19 @@ def check(settings: Settings, *, in_place: bool = False) -> tuple[str, ...]:
         for _, database in places.values()
         if database in LEGACY_NAMES
     )
+
+
+def pinned_taxonomy(settings: Settings, staging: Staging) -> Taxonomy:
+    """The taxonomy of the file that the settings name, else of the registry's own collection.
+
+    Raises:
+        PermanentError: it is missing, ambiguous or no taxonomy.
+    """
+    if settings.taxonomy.strip():
+        table, version = load_taxonomy(Path(settings.taxonomy))
+    else:
+        table, version = staging.taxonomy()
+    return taxonomies.from_table(table, version=version)
 
 
 def backup_database(settings: Settings) -> str:
@@ -193,8 +234,12 @@ def _check_backup(settings: Settings) -> None:
     )
 
 
-def _refuse_one_server_by_two_names(source: Any, target: Any, settings: Settings) -> None:
-    """Two addresses may be aliases of one server: the servers themselves know."""
+def refuse_one_server_by_two_names(source: Any, target: Any, settings: Settings) -> None:
+    """Refuse two addresses that are aliases of one server: the servers themselves know.
+
+    Raises:
+        PermanentError: source and target are the same database.
+    """
     if settings.staging_db != settings.development_db:
         return
     # Both lead to their primary, and a process has an id of its own that it tells everyone.
@@ -210,7 +255,12 @@ def _refuse_one_server_by_two_names(source: Any, target: Any, settings: Settings
         )
 
 
-def _require_replica_set(target: Any) -> None:
+def require_replica_set(target: Any) -> None:
+    """Refuse a server that has no transactions.
+
+    Raises:
+        PermanentError: it is no replica set, and no router to some.
+    """
     hello = target.admin.command("hello")
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise PermanentError(

@@ -24,6 +24,7 @@ EXPECTED = {
         "nabo/migration_report": ("report", None),
     },
     "asset_registry_pipeline": {
+        "registry/preflight": ("inventory", None),
         "registry/staging_inventory": ("inventory", LAYERS),
         "registry/staging_backup": ("backup", LAYERS),
         "registry/component_candidates": ("plan", COMPONENTS),
@@ -49,6 +50,7 @@ EXPECTED = {
 GATED = {
     "nabo_pipeline": {"nabo/migration_plan", "nabo/media_validation"},
     "asset_registry_pipeline": {
+        "registry/preflight",
         "registry/staging_inventory",
         "registry/staging_backup",
         "registry/components",
