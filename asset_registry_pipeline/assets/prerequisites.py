@@ -1,5 +1,6 @@
 """The stage `plan`, before composites: which layers have passed, and what composites wait for. Writes no asset."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ _COLUMNS = ("component", "layer", "why", "composites")
 )
 def composite_prerequisites(
     context: dg.AssetExecutionContext, registry: RegistryResource
-) -> dg.MaterializeResult[Any]:
+) -> Iterator[dg.AssetObservation | dg.MaterializeResult[Any]]:
     """Whether composites may go: each layer with its gate, and the components that composites wait for, by how many.
 
     With the barrier `all_components` it fails while a layer has not passed; what blocks is shown all the same, as an
@@ -50,13 +51,11 @@ def composite_prerequisites(
         with looking(opened) as seen:
             metadata = _metadata(opened, seen, began)
         if seen.refused:
-            context.log_event(
-                dg.AssetObservation(
-                    _KEY, partition=layer, description="Composites may not go yet", metadata=metadata
-                )
-            )
+            # Yielded, not logged: what is logged by a step that then fails is lost.
+            told = "Composites may not go yet"
+            yield dg.AssetObservation(_KEY, partition=layer, description=told, metadata=metadata)
         require_barrier(context, opened, layer)
-    return dg.MaterializeResult(metadata=metadata)
+    yield dg.MaterializeResult(metadata=metadata)
 
 
 def _metadata(opened: "Registry", seen: "Prerequisites", began: float) -> dict[str, Any]:

@@ -135,8 +135,12 @@ def _outcome(expected: Expected, entry: Entry) -> str | None:
 def _presence(entry: Entry | None, *, there: bool) -> str | None:
     if claimed(entry):
         return None if there else "missing"
-    if not there or (entry is not None and entry.reason in PRESENT_REASONS):
+    if not there:
         return None
+    if entry is not None and entry.reason in PRESENT_REASONS:
+        # A composite stays listed until somebody has decided what becomes of it: what it refers to is not to be had.
+        missing = [f"{one['reference']} ({one['why']})" for one in entry.detail.get("missing", ())]
+        return f"extra: built from {_named(missing)}" if missing else None
     return f"extra: recorded as {entry.state}" if entry is not None else "extra: the ledger has nothing of it"
 
 

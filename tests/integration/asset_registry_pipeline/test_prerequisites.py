@@ -1,0 +1,156 @@
+"""What composites wait for: shown with what blocks most, refused or held by the barrier, released when it is there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from asset_registry_pipeline.registry.composites import read_components
+from asset_registry_pipeline.registry.decisions import Decision, Verdict, write_csv
+from asset_registry_pipeline.registry.outcomes import SUPERSEDED
+from asset_registry_pipeline.registry.transform import (
+    BLOCKED,
+    BUILT_FROM_EXCLUDED,
+    BUILT_FROM_TEST,
+    WAITING,
+)
+from asset_registry_pipeline.steps.prerequisites import blockers, looking, unblocked
+from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.files import load_decisions
+from tests.integration.asset_registry_pipeline.test_rollback import migrate
+
+
+def composites(world: Any, **wanted: Any) -> list[Any]:
+    return list(world.development["assets"].find({"layer": "C", **wanted}))
+
+
+def recorded(world: Any, **wanted: Any) -> list[Any]:
+    return list(world.development["migration_ledger"].find({"partition": "C", **wanted}))
+
+
+def test_a_closed_barrier_is_shown_with_everything_that_composites_wait_for(
+    world: Any, steps: Any, reports_path: Path
+) -> None:
+    migrate(steps, "S", "L", "W", "M")
+    steps.plan("G")
+    result = world.materialise("composite_prerequisites", layer="C")
+    assert "G: never checked" in world.failure(result)
+    (observed,) = [one for one in result.all_events if one.event_type_value == "ASSET_OBSERVATION"]
+    shown = observed.event_specific_data.asset_observation.metadata
+    assert shown["waiting"].value > 40
+    assert shown["barrier"].value == "all_components"
+    gates = {row.data["layer"]: row.data["gate"] for row in shown["layers"].value.records}
+    assert gates == {"S": "open", "L": "open", "W": "open", "M": "open", "G": "closed"}
+
+    rows = json.loads((reports_path / "registry" / "composites-wait-for.json").read_text())
+    assert [row["composites"] for row in rows] == sorted((row["composites"] for row in rows), reverse=True)
+    assert {"G", "L"} <= {row["layer"] for row in rows}
+    why = {row["component"]: row["why"] for row in rows}
+    assert "not migrated yet" in why.values()
+    assert "not in staging" in why.values()
+    assert shown["what_blocks"].value.records[0].data == rows[0]
+
+    migrate(steps, "G")
+    told = world.metadata(world.materialise("composite_prerequisites", layer="C"))
+    assert 0 < told["waiting"] < shown["waiting"].value
+    with looking(steps.registry) as seen:
+        after = {one.component: one.why for one in blockers(steps.registry, seen)}
+        planned = steps.migrate("C").accounting
+    assert f"held: {WAITING}" in after.values()
+    assert "excluded: rejected by a curator" in after.values()
+    assert len(after) == told["components_waited_for"]
+    # What is foretold is what the plan then finds, but for what it quarantines by its findings.
+    assert planned.held[BLOCKED] <= told["waiting"]
+    assert planned.migrated <= told["components_all_there"]
+    assert planned.source == told["items_in"]
+
+
+def test_with_own_components_each_composite_goes_as_soon_as_all_its_own_have_passed_their_checks(
+    world: Any,
+) -> None:
+    world.use_profile(barrier="own_components", tolerance=1.0)
+    assert world.materialise("staging_inventory", "staging_backup", layer="L").success
+    world.use_profile(barrier="own_components", tolerance=1.0, quarantine_limit=0.01)
+    failed = world.materialise("component_candidates", "components", layer="L")
+    assert "at most 1% are quarantined" in world.failure(failed)
+
+    world.use_profile(barrier="own_components", tolerance=1.0)
+    with world.registry() as registry:
+        from tests.integration.asset_registry_pipeline.conftest import Steps
+
+        staged = [one for one in registry.workspace.candidates("L") if one.raw is not None]
+        assert len(staged) > 10
+        # Put there by hand, as it was staged: that is no migration, and proves nothing.
+        world.development["assets"].insert_one(codec.decode(staged[0].raw))
+        migrate(Steps(registry), "S", "W", "M", "G")
+
+    told = world.metadata(world.migrate_layer("C"))
+    there = composites(world)
+    assert told["migrated"] == len(there)
+    assert not [one for one in there if any(part.startswith("L.") for part in one["components"])]
+    held = recorded(world, state="held")
+    missing = {one["reference"]: one["why"] for row in held for one in row["detail"]["missing"]}
+    looks = {why for reference, why in missing.items() if reference.startswith("L.")}
+    assert looks == {"not migrated yet", "not in staging"}
+
+    with world.registry() as registry:
+        assert list(unblocked(registry)) == []
+        migrate(Steps(registry), "L")
+        released = list(unblocked(registry))
+        assert len(released) > 20
+        assert set(released) < {row["_id"] for row in held}
+        Steps(registry).migrate("C", batch="batch-2")
+        assert list(unblocked(registry)) == []
+        assert {world.outcome(item)["state"] for item in released} <= {"migrated"}
+
+
+def test_composites_in_development_are_named_when_a_curator_decides_against_a_component(world: Any) -> None:
+    world.use_profile(quarantine_limit=1.0)
+    from tests.integration.asset_registry_pipeline.conftest import Steps
+
+    with world.registry() as registry:
+        registry.ledger.install()
+        registry.workspace.install()
+        migrate(Steps(registry), "S", "L", "W", "M", "G", "C")
+        there = composites(world)
+        verdicts = (Verdict.REJECT, Verdict.TEST, Verdict.EXCLUDE)
+        known, _ = load_decisions(registry.decisions_path)
+        decided = {decision.name for decision in known}
+        used = {part for one in there for part in one["components"]}
+        stars = [
+            star
+            for star in registry.staging.read("S")
+            if star.body["nna_address"] in used and star.body["name"] not in decided
+        ][:3]
+    made = [
+        Decision(
+            layer="S",
+            name=star.body["name"],
+            nna_address=star.body["nna_address"],
+            source_hash=star.source_hash,
+            verdict=verdict,
+            words=None,
+            reason="no longer wanted",
+            decided_by="c",
+            decided_at=known[0].decided_at,
+        )
+        for star, verdict in zip(stars, verdicts, strict=True)
+    ]
+    Path(world.environment["REGISTRY_DECISIONS"]).write_text(write_csv([*known, *made]))
+
+    assert world.migrate_layer("S").success
+    assert world.migrate_layer("C").success
+    because = dict(zip(verdicts, (BLOCKED, BUILT_FROM_TEST, BUILT_FROM_EXCLUDED), strict=True))
+    for star, decision in zip(stars, made, strict=True):
+        built = [one for one in there if decision.nna_address in one["components"]]
+        assert built
+        for one in built:
+            outcome = world.outcome(one["_id"])
+            assert (outcome["state"], outcome["reason"]) == ("quarantined", SUPERSEDED)
+            named = read_components(each["reference"] for each in outcome["detail"]["missing"])
+            assert {decision.nna_address, decision.name, star.item} & {one.key for one in named}
+            if len(named) == 1:
+                assert outcome["detail"]["because"] == because[decision.verdict]
+    assert composites(world) == there
+    refused = world.failure(world.materialise("reconciliation", layer="C"))
+    assert "what was migrated is in development, and nothing else is" in refused
+    assert "extra: built from " in refused
