@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from asset_registry_pipeline.assets.barrier import require_barrier
 from asset_registry_pipeline.assets.common import POOL, stage
-from asset_registry_pipeline.assets.plan import APPLY
+from asset_registry_pipeline.assets.conflicts import conflicts_metadata, fail_for_conflicts
 from asset_registry_pipeline.partitions import component_layers, composite_layers, song_layers
 from asset_registry_pipeline.registry.layers import (
-    BARRIER_LAYERS,
     COMPONENT_LAYERS,
     COMPOSITE_LAYERS,
     SONG_LAYERS,
 )
+from asset_registry_pipeline.registry.stages import APPLY
 from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.suites import apply as suites
 from migration_kit.orchestration import (
@@ -29,7 +30,6 @@ from migration_kit.orchestration import (
     failing,
     gate_check_specs,
     problems_metadata,
-    require_gate,
     validate_then_publish,
 )
 from migration_kit.reports import reports_path, write_json
@@ -97,7 +97,7 @@ def _apply(
     with failing(context), resource.open() as opened:
         opened.ledger.install()
         opened.workspace.begin_batch(batch_id(context))
-        accepted = _barrier(context, opened, layer)
+        accepted = require_barrier(context, opened, layer)
         staged = apply.load_staged(opened, layer, accepted)
         yield from validate_then_publish(
             context,
@@ -111,59 +111,56 @@ def _apply(
         )
 
 
-def _barrier(context: dg.AssetExecutionContext, opened: "Registry", layer: str) -> Mapping[str, str] | None:
-    """What composites are built upon, when all of it has passed; None for the layers that need no others."""
-    if layer in BARRIER_LAYERS:
-        return None
-    return require_gate(context, opened.ledger, APPLY, BARRIER_LAYERS).accepted
-
-
 def _validate(opened: "Registry", staged: "Staged", layers: tuple[str, ...]) -> list["SuiteReport"]:
-    from asset_registry_pipeline.steps import frames
-    from migration_kit.suites import validate_frame
+    from asset_registry_pipeline.steps import apply
+    from migration_kit.suites import validate_rows
 
     documents = suites.documents(layers)
-    waiting = any(candidate.disposition == "held" for candidate in staged.candidates)
-    if waiting and not any(candidate.raw is not None for candidate in staged.candidates):
+    if staged.dispositions.get("held") and not staged.dispositions.get("ready"):
         # All that is wanting is a curator: nothing to publish is then no failure.
         documents = replace(documents, min_rows=0)
+    limit = suites.dispositions(opened.profile.quarantine_limit)
     return [
-        validate_frame(
-            frames.dispositions_frame(staged.candidates), suites.dispositions(opened.profile.quarantine_limit)
-        ),
-        validate_frame(frames.candidates_frame(staged, opened.profile), documents),
+        validate_rows(apply.OUTCOME_COLUMNS, apply.outcome_rows(opened, staged), limit),
+        validate_rows(apply.DOCUMENT_COLUMNS, apply.document_rows(opened, staged), documents),
     ]
 
 
 def _publish(context: dg.AssetExecutionContext, opened: "Registry", staged: "Staged") -> Mapping[str, Any]:
     from asset_registry_pipeline.steps import apply
+    from asset_registry_pipeline.steps.accounting import problems
+    from asset_registry_pipeline.steps.backup import require_backup
 
-    began, layer = monotonic(), staged.plan.partition
+    began, layer = monotonic(), staged.layer
     # Asked again: validating took a while, and a component layer may have been closed meanwhile.
-    accepted = _barrier(context, opened, layer)
-    if accepted is not None:
-        apply.load_staged(opened, layer, accepted)
+    accepted = require_barrier(context, opened, layer)
+    apply.require_unchanged(opened, staged, accepted)
+    require_backup(opened, layer, staged.source)
     published = apply.publish(
         opened, staged, run_id=context.run.run_id, batch=batch_id(context), log=context.log.info
     )
     path = write_json(
         reports_path("registry") / f"problems-{layer}.json",
-        [
+        (
             {"item": entry.item, "state": entry.state, "reason": entry.reason, "detail": dict(entry.detail)}
-            for entry in published.problems
-        ],
+            for entry in problems(opened, layer)
+        ),
     )
-    return {
+    metadata = {
         **accounting_metadata(published.accounting, seconds=monotonic() - began),
         "documents_written": published.written,
-        "bytes": sum(len(candidate.raw or b"") for candidate in staged.candidates),
+        "bytes": published.bytes,
         "plan": staged.plan.fingerprint,
         "album_art_pending": _album_art_pending(opened, staged),
-        **problems_metadata(published.problems, path),
+        **conflicts_metadata(opened, layer),
+        **problems_metadata(problems(opened, layer), path),
     }
+    if published.over_the_limit:
+        fail_for_conflicts(context, opened, staged, metadata)
+    return metadata
 
 
 def _album_art_pending(opened: "Registry", staged: "Staged") -> int:
     """Songs that are ready and for which the profile has album art still to be looked up."""
-    songs = staged.plan.partition in SONG_LAYERS and opened.profile.album_art["songs"] == "pending"
-    return sum(candidate.raw is not None for candidate in staged.candidates) if songs else 0
+    songs = staged.layer in SONG_LAYERS and opened.profile.album_art["songs"] == "pending"
+    return staged.dispositions.get("ready", 0) if songs else 0

@@ -10,9 +10,13 @@ CONFLICT = "development holds a different document under this _id"
 TAKEN = "another document in development has the name or the address"
 SUPERSEDED = "it is in development, but would not be migrated now"
 REFUSED = "development refuses the document"
+DAMAGED = "what is staged is no longer what was planned"
+GONE = "it was deleted after it was planned"
 ROLLED_BACK = "rolled back"
 
-FOUND_BY_PUBLISHING = frozenset({CONFLICT, TAKEN, REFUSED})
+IN_DEVELOPMENT = (State.MIGRATED, State.ALREADY_PRESENT)
+"""States of a document that is in development as it should be."""
+FOUND_BY_PUBLISHING = frozenset({CONFLICT, TAKEN, REFUSED, DAMAGED, GONE})
 """Reasons with which a document that was ready did not get into development."""
 PRESENT_REASONS = frozenset({CONFLICT, SUPERSEDED})
 """Reasons of quarantine with which a document of that `_id` is in development all the same."""
@@ -31,6 +35,12 @@ def written_by_migration(entry: Entry | None) -> bool:
     return entry is not None and (entry.state is State.MIGRATED or entry.detail.get(WRITTEN) is True)
 
 
+def ended(state: State, recorded_by: str, batch: str | None) -> State:
+    """A recorded state as a batch sees it, to which what an earlier one migrated is already present."""
+    earlier = batch is not None and state is State.MIGRATED and recorded_by != batch
+    return State.ALREADY_PRESENT if earlier else state
+
+
 def account(items: Collection[str], entries: Iterable[Entry], *, batch: str | None = None) -> Accounting:
     """The accounting of the documents that the newest inventory saw; `items` are their ledger keys.
 
@@ -42,6 +52,5 @@ def account(items: Collection[str], entries: Iterable[Entry], *, batch: str | No
     for entry in entries:
         if entry.item not in wanted:
             continue
-        earlier = batch is not None and entry.state is State.MIGRATED and entry.batch_id != batch
-        counts[(State.ALREADY_PRESENT if earlier else entry.state, entry.reason)] += 1
+        counts[ended(entry.state, entry.batch_id, batch), entry.reason] += 1
     return Accounting.from_counts(len(wanted), ((state, reason, n) for (state, reason), n in counts.items()))

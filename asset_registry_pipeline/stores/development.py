@@ -21,9 +21,7 @@ from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.preimages import Preimages
 from migration_kit.chunks import chunked
 from migration_kit.failures import PermanentError, TransientError
-from migration_kit.fingerprints import combine
-from migration_kit.ledger import Entry
-from migration_kit.ledger.mongo import MongoLedger
+from migration_kit.fingerprints import SetDigest
 from migration_kit.mongo import transient_errors
 
 ASSETS = "assets"
@@ -77,11 +75,23 @@ class Development:
         written = self._written(found)
         return {item: raw for item, raw in found.items() if item in written}
 
+    def present(self, identifiers: Iterable[Any]) -> Collection[str]:
+        """The items of the documents with these `_id`s that have arrived."""
+        found = self._assets.find({"_id": {"$in": list(identifiers)}}, {"_id": 1})
+        return self._written({codec.item_of(document.raw) for document in found})
+
     def having(self, field: str, values: Sequence[Any], layers: Sequence[str]) -> Iterator[bytes]:
         """The bytes of the documents of some layers that have arrived and whose field is one of the values."""
         wanted = {field: {"$in": list(values)}, "layer": {"$in": list(layers)}}
         with transient_errors("development"):
             yield from self._arrived(document.raw for document in self._assets.find(wanted))
+
+    def count(self, layer: str) -> int:
+        """How many documents of a layer have arrived; in place a few more, where what was written is gone since."""
+        with transient_errors("development"):
+            if self._preimages is not None:
+                return self._preimages.count(layer)
+            return self._assets.count_documents({"layer": layer})
 
     def read(self, layers: Sequence[str]) -> Iterator[dict[str, Any]]:
         """The documents of some layers that have arrived and can be decoded, streamed in the order of their `_id`."""
@@ -95,12 +105,10 @@ class Development:
         """Hash of the documents of some layers that have arrived, of all that stands in them."""
         with transient_errors("development"):
             found = self._assets.find({"layer": {"$in": list(layers)}})
-            return combine(
-                sorted(
-                    f"{codec.item_of(raw)} {codec.content_hash(raw)}"
-                    for raw in self._arrived(document.raw for document in found)
-                )
-            )
+            digest = SetDigest()
+            for raw in self._arrived(document.raw for document in found):
+                digest.add(f"{codec.item_of(raw)} {codec.content_hash(raw)}")
+        return digest.hexdigest()
 
     def _arrived(self, raws: Iterable[bytes]) -> Iterator[bytes]:
         if self._preimages is None:
@@ -122,34 +130,20 @@ class Development:
         """Of these names and addresses those that documents have, and the item that has each."""
         wanted = {"$or": [{"name": {"$in": list(names)}}, {"nna_address": {"$in": list(addresses)}}]}
         found: dict[str, str] = {}
-        for document in self._assets.find(wanted, {"name": 1, "nna_address": 1}, session=session):
+        for raw in self._assets.find(wanted, {"name": 1, "nna_address": 1}, session=session):
+            document = codec.decoded(raw.raw, strict=False) or {}
             for key in (document.get("name"), document.get("nna_address")):
                 if is_text(key):
-                    found[key] = codec.item_of(document.raw)
+                    found[key] = codec.item_of(raw.raw)
         return found
 
-    def insert(
-        self,
-        raws: Sequence[bytes],
-        entries: Sequence[Entry],
-        ledger: MongoLedger,
-        session: ClientSession,
-        *,
-        unrecorded: bool = False,
-    ) -> None:
-        """Insert documents and their ledger records within the session's transaction.
-
-        `unrecorded`: none of them has a record, so that none is looked for.
-        """
+    def insert(self, raws: Sequence[bytes], session: ClientSession) -> None:
+        """Insert documents within the session's transaction, which their ledger records belong to."""
         if raws:
             self._assets.insert_many([RawBSONDocument(raw) for raw in raws], session=session)
-        if unrecorded:
-            ledger.add(entries, session=session)
-        else:
-            ledger.record(entries, session=session)
 
     def replace(self, documents: Mapping[Any, bytes], session: ClientSession) -> None:
-        """Put documents in the place of those with their `_id`s, which are there."""
+        """Put documents in the place of those with their `_id`s, within the session's transaction."""
         self._assets.bulk_write(
             [ReplaceOne({"_id": identifier}, RawBSONDocument(raw)) for identifier, raw in documents.items()],
             session=session,

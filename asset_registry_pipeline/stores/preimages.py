@@ -51,15 +51,24 @@ class Preimages:
         # Not wrapped: inside a transaction the driver has to see its own errors to retry them.
         self._rows.insert_many([_as_row(one) for one in preimages], session=session)
 
+    def forget(self, items: Sequence[str], session: ClientSession) -> None:
+        """Take pre-images out, in the transaction in which they are put back in the places of their documents."""
+        self._rows.delete_many({"_id": {"$in": [*items]}}, session=session)
+
     def of(self, items: Iterable[str], session: ClientSession | None = None) -> dict[str, Preimage]:
         """The pre-images of those of the items that have one."""
         found = self._rows.find({"_id": {"$in": [*items]}}, session=session)
         return {row["_id"]: _as_preimage(row) for row in found}
 
-    def having(self, items: Iterable[str]) -> frozenset[str]:
+    def having(self, items: Iterable[str], session: ClientSession | None = None) -> frozenset[str]:
         """Those of the items that have a pre-image."""
+        found = self._rows.find({"_id": {"$in": [*items]}}, {"_id": 1}, session=session)
+        return frozenset(row["_id"] for row in found)
+
+    def count(self, layer: str) -> int:
+        """How many documents of a layer have a pre-image."""
         with transient_errors("development"):
-            return frozenset(row["_id"] for row in self._rows.find({"_id": {"$in": [*items]}}, {"_id": 1}))
+            return self._rows.count_documents({"layer": layer})
 
     def restored(self, raws: Iterable[bytes]) -> Iterator[bytes]:
         """Documents as they were before: the pre-image of each that still is what this migration wrote."""

@@ -138,10 +138,10 @@ class MongoLedger:
             _as_entry, self._outcomes.find(wanted, _ENTRY_FIELDS, session=session).sort("_id", ASCENDING)
         )
 
-    def states(self, items: Sequence[str]) -> Iterator[tuple[str, State, str | None, str]]:
-        """Item, state, reason and batch of those of the items that have a record, in any order."""
-        fields = {"state": 1, "reason": 1, "batch_id": 1}
-        for row in self._outcomes.find({"_id": {"$in": [*items]}}, fields):
+    def states(self, partition: str, items: Sequence[str]) -> Iterator[tuple[str, State, str | None, str]]:
+        """Item, state, reason and batch of those of the items that have a record in the partition, in any order."""
+        wanted = {"_id": {"$in": [*items]}, "partition": partition}
+        for row in self._outcomes.find(wanted, {"state": 1, "reason": 1, "batch_id": 1}):
             yield row["_id"], State(row["state"]), row.get("reason"), row["batch_id"]
 
     def counts(

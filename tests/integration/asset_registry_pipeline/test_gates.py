@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asset_registry_pipeline.steps import frames, inventory
+from asset_registry_pipeline.steps import apply, inventory
 from asset_registry_pipeline.steps.report import compile_report
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.gates import Verdict, VerdictStatus
@@ -52,13 +52,13 @@ def test_a_barrier_that_closes_while_composites_are_validated_keeps_them_from_be
     world: Any, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_barrier(registry)
-    honest = frames.candidates_frame
+    honest = apply.document_rows
 
     def closing(*given: Any) -> Any:
         registry.ledger.begin_verdict("apply", "W", "W-2", "another run")
         return honest(*given)
 
-    monkeypatch.setattr(frames, "candidates_frame", closing)
+    monkeypatch.setattr(apply, "document_rows", closing)
     told = world.failure(world.migrate_layer("C"))
     assert "W: its checks are running" in told
     assert world.development["assets"].count_documents({}) == 0
@@ -91,7 +91,7 @@ def test_a_layer_that_staging_got_wrong_is_not_planned_until_it_is_repaired(
 
 
 def test_a_layer_of_which_too_much_is_quarantined_publishes_nothing(world: Any, registry: Registry) -> None:
-    assert world.materialise("staging_inventory", layer="L").success
+    assert world.materialise("staging_inventory", "staging_backup", layer="L").success
     world.use_profile(quarantine_limit=0.01)
     told = world.failure(world.materialise("component_candidates", "components", layer="L"))
     assert "at most 1% are quarantined" in told

@@ -220,7 +220,8 @@ def test_records_that_are_only_added_are_refused_where_an_item_has_one_and_state
         ledger.add([entry("a"), entry("b", State.HELD, reason="no words yet")])
         with pytest.raises(BulkWriteError):
             ledger.add([entry("a", State.EXCLUDED, reason="other")])
-        assert sorted(ledger.states(["b", "a", "missing"])) == [
+        ledger.add([entry("c", partition="chat")])
+        assert sorted(ledger.states("profile", ["b", "a", "c", "missing"])) == [
             ("a", State.MIGRATED, None, "batch-1"),
             ("b", State.HELD, "no words yet", "batch-1"),
         ]
