@@ -14,16 +14,19 @@ from asset_registry_pipeline.registry.documents import (
     SourceDocument,
     type_name,
 )
-from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, SONG_LAYERS
+from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, SONG_LAYERS, kind_of
 from asset_registry_pipeline.registry.profiles import Profile
 from asset_registry_pipeline.registry.shapes import is_text
+from asset_registry_pipeline.registry.target_shapes import shape_errors
 
 ANSWER_COLUMNS = (
     "layer", "name", "own_name", "nna_address", "words_type", "words_length", "words_are_a_name", "fields_present",
-    "json_parsed", "no_blank_components", "untouched", "ai_metadata", "confidence", "music_metadata", "components",
-    "analysis", "score",
+    "json_parsed", "no_blank_components", "untouched", "shape", "confidence", "components", "score",
 )  # fmt: skip
 """The questions, in the order of the answers; the suites have the words for each."""
+
+RIGHT_SHAPE = "right"
+"""The answer about the shape of a document that has none of its errors; otherwise they stand there."""
 
 Same = Callable[[Any, Any], bool]
 """Whether two values would be stored as the same bytes."""
@@ -45,12 +48,7 @@ def answers(
     """The answers about one new document, in the order of ANSWER_COLUMNS; None where a question does not apply."""
     layer, name, words = document["layer"], document["name"], document.get("creatorDescription")
     composite = layer in COMPOSITE_LAYERS
-    made, analysis, components = (
-        document.get("aiMetadata"),
-        document.get("componentAnalysis"),
-        document.get("components"),
-    )
-    listed = components if isinstance(components, list) else None
+    analysis, listed = document.get("componentAnalysis"), document.get("components")
     return (
         layer,
         name,
@@ -61,15 +59,20 @@ def answers(
         profile.names_as_words == "refuse" and is_text(words) and is_hfn(words.strip().split(":")[0]),
         all(field in document for field in required_fields(layer)),
         profile.json_strings == "keep" or not any(is_text(document.get(field)) for field in JSON_FIELDS),
-        listed is None or shapes.without_blanks(listed) == listed,
+        not isinstance(listed, list) or shapes.without_blanks(listed) == listed,
         not changed_fields(source, document, profile, same),
-        "absent" if made is None else type_name(made),
-        _number(made, "confidence"),
-        type_name(document.get("musicMetadata")) if layer in SONG_LAYERS else None,
-        float(len(listed)) if composite and listed is not None else None,
-        type_name(analysis) if composite else None,
+        "; ".join(shape_errors(document, kind_of(layer), profile, source.body))[:300] or RIGHT_SHAPE,
+        _number(document.get("aiMetadata"), "confidence"),
+        _components(listed, analysis, profile) if composite else None,
         _number(analysis, "compatibilityScore"),
     )
+
+
+def _components(listed: object, analysis: object, profile: Profile) -> float | None:
+    """How many components a composite has: as many as it lists, unless its list is kept in whatever form it has."""
+    if profile.composite_components == "addresses":
+        return float(len(listed)) if isinstance(listed, list) else None
+    return _number(analysis, "totalComponents")
 
 
 def changed_fields(

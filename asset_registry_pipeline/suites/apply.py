@@ -3,6 +3,7 @@
 import re
 
 from asset_registry_pipeline.registry.addresses import HFN_PATTERN, LETTER_PATTERN
+from asset_registry_pipeline.registry.answers import RIGHT_SHAPE
 from asset_registry_pipeline.registry.composites import MAXIMUM_COMPONENTS, MINIMUM_COMPONENTS
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS, SONG_LAYERS
 from asset_registry_pipeline.registry.texts import CREATOR_DESCRIPTION_LIMIT
@@ -93,15 +94,15 @@ _DOCUMENT_RULES = (
         name="creatorDescription is never a name",
     ),
     _true("fields_present", "the Phase 2B fields are there"),
+    rule(
+        "expect_column_values_to_be_in_set",
+        column="shape",
+        value_set=[RIGHT_SHAPE],
+        name="the Phase 2B fields have the shapes that the profile names",
+    ),
     _true("json_parsed", "trainingData and rights are objects"),
     _true("no_blank_components", "no empty text stands in components"),
     _true("untouched", "all other fields are byte-equal to staging"),
-    rule(
-        "expect_column_values_to_be_in_set",
-        column="ai_metadata",
-        value_set=["dict", "absent"],
-        name="aiMetadata is an object or null",
-    ),
     rule(
         "expect_column_values_to_be_between",
         column="confidence",
@@ -114,27 +115,15 @@ _SONG_RULES = (
     rule(
         "expect_column_values_to_not_be_null", column="words_length", name="every song has a curator's words"
     ),
-    rule(
-        "expect_column_values_to_be_in_set",
-        column="music_metadata",
-        value_set=["dict"],
-        name="every song has musicMetadata",
-    ),
 )
 _COMPOSITE_RULES = (
-    rule("expect_column_values_to_not_be_null", column="components", name="components are a list"),
+    rule("expect_column_values_to_not_be_null", column="components", name="the components are known"),
     rule(
         "expect_column_values_to_be_between",
         column="components",
         min_value=MINIMUM_COMPONENTS,
         max_value=MAXIMUM_COMPONENTS,
         name=f"{MINIMUM_COMPONENTS} to {MAXIMUM_COMPONENTS} components",
-    ),
-    rule(
-        "expect_column_values_to_be_in_set",
-        column="analysis",
-        value_set=["dict"],
-        name="every composite has componentAnalysis",
     ),
     rule(
         "expect_column_values_to_be_between",
