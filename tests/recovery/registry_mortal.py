@@ -1,6 +1,7 @@
 """What the registry's runs do to MongoDB, and how layers are run: for `mortal.py`."""
 
 import os
+import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ WRITES = frozenset(
     | {"dropDatabase", "renameCollection", "commitTransaction"}
 )
 """The commands that change something in MongoDB; `aggregate` does with `$out` or `$merge`."""
+_HASH = re.compile(r"\.[0-9a-f]{16}$")
 
 
 def _restart_server() -> None:
@@ -39,7 +41,7 @@ def watch(outside: Any) -> None:
             name, about = event.command_name, next(iter(event.command.values()))
             last = (event.command.get("pipeline") or [{}])[-1]
             if name in WRITES or (name == "aggregate" and {"$out", "$merge"} & {*last}):
-                outside.reached(f"{outside.stage}: {name}{f' {about}' if isinstance(about, str) else ''}")
+                outside.reached(f"{outside.stage}: {name}{_about(name, about)}")
 
         def succeeded(self, event: Any) -> None:
             """What came back is not told."""
@@ -48,6 +50,15 @@ def watch(outside: Any) -> None:
             """What came back is not told."""
 
     monitoring.register(Writes())
+
+
+def _about(command: str, about: object) -> str:
+    """The collection that a command is about, without the hash in a scratch's name; the indexes of own ones as one."""
+    if not isinstance(about, str):
+        return ""
+    if command == "createIndexes" and about.startswith("migration_"):
+        return " of its own"
+    return f" {_HASH.sub('', about)}"
 
 
 def migrate(order: Mapping[str, Any], outside: Any) -> list[str]:
@@ -89,11 +100,10 @@ def prepare() -> None:
     import pymongo  # noqa: F401
 
     import asset_registry_pipeline.definitions  # noqa: F401
-    from asset_registry_pipeline.steps import apply
+    from asset_registry_pipeline.steps import publishing
+    from asset_registry_pipeline.stores import backup, rows
     from migration_kit.orchestration import errors
 
     errors.FIRST_WAIT_SECONDS = 0
-    # So that a small layer is published in more than one transaction.
-    for size in ("_CHUNK_DOCUMENTS", "CHUNK_DOCUMENTS", "CHUNK"):
-        if hasattr(apply, size):
-            setattr(apply, size, 3)
+    # So that a small layer is more than one chunk of everything.
+    publishing._CHUNK_DOCUMENTS = rows.CHUNK_ROWS = backup._CHUNK_ROWS = 3

@@ -19,7 +19,6 @@ from local_stack.stack import PROJECT
 from tests.recovery.mortals import Mortals
 
 LAYERS = {"S": 5, "L": 2, "W": 2, "M": 2, "G": 4, "C": 5}
-STAGING, DEVELOPMENT, BACKUP = "recovery-staging", "recovery-dev", "recovery-backup"
 _VOLATILE = frozenset({"run_id", "at", "order", "made_at", "stored_at", "updated_at", "first_at", "taken_at"})
 """What says when and by whom; everything else has to be equal."""
 _OURS = {"name": {"$not": {"$regex": "^system"}}}
@@ -79,6 +78,12 @@ class Place:
     mortals: Mortals
     client: MongoClient[Any]
     environment: dict[str, str]
+
+    @property
+    def databases(self) -> list[str]:
+        """Where staging, development and the backup are; staging is development's own in place."""
+        names = ("REGISTRY_STAGING_DB", "REGISTRY_DEVELOPMENT_DB", "REGISTRY_BACKUP_DB")
+        return [*dict.fromkeys(self.environment[name] for name in names)]
 
     def run(self, layer: str, *stages: str, **order: Any) -> dict[str, Any]:
         """Some stages of a layer (all of them if none is named) in a process of its own; how it ended."""
@@ -140,7 +145,7 @@ class Place:
     def stands(self) -> dict[str, Any]:
         """What a migration has to leave alike, however it got there: all but times, runs and lost attempts."""
         found: dict[str, Any] = {}
-        for database in (self.client[STAGING], self.client[DEVELOPMENT], self.client[BACKUP]):
+        for database in map(self.client.get_database, self.databases):
             for name in database.list_collection_names(filter=_OURS):
                 rows = list(database[name].find().sort("_id", 1))
                 if name == "migration_verdicts":
@@ -151,11 +156,11 @@ class Place:
                     rows = [{**row, "_id": key} for key, row in sorted(newest.items())]
                 if rows:
                     found[f"{database.name}.{name}"] = [_without_volatile(row) for row in rows]
-        assets = self.client[DEVELOPMENT]["assets"].index_information()
+        assets = self.client[self.environment["REGISTRY_DEVELOPMENT_DB"]]["assets"].index_information()
         return found | {"indexes": {name: index["key"] for name, index in assets.items()}}
 
     def _databases(self) -> list[Any]:
-        return [self.client.get_database(name, codec_options=_RAW) for name in (STAGING, DEVELOPMENT, BACKUP)]
+        return [self.client.get_database(name, codec_options=_RAW) for name in self.databases]
 
 
 @contextmanager
@@ -165,15 +170,15 @@ def made_place(folder: Path, profile: str, mongod: Mongod, mortals: Mortals) -> 
     path = folder / f"{profile}.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(packaged.read_text()) | {"expected": dict(LAYERS)}))
     in_place = yaml.safe_load(path.read_text())["mode"] == "in_place"
+    name = f"recovery-{folder.name.replace('_', '-')}"
+    staging, development = f"{name}-staging", f"{name}-dev"
     environment = {
-        "REGISTRY_STAGING_URI": mongod.url, "REGISTRY_STAGING_DB": STAGING,
-        "REGISTRY_DEVELOPMENT_URI": mongod.url, "REGISTRY_DEVELOPMENT_DB": STAGING if in_place else DEVELOPMENT,
-        "REGISTRY_BACKUP_DB": BACKUP, "REGISTRY_PROFILE": str(path),
+        "REGISTRY_STAGING_URI": mongod.url, "REGISTRY_STAGING_DB": staging,
+        "REGISTRY_DEVELOPMENT_URI": mongod.url, "REGISTRY_DEVELOPMENT_DB": staging if in_place else development,
+        "REGISTRY_BACKUP_DB": f"{name}-backup", "REGISTRY_PROFILE": str(path),
         "REGISTRY_DECISIONS": str(folder / "decisions.csv"), "REPORTS_PATH": str(folder / "reports"),
     }  # fmt: skip
     with MongoClient[Any](mongod.url, tz_aware=True) as client:
-        for name in (STAGING, DEVELOPMENT, BACKUP):
-            client.drop_database(name)
         source.fill(environment, layers=LAYERS, dirt=False)
         yield Place(mongod, mortals, client, environment)
 
