@@ -19,8 +19,9 @@ from pymongo.database import Database
 from asset_registry_pipeline.registry.stages import BACKUP
 from asset_registry_pipeline.steps import backup, inventory
 from asset_registry_pipeline.steps.backup import require_backup
-from asset_registry_pipeline.stores import backup_collections
+from asset_registry_pipeline.stores import backup_collections, codec
 from asset_registry_pipeline.stores.connections import Registry, opened
+from asset_registry_pipeline.stores.preimages import Preimage
 from local_stack.servers.ports import LOOPBACK
 from local_stack.sources.registry import taxonomy
 from migration_kit.failures import PermanentError, TransientError
@@ -66,11 +67,11 @@ class Place:
     def held(self, name: str = NAME, layer: str = "M") -> list[bytes]:
         """The documents of a backup, as their bytes."""
         if self.folder is None:
-            options = backup_collections.codec.RAW
+            options = codec.RAW
             found = self.database.get_collection(f"{name}.{layer}", codec_options=options)
             return [document.raw for document in found.find().sort("_id", 1)]
         packed = gzip.decompress((self.folder / name / f"{layer}.bson.gz").read_bytes())
-        return [document.raw for document in bson.decode_iter(packed, backup_collections.codec.RAW)]
+        return [document.raw for document in bson.decode_iter(packed, codec.RAW)]
 
     def tamper(self, change: Callable[[list[bytes]], list[bytes]]) -> None:
         """Put other documents into the backup, as somebody with access to it could."""
@@ -315,6 +316,45 @@ def test_two_runs_at_the_same_backup_end_with_one_that_both_use(
     parts = backup.take(registry, "M", fingerprint=seen, day=DAY, run_id="run")
     assert [part.reused for part in parts] == [True, True, True]
     assert len(place.names()) == len(parts)
+
+
+def test_what_was_migrated_in_place_is_backed_up_as_it_was_before_and_the_true_original_stays(
+    empty_world: Any,
+) -> None:
+    place = Place(empty_world, None)
+    for name in ("URI", "DB"):
+        place.world.environment[f"REGISTRY_DEVELOPMENT_{name}"] = place.world.environment[
+            f"REGISTRY_STAGING_{name}"
+        ]
+    place.world.use_profile(mode="in_place")
+    with place.world.registry() as registry:
+        registry.ledger.install()
+        original, _ = place.take(registry)
+        held = place.held()
+        (before,) = (raw for raw in held if b"M.two" in raw)
+        after = {**bson.decode(before), "creatorDescription": "new"}
+        preimage = Preimage(
+            item=codec.item_of(before),
+            layer="M",
+            identifier=after["_id"],
+            source_hash=codec.content_hash(before),
+            target_hash=codec.content_hash(codec.encode(after)),
+            raw=before,
+        )
+        with registry.development.session() as session:
+            registry.preimages.add([preimage], session)
+        place.assets.replace_one({"_id": after["_id"]}, after)
+        again, parts = place.take(registry)
+        assert again == original
+        assert parts[0].reused
+        assert place.held() == held
+
+        # What somebody changed since is a state of its own, with a backup of its own.
+        place.assets.update_one({"_id": after["_id"]}, {"$set": {"creatorDescription": "by hand"}})
+        _, parts = place.take(registry)
+        assert parts[0].proof.backup == f"{NAME}_2"
+        assert place.held() == held
+    place.world.client.drop_database(place.database.name)
 
 
 def test_an_archive_that_is_cut_off_or_a_manifest_that_lies_is_refused(

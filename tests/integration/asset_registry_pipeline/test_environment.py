@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from asset_registry_pipeline.registry.decisions import COLUMNS
+from asset_registry_pipeline.steps import decisions
 from asset_registry_pipeline.stores.connections import Settings, check, opened
 from local_stack.servers import mongo as mongo_server
 from local_stack.servers.ports import LOOPBACK
@@ -256,6 +258,20 @@ def test_a_password_in_any_file_of_the_configuration_stops_the_run_and_is_not_to
     told = world.failure(world.materialise("staging_inventory", layer="G"))
     assert f"{path}: line 2 holds credentials in clear" in told
     assert "hunter22" not in told
+
+
+def test_an_address_of_somebody_in_a_row_that_is_no_decision_is_masked_where_the_row_is_told(
+    world: Any, steps: Any
+) -> None:
+    path = Path(world.environment["REGISTRY_DECISIONS"])
+    path.write_text(
+        ",".join(COLUMNS)
+        + "\nG,curator.one@example.invalid,x,y,approve,,,someone@example.invalid,2026-01-01T00:00:00Z"
+        "\nG,a,b,c,perhaps someone@example.invalid,,,me,2026-01-01T00:00:00Z\n"
+    )
+    refused = decisions.import_decisions(steps.registry, "G").refused
+    assert len(refused) == 2
+    assert "@" not in str(refused).replace("***@", "")
 
 
 def test_staging_is_read_through_a_wrapper_that_cannot_write(steps: Any) -> None:

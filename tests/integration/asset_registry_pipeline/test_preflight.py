@@ -142,6 +142,20 @@ def test_what_is_at_work_and_a_legacy_name_are_told_and_stop_nothing(world: Any,
     assert any("the right one is nna-registry-service-staging" in words for words in told)
 
 
+def test_in_place_one_login_needs_what_both_sides_need_and_that_it_may_write_is_no_warning(
+    logins: Any,
+) -> None:
+    settings = logins(staging=[("readWrite", "staging"), BACKUP])
+    settings = dataclasses.replace(
+        settings, profile="plan_001", development_uri=settings.staging_uri, development_db=settings.staging_db
+    )
+    # The logins' database for backups has its name of the other development.
+    backup_db = settings.staging_db.replace("-staging", "-dev-backup")
+    seen = look(dataclasses.replace(settings, backup_db=backup_db))
+    assert seen.concerns == []
+    assert {row["place"] for row in seen.privileges} == {"development", "backup"}
+
+
 def test_field_names_and_documents_that_cannot_be_decoded_do_not_stop_the_look(world: Any) -> None:
     whole = RawBSONDocument(
         _document(b"\x02odd\x00\x03\x00\x00\x00\xff\xfe\x00" + b"\x10xx\x00\x01\x00\x00\x00")
