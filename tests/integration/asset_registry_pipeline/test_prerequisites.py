@@ -16,6 +16,7 @@ from asset_registry_pipeline.registry.transform import (
 from asset_registry_pipeline.steps.prerequisites import blockers, looking, unblocked
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.files import load_decisions
+from tests.integration.asset_registry_pipeline.conftest import Steps
 from tests.integration.asset_registry_pipeline.test_rollback import migrate
 
 
@@ -75,8 +76,6 @@ def test_with_own_components_each_composite_goes_as_soon_as_all_its_own_have_pas
 
     world.use_profile(barrier="own_components", tolerance=1.0)
     with world.registry() as registry:
-        from tests.integration.asset_registry_pipeline.conftest import Steps
-
         staged = [one for one in registry.workspace.candidates("L") if one.raw is not None]
         assert len(staged) > 10
         # Put there by hand, as it was staged: that is no migration, and proves nothing.
@@ -105,7 +104,6 @@ def test_with_own_components_each_composite_goes_as_soon_as_all_its_own_have_pas
 
 def test_composites_in_development_are_named_when_a_curator_decides_against_a_component(world: Any) -> None:
     world.use_profile(quarantine_limit=1.0)
-    from tests.integration.asset_registry_pipeline.conftest import Steps
 
     with world.registry() as registry:
         registry.ledger.install()

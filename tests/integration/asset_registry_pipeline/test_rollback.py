@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from bson.objectid import ObjectId
+from bson.raw_bson import RawBSONDocument
 
 from asset_registry_pipeline.definitions import build_defs
 from asset_registry_pipeline.registry.decisions import read_csv
@@ -16,6 +18,7 @@ from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.steps import rollback
 from asset_registry_pipeline.stores import codec
 from migration_kit.gates import Verdict, VerdictStatus
+from tests.integration.asset_registry_pipeline.conftest import Steps
 
 LAYERS = ("S", "L", "W", "M", "G", "C")
 
@@ -259,3 +262,38 @@ def test_components_are_not_taken_away_under_composites_that_are_being_published
 def test_a_layer_of_another_phase_is_refused(world: Any) -> None:
     refused = world.failure(roll_back(world, "components", layers="SG"))
     assert "layer G is none of this phase" in refused
+
+
+def test_a_migration_in_place_is_taken_back_to_the_byte(world: Any) -> None:
+    world.environment["REGISTRY_DEVELOPMENT_DB"] = world.environment["REGISTRY_STAGING_DB"]
+    world.use_profile(mode="in_place")
+    raw = world.staging.get_collection("assets", codec_options=codec.RAW)
+
+    def everything() -> dict[str, bytes]:
+        return {codec.item_of(document.raw): document.raw for document in raw.find()}
+
+    before = everything()
+    with world.registry() as registry:
+        registry.ledger.install()
+        registry.workspace.install()
+        own = Steps(registry)
+        migrate(own, *LAYERS)
+        after = everything()
+        ours = {item for item in before if after[item] != before[item]}
+        assert len(ours) == world.staging["migration_preimages"].count_documents({}) > 80
+        # Composites first: those that were changed in place hold what their components brought them.
+        early = [line for line in lines(own, "S", dry_run=True) if line.done is Done.LEFT]
+        assert early
+        assert all("roll back the composites first" in str(line.reason) for line in early)
+        victim = early[0].entry.item
+        world.staging["assets"].update_one({"_id": ObjectId(victim)}, {"$set": {"source": "mine"}})
+        for layer in reversed(LAYERS):
+            lines(own, layer)
+        assert {item for item, now in everything().items() if now != before[item]} == {victim}
+        assert [row["_id"] for row in world.staging["migration_preimages"].find()] == [victim]
+        world.staging["assets"].delete_one({"_id": ObjectId(victim)})
+        raw.insert_one(RawBSONDocument(after[victim]))
+        lines(own, "S", run="again")
+        assert everything() == before
+        migrate(own, *LAYERS)
+        assert everything() == after
