@@ -72,7 +72,11 @@ class SetDigest:
 
     def add(self, one: str) -> None:
         """Take one thing in; ``one`` must say it unambiguously."""
-        self.total += int.from_bytes(hashlib.sha256(one.encode("utf-8", "surrogatepass")).digest(), "big")
+        self.add_bytes(one.encode("utf-8", "surrogatepass"))
+
+    def add_bytes(self, one: bytes) -> None:
+        """Take in one thing that is bytes already."""
+        self.total += int.from_bytes(hashlib.sha256(one).digest(), "big")
 
     def update(self, other: "SetDigest") -> None:
         """Take in all that the other has."""

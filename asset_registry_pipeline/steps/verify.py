@@ -24,7 +24,7 @@ from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.id_ranges import IdRange
 from migration_kit.accounting import Accounting, State
 from migration_kit.chunks import chunked
-from migration_kit.fingerprints import SetDigest, fingerprint
+from migration_kit.fingerprints import fingerprint
 from migration_kit.ledger import Entry
 from migration_kit.mongo import transient_errors
 
@@ -100,14 +100,8 @@ def index_rows(registry: Registry) -> list[tuple[str, str]]:
 def ledger_fingerprint(registry: Registry, layer: str) -> str:
     """Hash of a layer's outcomes, for composites with their components': a reconciliation stands for these alone."""
     compared = (layer, *BARRIER_LAYERS) if layer in COMPOSITE_LAYERS else (layer,)
-    return fingerprint([_outcomes_digest(registry, each) for each in compared])
-
-
-def _outcomes_digest(registry: Registry, layer: str) -> str:
-    digest = SetDigest()
-    for entry in registry.ledger.entries(partition=layer):
-        digest.add(f"{entry.item} {entry.state} {entry.reason} {entry.source_hash} {entry.target_hash}")
-    return digest.hexdigest()
+    with transient_errors("development"):
+        return fingerprint([registry.ledger.digest(each) for each in compared])
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +181,8 @@ def _count_fields(tally: Tally, layer: str, body: Mapping[str, Any]) -> None:
         if name in body:
             tally.present[name] += 1
             value = body[name]
-            tally.populated[name] += value is not None and value not in ("", {}, [])
+            # Numbers and booleans are something; what is empty, or null, is not.
+            tally.populated[name] += bool(value) or value == 0
 
 
 def _dangling(registry: Registry, layer: str, bodies: Sequence[Mapping[str, Any]]) -> comparing.Dangling:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.client_session import ClientSession
@@ -18,12 +19,15 @@ from pymongo.errors import BulkWriteError
 
 from migration_kit.accounting import State
 from migration_kit.chunks import chunked
+from migration_kit.fingerprints import SetDigest
 from migration_kit.gates import Gate, Verdict, VerdictStatus, judge
 from migration_kit.ledger import CHUNK, Entry, Plan
 
 _DUPLICATE_KEY = 11000
 _SAYS = ("partition", "state", "reason", "source_hash", "target_hash", "detail")
 _BY = ("run_id", "batch_id")
+_HASHED = ("state", "reason", "source_hash", "target_hash")
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _ENTRY_FIELDS = dict.fromkeys(_SAYS + _BY, 1)
 # An empty timestamp becomes the server's own at insertion, and grows from one to the next. Ids and clocks are the
 # clients': two machines do not agree on them, and the newest verdict decides.
@@ -143,6 +147,15 @@ class MongoLedger:
         wanted = {"_id": {"$in": [*items]}, "partition": partition}
         for row in self._outcomes.find(wanted, {"state": 1, "reason": 1, "batch_id": 1}):
             yield row["_id"], State(row["state"]), row.get("reason"), row["batch_id"]
+
+    def digest(self, partition: str) -> str:
+        """Hash of all that is recorded of a partition, whatever order it is read in; not of runs, times and details."""
+        rows = self._outcomes.with_options(codec_options=_RAW)
+        digest = SetDigest()
+        # A row is hashed as the bytes that the server sends: its fields keep their order as long as it lives.
+        for row in rows.find({"partition": partition}, dict.fromkeys(_HASHED, 1)):
+            digest.add_bytes(bytes(row.raw))
+        return digest.hexdigest()
 
     def counts(
         self, *, partition: str | None = None, batch_id: str | None = None
