@@ -89,7 +89,7 @@ def take(registry: Registry, layer: str, *, run_id: str, batch: str) -> Inventor
     registry.workspace.install()
     registry.workspace.begin_batch(batch)
     # First of all: what arrives while the layer is read makes a later mark another one.
-    marks = registry.staging.marks()
+    marks = {each: registry.staging.mark(each) for each in (layer, UNFILED)}
     require_documents(registry, layer)
     tally = Tally()
     for each in spread(registry, layer, look):

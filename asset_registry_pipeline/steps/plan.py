@@ -17,7 +17,14 @@ from asset_registry_pipeline.registry.findings import Finding
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS
 from asset_registry_pipeline.registry.transform import Disposition, Planned, plan_asset, plan_composite
 from asset_registry_pipeline.steps.directory import Components, open_components
-from asset_registry_pipeline.steps.sources import chunks, decision_key, other_parts, require_documents, told
+from asset_registry_pipeline.steps.sources import (
+    chunks,
+    decision_key,
+    other_parts,
+    raw_chunks,
+    require_documents,
+    told,
+)
 from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
@@ -42,7 +49,6 @@ class Tally:
     dispositions: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     blocking: Counter[tuple[str, str]] = field(default_factory=Counter)
-    changed: list[str] = field(default_factory=list)
 
     def add(self, candidate: Candidate) -> None:
         """Count an outcome."""
@@ -64,7 +70,6 @@ class Tally:
         self.dispositions.update(other.dispositions)
         self.reasons.update(other.reasons)
         self.blocking.update(other.blocking)
-        self.changed = [*self.changed, *other.changed][:_MOST_NAMED]
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def make(
     for each in spread(registry, layer, partial(plan_range, components=parts.get("components", ""))):
         tally.update(each)
     if tally.source.hexdigest() != inventory["fingerprint"]:
-        raise _refused(layer, _what_changed(tally, inventory["documents"]))
+        raise _refused(layer, _what_changed(registry, layer, inventory["documents"]))
     reasons = dict(tally.reasons.most_common())
     blocking = [
         {"reference": reference, "why": why, "composites": n}
@@ -169,16 +174,15 @@ def outcome_line(candidate: Candidate | Outcome) -> str:
 def _candidates(
     registry: Registry, layer: str, within: IdRange, components: Components | None, tally: Tally
 ) -> Iterator[Candidate]:
-    for chunk in chunks(registry.staging.read(layer, within)):
-        seen = registry.workspace.snapshot_of([source.item for source in chunk])
-        for source in chunk:
-            before = seen.get(source.item)
-            if before is None or before.source_hash != source.source_hash:
-                tally.changed += [f"{source.label} ({'new' if before is None else 'changed'})"][
-                    : _MOST_NAMED - len(tally.changed)
-                ]
-        findings = {item: found for item, one in seen.items() if (found := _found(one))}
-        for planned in outcomes(registry, layer, chunk, findings, components):
+    for chunk in raw_chunks(registry.staging.raw(layer, within)):
+        items = [codec.item_of(raw) for raw in chunk]
+        # What nothing was found in has no row here; that all are those that were looked at, their hashes tell together.
+        findings = {seen.item: _found(seen) for seen in registry.workspace.snapshot_judged(items)}
+        sources = [
+            codec.read_source(raw, layer, faithful=item not in findings)
+            for item, raw in zip(items, chunk, strict=True)
+        ]
+        for planned in outcomes(registry, layer, sources, findings, components):
             candidate = encoded(planned, registry)
             tally.add(candidate)
             yield candidate
@@ -226,10 +230,22 @@ def encoded(planned: Planned, registry: Registry) -> Candidate:
     )
 
 
-def _what_changed(tally: Tally, documents: int) -> str:
-    named = f": {', '.join(tally.changed)}" if tally.changed else ""
+def _what_changed(registry: Registry, layer: str, documents: int) -> str:
+    """How staging differs from the inventory, with the first documents that do; looked for only where it does."""
+    named: list[str] = []
+    same = now = 0
+    for chunk in chunks(registry.staging.read(layer)):
+        seen = registry.workspace.snapshot_of([source.item for source in chunk])
+        for source in chunk:
+            before, now = seen.get(source.item), now + 1
+            if before is not None and before.source_hash == source.source_hash:
+                same += 1
+            elif len(named) < _MOST_NAMED:
+                named.append(f"{source.label} ({'new' if before is None else 'changed'})")
+    told = f": {', '.join(named)}" if named else ""
     return (
-        f"staging has changed since its inventory: {documents:,} documents then, {tally.items:,} now{named}"
+        f"staging has changed since its inventory: {documents:,} documents then, {now:,} now, {same:,} of them as they "
+        f"were{told}"
     )
 
 

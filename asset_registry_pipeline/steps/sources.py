@@ -1,6 +1,8 @@
 """Reading a layer in chunks, and the fingerprints of everything that its outcomes depend on."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
+from typing import TypeVar
 
 from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.layers import REFERABLE_LAYERS
@@ -13,17 +15,29 @@ from migration_kit.fingerprints import SetDigest, fingerprint
 
 _CHUNK_DOCUMENTS, _CHUNK_BYTES = 1_000, 8 * 1024 * 1024
 
+T = TypeVar("T")
+
 
 def chunks(documents: Iterable[SourceDocument]) -> Iterator[list[SourceDocument]]:
     """Documents in chunks of at most 1,000 and of about 8 MB: as many as are worked on at once."""
-    chunk: list[SourceDocument] = []
+    return _sized(documents, attrgetter("size"))
+
+
+def raw_chunks(raws: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The same of documents as their bytes."""
+    return _sized(raws, len)
+
+
+def _sized(documents: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    chunk: list[T] = []
     size = 0
     for document in documents:
-        if chunk and (len(chunk) >= _CHUNK_DOCUMENTS or size + document.size > _CHUNK_BYTES):
+        length = size_of(document)
+        if chunk and (len(chunk) >= _CHUNK_DOCUMENTS or size + length > _CHUNK_BYTES):
             yield chunk
             chunk, size = [], 0
         chunk.append(document)
-        size += document.size
+        size += length
     if chunk:
         yield chunk
 
@@ -34,7 +48,7 @@ def require_documents(registry: Registry, layer: str) -> None:
     Raises:
         PermanentError: the layer is empty.
     """
-    if not registry.staging.count(layer):
+    if not registry.staging.count(layer, most=1):
         raise PermanentError(
             "staging has no document of this layer",
             item=f"layer {layer}",

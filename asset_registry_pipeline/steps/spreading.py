@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import lru_cache, partial
 from itertools import pairwise
+from multiprocessing import get_context
 from typing import TypeVar
 
 from asset_registry_pipeline.stores.connections import Registry, Settings, opened
-from asset_registry_pipeline.stores.id_ranges import IdRange
+from asset_registry_pipeline.stores.id_ranges import WHOLE, IdRange
 from migration_kit.environment import positive_number
 from migration_kit.workers import bounded_map, item_executor
 
@@ -36,6 +37,8 @@ def spread(registry: Registry, layer: str, function: Callable[[Registry, str, Id
         for each in ranges:
             yield function(registry, layer, each)
         return
+    # What every worker needs is imported once, in the process that they are all forked from.
+    get_context("forkserver").set_forkserver_preload(["__main__", __name__])
     work = partial(_in_worker, registry.settings, layer, function)
     with item_executor("process", workers) as executor:
         for _, future in bounded_map(executor, work, ranges, window=2 * workers):
@@ -44,12 +47,9 @@ def spread(registry: Registry, layer: str, function: Callable[[Registry, str, Id
 
 def cut(registry: Registry, layer: str) -> list[IdRange]:
     """Ranges of about RANGE_DOCUMENTS documents each that together cover every `_id`."""
-    if registry.staging.count(layer) < SPREAD_FROM:
-        return [IdRange()]
-    marks = [
-        one for n, one in enumerate(registry.staging.identifiers(layer)) if n and n % RANGE_DOCUMENTS == 0
-    ]
-    edges = [IdRange().lower, *marks, IdRange().upper]
+    if registry.staging.count(layer, most=SPREAD_FROM) < SPREAD_FROM:
+        return [WHOLE]
+    edges = [WHOLE.lower, *registry.staging.marks_between(layer, RANGE_DOCUMENTS), WHOLE.upper]
     return [IdRange(lower, upper) for lower, upper in pairwise(edges)]
 
 

@@ -103,7 +103,8 @@ def _insert(collection: Collection[Any], rows: Sequence[RawBSONDocument]) -> int
     if not rows:
         return 0
     try:
-        return len(collection.insert_many(rows, ordered=False).inserted_ids)
+        collection.insert_many(rows, ordered=False)
+        return len(rows)
     except BulkWriteError as error:
         failed = error.details["writeErrors"]
         if any(one["code"] != _DUPLICATE_KEY for one in failed):

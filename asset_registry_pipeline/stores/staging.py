@@ -17,6 +17,8 @@ from migration_kit.mongo import transient_errors
 ASSETS, TAXONOMIES = "assets", "taxonomies"
 
 
+_UPDATED = {"$convert": {"input": "$updatedAt", "to": "long", "onError": 0, "onNull": 0}}
+_MARK = {"documents": {"$sum": 1}, "newest": {"$max": _UPDATED}, "updates": {"$sum": _UPDATED}}
 Restored = Callable[[Iterable[bytes]], Iterator[bytes]]
 
 
@@ -43,10 +45,16 @@ class ReadOnlyCollection:
             raws = (document.raw for document in within.bounding(cursor))
             yield from self.__restored(raws) if fields is None else raws
 
-    def count(self, wanted: Mapping[str, Any]) -> int:
-        """How many documents match."""
+    def count(self, wanted: Mapping[str, Any], most: int | None = None) -> int:
+        """How many documents match, counted up to `most`."""
         with transient_errors("staging"):
-            return self.__collection.count_documents(wanted)
+            return self.__collection.count_documents(wanted, **({"limit": most} if most else {}))
+
+    def one_after(self, wanted: Mapping[str, Any], within: IdRange, skipped: int) -> bytes | None:
+        """The `_id` of a document that matches, in a document of its own, after a number of others; None at the end."""
+        with transient_errors("staging"):
+            cursor = within.bounding(self.__collection.find(wanted, {"_id": 1}).sort("_id", 1))
+            return next((document.raw for document in cursor.skip(skipped).limit(1)), None)
 
     def repeated(self, wanted: Mapping[str, Any], field: str) -> Iterator[Any]:
         """The values of a field that several of the documents that match have, grouped by the server."""
@@ -60,13 +68,11 @@ class ReadOnlyCollection:
                 if (group := codec.decoded(row.raw)) is not None:
                     yield group["_id"]
 
-    def group(self, by: Any, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Numbers over groups of all documents, summed up by the server; no other stage, so nothing that writes."""
+    def group(self, by: Any, values: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Numbers over groups of the documents that match, summed up by the server; no stage that writes."""
+        stages: list[Mapping[str, Any]] = [{"$match": wanted}, {"$group": {"_id": by, **values}}]
         with transient_errors("staging"):
-            return [
-                codec.decode(row.raw)
-                for row in self.__collection.aggregate([{"$group": {"_id": by, **values}}])
-            ]
+            return [codec.decode(row.raw) for row in self.__collection.aggregate(stages)]
 
 
 class Staging:
@@ -89,14 +95,20 @@ class Staging:
         """The bytes of the taxonomies."""
         return self._taxonomies.find_raw({})
 
-    def identifiers(self, layer: str) -> Iterator[Any]:
-        """The `_id`s of a layer in their order, streamed."""
-        for raw in self._assets.find_raw(_of_layer(layer), {"_id": 1}):
-            yield codec.decode(raw)["_id"]
+    def marks_between(self, layer: str, every: int) -> Iterator[Any]:
+        """Every so many documents of a layer the `_id` of one, found by the server alone."""
+        within = WHOLE
+        while (raw := self._assets.one_after(_of_layer(layer), within, every)) is not None:
+            document = codec.decoded(raw)
+            if document is None:
+                every += 1  # an `_id` that cannot be read marks nothing: the one after it does
+                continue
+            yield document["_id"]
+            within = IdRange(document["_id"])
 
-    def count(self, layer: str) -> int:
-        """How many documents a layer has."""
-        return self._assets.count(_of_layer(layer))
+    def count(self, layer: str, *, most: int | None = None) -> int:
+        """How many documents a layer has, counted up to `most`."""
+        return self._assets.count(_of_layer(layer), most)
 
     def repeated(self, layer: str, field: str) -> Iterator[str]:
         """The texts that several documents of a layer have in a field, as it is now."""
@@ -124,24 +136,14 @@ class Staging:
 
         The mark of a layer differs as soon as a document came, went or was updated; counted by the server alone.
         """
-        updated = {"$convert": {"input": "$updatedAt", "to": "long", "onError": 0, "onNull": 0}}
         filed = {"$cond": [{"$in": ["$layer", list(MIGRATED_LAYERS)]}, "$layer", UNFILED]}
-        rows = self._assets.group(
-            filed, {"documents": {"$sum": 1}, "newest": {"$max": updated}, "updates": {"$sum": updated}}
-        )
-        return {row.pop("_id"): row for row in rows}
+        return {row.pop("_id"): row for row in self._assets.group(filed, _MARK, {})}
 
-    def addresses(self) -> dict[str, str]:
-        """Every name and `_id` of staging and the address it stands for, to compare component sets."""
-        found: dict[str, str] = {}
-        for raw in self._assets.find_raw({"layer": {"$in": [*"GSLMWBP"]}}, {"name": 1, "nna_address": 1}):
-            source = codec.read_source(raw, "")
-            address = source.body.get("nna_address") if source.body is not None else None
-            if source.body is not None and is_text(address):
-                found[source.item] = address
-                if is_text(source.body.get("name")):
-                    found[source.body["name"]] = address
-        return found
+    def mark(self, layer: str) -> dict[str, int] | None:
+        """The mark of one layer; None where it has no documents."""
+        for row in self._assets.group(None, _MARK, _of_layer(layer)):
+            return {name: row[name] for name in _MARK}
+        return None
 
     def taxonomy(self) -> tuple[dict[str, Any], str]:
         """The taxonomy table of the registry's own collection, and its version.

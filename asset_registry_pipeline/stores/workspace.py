@@ -130,6 +130,13 @@ class Workspace:
             found = self._snapshot.find({"_id": {"$in": list(items)}}, _SHORT)
             return {row["_id"]: as_snapshot(row) for row in found}
 
+    def snapshot_judged(self, items: Sequence[str]) -> list[Snapshot]:
+        """Of these documents those that are quarantined or that a curator has to look at."""
+        judged = [{name: {"$exists": True}} for name in ("grave", "review", "across")]
+        with transient_errors("development"):
+            found = self._snapshot.find({"_id": {"$in": list(items)}, "$or": judged}, _SHORT)
+            return [as_snapshot(row) for row in found]
+
     def snapshot_called(self, keys: Sequence[str]) -> list[Snapshot]:
         """The components of staging that have one of these addresses, names or ledger keys."""
         with transient_errors("development"):
