@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from asset_registry_pipeline.steps.operating import Again, arrived, what_to_run_again
+
 
 def test_a_dirty_source_is_migrated_balanced_and_verified_and_a_second_run_writes_nothing(
     world: Any, reports_path: Path
@@ -23,6 +25,10 @@ def test_a_dirty_source_is_migrated_balanced_and_verified_and_a_second_run_write
     assert {one["status"] for one in report("progress.json")} == {"completed"}
     assert {one["kind"] for one in report("findings.json")} > {"undefined_in_address", "equal_component_sets"}
     assert all("@example" not in str(one).replace("***@", "") for one in report("problems.json"))
+    # What is held and quarantined stays so: nothing failed, and nothing arrived since.
+    with world.registry() as registry:
+        assert what_to_run_again(registry, {}, {}) == Again({}, {}, report=False)
+        assert arrived(registry).fingerprint == ""
 
     before = world.everything()
     world.migrate(batch="second")
