@@ -10,6 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from asset_registry_pipeline.assets import ASSETS
 from asset_registry_pipeline.assets.common import PREFIX
+from asset_registry_pipeline.backup_jobs import registry_restore_backup
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS
 from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.rollback_jobs import JOBS as ROLLBACK_JOBS
@@ -134,4 +135,5 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     registry_delta,
     registry_composites,
     *ROLLBACK_JOBS,
+    registry_restore_backup,
 ]

@@ -113,9 +113,7 @@ class Scratch:
                 if name.startswith(f"{SCRATCH_PREFIX}{self._part}.") and name != self.name:
                     self._database.drop_collection(name)
             self._create()
-            collection = self._database.get_collection(self.name, codec_options=codec.RAW)
-            for chunk in chunks(raws):
-                _insert(collection, chunk)
+            _fill(self._database, self.name, raws)
 
     def read(self) -> Iterator[bytes]:
         """The documents in the order of their `_id`, streamed."""
@@ -162,6 +160,38 @@ class Scratch:
         return found[0]["info"].get("uuid") if found else None
 
 
+class EmptyDatabase:
+    """A database that a backup is restored into."""
+
+    def __init__(self, database: Database[Any]) -> None:
+        self.name = database.name
+        self._database = database
+
+    def require_empty(self) -> None:
+        """Make sure that nothing is there.
+
+        Raises:
+            PermanentError: it has collections.
+        """
+        with told(f"database {self.name}"):
+            there = self._database.list_collection_names()
+        if there:
+            raise PermanentError(
+                f"it is not empty: it has {', '.join(sorted(there)[:5])}",
+                item=f"database {self.name}",
+                remedy="Name a database that does not exist yet, or drop this one if nobody needs it",
+            )
+
+    def fill(self, collection: str, raws: Iterable[bytes]) -> None:
+        """Insert documents into a collection."""
+        with told(f"database {self.name}"):
+            _fill(self._database, collection, raws)
+
+    def read(self, collection: str) -> Iterator[bytes]:
+        """The documents of a collection in the order of their `_id`, streamed."""
+        return _read(self._database, collection, f"database {self.name}")
+
+
 @contextmanager
 def told(place: str) -> Iterator[None]:
     """Turn the server's errors into ones for a person: which place, why, what to do.
@@ -183,6 +213,12 @@ def told(place: str) -> Iterator[None]:
             item=place,
             remedy=_REMEDIES.get(code or 0, "Do what the server says, then materialise this again"),
         ) from error
+
+
+def _fill(database: Database[Any], name: str, raws: Iterable[bytes]) -> None:
+    collection = database.get_collection(name, codec_options=codec.RAW)
+    for chunk in chunks(raws):
+        _insert(collection, chunk)
 
 
 def _insert(collection: Collection[Any], chunk: list[bytes]) -> None:

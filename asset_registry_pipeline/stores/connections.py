@@ -29,6 +29,7 @@ LEGACY_NAMES = {
 """Database names of old that still stand in documents and scripts, and the right ones."""
 _LONGEST_DATABASE_NAME = 63
 """Bytes; MongoDB's limit."""
+_NOT_IN_DATABASE_NAMES = '/\\."$*<>:|? '
 
 
 @dataclass(frozen=True)
@@ -207,21 +208,35 @@ def _checked_place(settings: Settings, role: str, uri: str, database: str) -> tu
 
 
 def _check_backup(settings: Settings) -> None:
-    """The same of where backups go; a backup in a database that is migrated would be neither safe nor apart."""
-    if settings.backup_path.strip():
-        return
-    database, variable = backup_database(settings), "REGISTRY_BACKUP_DB"
+    """A backup in a database that is migrated would be neither safe nor apart."""
+    if not settings.backup_path.strip():
+        _check_written_database(settings, backup_database(settings), "REGISTRY_BACKUP_DB")
+
+
+def check_restored_database(settings: Settings, database: str) -> None:
+    """Refuse a database that a backup must not be restored into, by its name.
+
+    Raises:
+        PermanentError: it is one of the migration's own, says production, or is not on the list of allowed ones.
+    """
+    if database == backup_database(settings):
+        raise PermanentError("backups are kept there", item="into_database", remedy="Name an empty database")
+    _check_written_database(settings, database, "into_database")
+
+
+def _check_written_database(settings: Settings, database: str, variable: str) -> None:
     if database in (settings.staging_db, settings.development_db):
         raise PermanentError(
-            f"backups would be written into {database}, which is migrated itself",
+            f"{database} is migrated itself",
             item=variable,
-            remedy="Name another database for them, or set REGISTRY_BACKUP_PATH",
+            remedy="Name another database",
         )
-    if len(database.encode()) > _LONGEST_DATABASE_NAME:
+    if len(database.encode()) > _LONGEST_DATABASE_NAME or {*database} & {*_NOT_IN_DATABASE_NAMES}:
         raise PermanentError(
-            f"the name {database} is longer than MongoDB allows ({_LONGEST_DATABASE_NAME} bytes)",
+            f"{database!r} is no name of a database: {_LONGEST_DATABASE_NAME} bytes at most, without any of"
+            f" {' '.join(_NOT_IN_DATABASE_NAMES)} and blanks",
             item=variable,
-            remedy="Set it to a shorter name",
+            remedy="Set it to another name",
         )
     environment.refuse_production(
         variable, database, confirmed=settings.confirmed, listed_in="REGISTRY_CONFIRMED"

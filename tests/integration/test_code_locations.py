@@ -67,7 +67,7 @@ JOBS = {
     },
     "asset_registry_pipeline": {
         *("registry_inventory", "registry_report", "registry_rerun_failed", "registry_delta"),
-        "registry_composites",
+        *("registry_composites", "registry_restore_backup"),
         *(f"registry_rollback_{phase}" for phase in ("composites", "songs", "components")),
     },
     "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_month"},

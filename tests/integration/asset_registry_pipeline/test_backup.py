@@ -16,7 +16,9 @@ import pytest
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
+from asset_registry_pipeline.definitions import build_defs
 from asset_registry_pipeline.registry.stages import BACKUP
+from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.steps import backup, inventory
 from asset_registry_pipeline.steps.backup import require_backup
 from asset_registry_pipeline.stores import backup_collections, codec
@@ -355,6 +357,50 @@ def test_what_was_migrated_in_place_is_backed_up_as_it_was_before_and_the_true_o
         assert parts[0].proof.backup == f"{NAME}_2"
         assert place.held() == held
     place.world.client.drop_database(place.database.name)
+
+
+def test_a_backup_is_restored_for_people_into_an_empty_database_and_nowhere_else(
+    place: Place, registry: Registry
+) -> None:
+    place.take(registry)
+    place.assets.insert_one({"_id": 7, "layer": "S", "name": "S.one"})
+    place.take(registry, "S")
+    target = place.world.client[f"{place.world.staging.name}-restored"]
+    config = {"backup": NAME, "into_database": target.name}
+    job = build_defs({"registry": RegistryResource(**vars(place.world.settings()))}).resolve_job_def(
+        "registry_restore_backup"
+    )
+
+    def launch(**changes: str) -> Any:
+        run_config = {"ops": {"restore_backup": {"config": config | changes}}}
+        return job.execute_in_process(
+            run_config=run_config, instance=place.world.instance, raise_on_error=False
+        )
+
+    try:
+        assert launch().success
+        options = codec.RAW
+        for name in ("assets", "taxonomies"):
+            here, there = (
+                base.get_collection(name, codec_options=options) for base in (target, place.world.staging)
+            )
+            assert [one.raw for one in here.find().sort("_id", 1)] == [
+                one.raw for one in there.find().sort("_id", 1)
+            ]
+        for changes, told in (
+            ({}, "it is not empty: it has assets, taxonomies"),
+            ({"into_database": place.world.staging.name}, "is migrated itself"),
+            ({"into_database": place.database.name}, "backups are kept there"),
+            ({"backup": "assets_backup_19990101", "into_database": "x"}, f"There are {NAME}"),
+        ):
+            assert told in place.world.failure(launch(**changes))
+        if place.folder is not None:
+            return
+        place.world.client.drop_database(target)
+        place.tamper(lambda raws: raws[1:])
+        assert "was changed since it was proved" in place.world.failure(launch())
+    finally:
+        place.world.client.drop_database(target)
 
 
 def test_an_archive_that_is_cut_off_or_a_manifest_that_lies_is_refused(
