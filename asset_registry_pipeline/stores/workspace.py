@@ -171,6 +171,23 @@ class Workspace:
         with transient_errors("development"):
             yield from self._findings.find({} if layer is None else {"layer": layer})
 
+    def findings_by_kind(self) -> dict[str, tuple[int, str]]:
+        """Of each kind that was found how often, with one example: an item and what is told of it."""
+        stages: list[Mapping[str, Any]] = [
+            {
+                "$group": {
+                    "_id": "$kind",
+                    "n": {"$sum": 1},
+                    "example": {"$min": {"item": "$item", "detail": "$detail"}},
+                }
+            }
+        ]
+        with transient_errors("development"):
+            return {
+                row["_id"]: (row["n"], " ".join(filter(None, row["example"].values())))
+                for row in self._findings.aggregate(stages, allowDiskUse=True)
+            }
+
     def save_inventory(self, layer: str, summary: Mapping[str, Any]) -> None:
         """Keep the summary of a layer's newest inventory."""
         with transient_errors("development"):
