@@ -258,6 +258,7 @@ def _take_back(
         }
         for one in taken
     ]
+    store.forget_left([one.entry.item for one in taken], session)
     store.remember(history, session)
 
 

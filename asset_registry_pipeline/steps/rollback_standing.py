@@ -23,7 +23,7 @@ _OBJECT_ID_DIGITS = 24
 def identifiers_of(registry: Registry, items: Sequence[str]) -> dict[str, Any]:
     """The `_id`s that ledger keys stand for, as far as they are known: of ObjectIds always."""
     found: dict[str, Any] = {item: ObjectId(item) for item in items if _is_object_id(item)}
-    for look in (_staged_identifiers, _seen_identifiers):
+    for look in (_staged_identifiers, _seen_identifiers, _left_identifiers):
         if unknown := [item for item in items if item not in found]:
             found |= look(registry, unknown)
     return found
@@ -88,6 +88,10 @@ def _staged_identifiers(registry: Registry, items: Sequence[str]) -> dict[str, A
 
 def _seen_identifiers(registry: Registry, items: Sequence[str]) -> dict[str, Any]:
     return {item: one.identifier for item, one in registry.workspace.snapshot_of(items).items()}
+
+
+def _left_identifiers(registry: Registry, items: Sequence[str]) -> dict[str, Any]:
+    return registry.rollback.identifiers_left(items)
 
 
 def _is_object_id(item: str) -> bool:

@@ -26,6 +26,7 @@ class RollbackStore:
     def __init__(self, database: Database[Any], preimages: Preimages | None = None) -> None:
         self._assets = database.get_collection("assets", codec_options=codec.RAW)
         self._preimages = preimages
+        self._left = database.get_collection("migration_left", codec_options=codec.OPTIONS)
         self._history = database.get_collection("migration_rolled_back", codec_options=codec.OPTIONS)
 
     def install(self) -> None:
@@ -34,6 +35,12 @@ class RollbackStore:
             self._history.create_index([("layer", 1), ("at", 1)])
             self._history.create_index([("item", 1)])
             self._history.create_index([("run_id", 1), ("layer", 1)])
+
+    def identifiers_left(self, items: Sequence[str]) -> dict[str, Any]:
+        """The `_id`s of those of the items that have left staging since they were migrated."""
+        with transient_errors("development"):
+            rows = self._left.find({"_id": {"$in": list(items)}}, {"identifier": 1})
+            return {row["_id"]: row["identifier"] for row in rows}
 
     def heads(self, identifiers: Iterable[Any]) -> dict[str, dict[str, Any]]:
         """Layer, name and address of the documents with these `_id`s, by item."""
@@ -56,6 +63,10 @@ class RollbackStore:
         """Take documents out of development."""
         if identifiers:
             self._assets.delete_many({"_id": {"$in": list(identifiers)}}, session=session)
+
+    def forget_left(self, items: Sequence[str], session: ClientSession) -> None:
+        """No longer list as left behind by staging what development does not have either."""
+        self._left.delete_many({"_id": {"$in": list(items)}}, session=session)
 
     def taken_by(self, run_id: str, layer: str) -> Iterator[dict[str, Any]]:
         """What a run has taken back of a layer, streamed."""

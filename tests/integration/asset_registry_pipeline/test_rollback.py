@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 
 from asset_registry_pipeline.definitions import build_defs
 from asset_registry_pipeline.registry.decisions import read_csv
-from asset_registry_pipeline.registry.outcomes import ROLLED_BACK
+from asset_registry_pipeline.registry.outcomes import ROLLED_BACK, SUPERSEDED
 from asset_registry_pipeline.registry.rollback import CHANGED, Done
 from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.steps import rollback
@@ -111,6 +111,10 @@ def test_phases_are_taken_back_from_the_last_to_the_first_and_can_be_migrated_ag
     )
     assert world.outcome(history["item"])["reason"] == ROLLED_BACK
 
+    progress = {row["_id"]: row for row in world.development["migration_progress"].find()}
+    assert (progress["C"]["status"], progress["C"]["migratedAssets"]) == ("pending", 0)
+    assert (progress["S"]["status"], progress["S"]["migratedAssets"]) == ("in-progress", 1)
+
     # Curators' words: in the file as they were given, and where they were.
     exported, refused = read_csv((reports_path / "registry/decisions-before-rollback-songs.csv").read_text())
     assert refused == ()
@@ -162,6 +166,14 @@ def test_what_somebody_changed_is_left_with_its_fields_and_what_is_gone_is_told(
     kept = world.outcome(moved["_id"])
     assert (kept["state"], kept["target_hash"], "written" in kept["detail"]) == ("quarantined", None, False)
     assert world.outcome(changed["_id"])["state"] == "migrated"
+    # One with an `_id` of another type, that has left staging: it is found by what was kept of it.
+    migrate(steps, "S")
+    world.staging["assets"].delete_one({"_id": 5})
+    steps.plan("S", batch="batch-2")
+    assert [row["_id"] for row in steps.registry.workspace.left("S")] == ["int:5"]
+    lines(steps, "S", run="another")
+    assert assets(world) == [conflict]
+    assert list(steps.registry.workspace.left("S")) == []
     (still,) = lines(steps, "S", run="again")
     assert still.entry.item == str(changed["_id"])
 
@@ -257,6 +269,24 @@ def test_components_are_not_taken_away_under_composites_that_are_being_published
     assert told(roll_back(world, "composites"))["removed"] == 0
     assert told(roll_back(world, "components", layers="W"))["removed"] > 5
     assert assets(world) == []
+
+
+def test_composites_of_a_component_that_was_taken_back_are_named_by_the_next_run(
+    world: Any, steps: Any
+) -> None:
+    migrate(steps, *LAYERS)
+    composite = next(one for one in assets(world, layer="C") if len(one["components"]) == 5)
+    (star,) = [one for one in composite["components"] if one.startswith("S.")]
+    world.development["assets"].delete_one({"nna_address": star})
+    done = {line.done for line in lines(steps, "S")}
+    assert Done.ALREADY_GONE in done
+    steps.migrate("C", batch="batch-2")
+    outcome = world.outcome(composite["_id"])
+    assert (outcome["state"], outcome["reason"]) == ("quarantined", SUPERSEDED)
+    assert [one["why"] for one in outcome["detail"]["missing"]] == [f"held: {ROLLED_BACK}"]
+    rows, _ = steps.reconcile("C")
+    told_of = {row["item"]: row["presence"] for row in rows if row["presence"]}
+    assert f"held: {ROLLED_BACK}" in told_of[str(composite["_id"])]
 
 
 def test_a_layer_of_another_phase_is_refused(world: Any) -> None:
