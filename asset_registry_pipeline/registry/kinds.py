@@ -8,11 +8,13 @@ Found = Sequence[tuple[str, str, str]]
 
 
 class Effect(StrEnum):
-    """What a finding does to its document."""
+    """What a finding does to its document; the last one is about the surroundings, and nothing is written at all."""
 
     REPORT = "report"
     REVIEW = "review"
+    HOLD = "hold"
     QUARANTINE = "quarantine"
+    REFUSE = "refuse"
 
 
 KINDS: Mapping[str, tuple[Effect, str]] = {
@@ -63,6 +65,19 @@ KINDS: Mapping[str, tuple[Effect, str]] = {
     "equal_component_sets": (Effect.REPORT, "another composite has the same components"),
     "duplicate_name": (Effect.QUARANTINE, "another document has the same name"),
     "duplicate_address": (Effect.QUARANTINE, "another document has the same address"),
+    "reference_to_missing": (Effect.HOLD, "a component that is nowhere in staging"),
+    "reference_to_rejected": (Effect.HOLD, "a component that a curator has decided against"),
+    "reference_to_unmigrated": (Effect.HOLD, "a component that is in staging and not in development"),
+    "collision": (Effect.QUARANTINE, "development holds a different document under this _id"),
+    "name_or_address_taken": (
+        Effect.QUARANTINE,
+        "another document in development has the name or the address",
+    ),
+    "unique_index_on_absent_field": (
+        Effect.REFUSE,
+        "a unique index of development covers a field that the documents lack",
+    ),
+    "source_is_target": (Effect.REFUSE, "staging and development are the same database"),
     "legacy_database_name": (Effect.REPORT, "a database has a name of old"),
     "counts_off_the_expectation": (Effect.REPORT, "a layer has other numbers than the profile expects"),
     "outside_the_layers": (Effect.QUARANTINE, "the document names no layer of this migration"),

@@ -29,6 +29,7 @@ EXCLUDED = "excluded by a curator"
 BUILT_FROM_REJECTED = "built from a rejected asset"
 BUILT_FROM_TEST = "built from a test asset"
 BUILT_FROM_EXCLUDED = "built from an excluded asset"
+NOT_IN_STAGING = "not in staging"
 BLOCKED = "a component is missing, rejected or not migrated"
 
 
@@ -73,6 +74,13 @@ class Absence(NamedTuple):
 
     why: str
     verdict: Verdict | None = None
+
+    @property
+    def kind(self) -> str:
+        """The kind of finding that it is."""
+        if self.verdict is not None:
+            return "reference_to_rejected"
+        return "reference_to_missing" if self.why == NOT_IN_STAGING else "reference_to_unmigrated"
 
 
 def absence_of(state: str, reason: str | None, detail: Mapping[str, Any]) -> Absence:
@@ -151,7 +159,10 @@ def _without(
 ) -> Planned:
     """The outcome of a composite that lacks components: left behind with one of them, or held until all are there."""
     absences = [(reference.written, directory.why_missing(reference.key)) for reference in missing]
-    told = {"missing": [{"reference": written, "why": absence.why} for written, absence in absences]}
+    missed = [
+        {"reference": written, "why": absence.why, "kind": absence.kind} for written, absence in absences
+    ]
+    told = {"missing": missed}
     verdicts = {absence.verdict for _, absence in absences}
     for verdict, reason in _BUILT_FROM.items():
         if verdict in verdicts and profile.cascade[verdict] == "exclude":

@@ -23,7 +23,7 @@ from asset_registry_pipeline.registry.outcomes import (
 )
 from asset_registry_pipeline.registry.profiles import OWN_COMPONENTS
 from asset_registry_pipeline.registry.shapes import is_text
-from asset_registry_pipeline.registry.transform import Absence, Directory, absence_of
+from asset_registry_pipeline.registry.transform import NOT_IN_STAGING, Absence, Directory, absence_of
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry, Settings
 from migration_kit.accounting import State
@@ -31,7 +31,7 @@ from migration_kit.ledger import Entry
 
 MOST_REMEMBERED = 40_000
 """Components that a process keeps: some 50 MB."""
-_ABSENT, _NOT_YET = Absence("not in staging"), Absence("not migrated yet")
+_ABSENT, _NOT_YET = Absence(NOT_IN_STAGING), Absence("not migrated yet")
 
 
 @dataclass(frozen=True, slots=True)

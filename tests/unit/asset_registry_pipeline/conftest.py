@@ -112,7 +112,7 @@ def source(document: dict[str, Any], *, source_hash: str = "hash-1") -> SourceDo
     )  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> Any:
     """The makers above, for tests in modules that are imported on their own."""
 

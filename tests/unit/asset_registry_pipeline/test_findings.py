@@ -132,6 +132,9 @@ def test_every_kind_about_documents_is_made_by_some_test() -> None:
         # Made by looking at several documents, at the layer field, or at the surroundings.
         "duplicate_name", "duplicate_address", "equal_component_sets", "unreadable_document", "oversized_document",
         "outside_the_layers", "legacy_database_name", "counts_off_the_expectation",
+        # By planning, by publishing, or before anything is read: `test_late_findings`.
+        "reference_to_missing", "reference_to_rejected", "reference_to_unmigrated", "collision",
+        "name_or_address_taken", "source_is_target", "unique_index_on_absent_field",
     }  # fmt: skip
     assert {kind for kind, _ in STARS + COMPOSITES} | elsewhere == set(KINDS)
 

@@ -222,8 +222,8 @@ def test_a_composite_is_held_with_the_exact_list_of_what_it_waits_for(plan_c: An
     planned = plan_c(["S.001.007.001", "1.003.003.009", "L.001.001.001"])
     assert (planned.disposition, planned.reason) == ("held", BLOCKED)
     assert planned.detail["missing"] == [
-        {"reference": "1.003.003.009", "why": "why G.003.003.009"},
-        {"reference": "L.001.001.001", "why": "why L.001.001.001"},
+        {"reference": "1.003.003.009", "why": "why G.003.003.009", "kind": "reference_to_unmigrated"},
+        {"reference": "L.001.001.001", "why": "why L.001.001.001", "kind": "reference_to_unmigrated"},
     ]
 
 
