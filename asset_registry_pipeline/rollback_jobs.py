@@ -5,13 +5,14 @@ A click does no harm: by default a job only tells what it would do. What may go 
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from asset_registry_pipeline.assets.common import MOST_ROWS, POOL, PREFIX, table
-from asset_registry_pipeline.registry.rollback import PHASES, Done
+from asset_registry_pipeline.registry.rollback import PHASES, REFERRED, Done
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.failures import PermanentError
 from migration_kit.orchestration import NETWORK_RETRY, failing
@@ -20,6 +21,10 @@ from migration_kit.reports import reports_path, write_bytes, write_json
 if TYPE_CHECKING:
     from asset_registry_pipeline.steps.rollback import Rollback, Tally
     from asset_registry_pipeline.stores.connections import Registry
+
+
+_Left = dict[str, list[Mapping[str, Any]]]
+"""The first documents that were left, by reason."""
 
 
 class RollbackConfig(dg.Config):
@@ -89,7 +94,7 @@ def _take_back(
     # First of all: whatever happens to documents, curators' words are safe.
     decisions, exported = _export_decisions(opened, phase, layers)
     work, tally = Rollback(opened, context.run.run_id, config.dry_run), Tally()
-    left: list[Mapping[str, object]] = []
+    left: _Left = {}
     path = write_json(
         reports_path(PREFIX) / f"rollback-{phase}{suffix}.json", _lines(context, work, layers, tally, left)
     )
@@ -124,17 +129,19 @@ def _lines(
     work: "Rollback",
     layers: tuple[str, ...],
     tally: "Tally",
-    left: list[Mapping[str, object]],
+    left: _Left,
 ) -> Iterator[Mapping[str, object]]:
-    """The lines of the rollback's file as they come; the first that were left are kept for the UI."""
+    """The lines of the rollback's file as they come; the first that were left for each reason are kept for the UI."""
     from asset_registry_pipeline.steps.rollback import roll_back
 
     for layer in layers:
         for number, line in enumerate(roll_back(work, layer), 1):
             tally.add(line)
             told = line.to_report()
-            if line.done is Done.LEFT and len(left) < MOST_ROWS:
-                left.append(told | {"fields": ", ".join(line.fields)})
+            if line.reason is not None:
+                shown = left.setdefault(line.reason, [])
+                if len(shown) < MOST_ROWS:
+                    shown.append(told | {"fields": ", ".join(line.fields)})
             if number % 10_000 == 0:
                 context.log.info(f"layer {layer}: {number:,} documents looked at")
             yield told
@@ -152,7 +159,7 @@ def _sentence(tally: "Tally", *, dry_run: bool, layer: str | None = None) -> str
     )
 
 
-def _metadata(tally: "Tally", left: Sequence[Mapping[str, object]], *, dry_run: bool) -> dict[str, Any]:
+def _metadata(tally: "Tally", left: _Left, *, dry_run: bool) -> dict[str, Any]:
     rows = [
         {"layer": layer, "state": state, "done": done, "documents": count, "reason": reason}
         for (layer, state, done, reason), count in sorted(tally.counts.items())
@@ -161,7 +168,11 @@ def _metadata(tally: "Tally", left: Sequence[Mapping[str, object]], *, dry_run: 
         "dry_run": dry_run,
         "summary": _sentence(tally, dry_run=dry_run),
         "what_was_done": table(rows, ("layer", "state", "done", "documents", "reason")),
-        "left_and_why": table(left, ("item", "label", "fields", "reason")),
+        "conflicts": table(
+            chain.from_iterable(rows for reason, rows in left.items() if reason != REFERRED),
+            ("item", "label", "fields", "reason"),
+        ),
+        "composites_first": table(left.get(REFERRED, ()), ("item", "label", "composites", "example")),
         "removed": tally.of(Done.REMOVED),
         "restored": tally.of(Done.RESTORED),
         "gone_already": tally.of(Done.ALREADY_GONE),

@@ -18,7 +18,7 @@ DELETED = "somebody deleted it since it was changed in place: its pre-image is k
 NO_PREIMAGE = "it was changed in place and its pre-image is missing: take the document from the backup"
 BROKEN_PREIMAGE = "its pre-image is not what was read from the source: take the document from the backup"
 UNKNOWN_ID = "its _id is not known any more: take the inventory of its layer, then roll back again"
-REFERRED = "{composites} composites in development refer to it, as {example}: roll back the composites first"
+REFERRED = "composites in development refer to it: roll back the composites first"
 
 
 class DocumentIs(StrEnum):
@@ -80,7 +80,7 @@ def judge(found: Standing, *, in_place: bool) -> tuple[Done, str | None]:
     )
     stays = next((reason for holds, reason in reasons if holds), None)
     if stays is None and found.referring is not None and found.document is DocumentIs.AS_WRITTEN:
-        stays = REFERRED.format(composites=found.referring.composites, example=found.referring.example)
+        stays = REFERRED
     if stays is not None:
         return Done.LEFT, stays
     if found.document is DocumentIs.GONE:

@@ -19,7 +19,7 @@ from asset_registry_pipeline.registry.outcomes import (
     WRITTEN,
     written_by_migration,
 )
-from asset_registry_pipeline.registry.rollback import Done, Referring, judge
+from asset_registry_pipeline.registry.rollback import REFERRED, Done, Referring, judge
 from asset_registry_pipeline.registry.stages import APPLY, VERIFY
 from asset_registry_pipeline.steps.rollback_standing import identifiers_of, referring_composites, standing
 from asset_registry_pipeline.stores import codec
@@ -56,13 +56,17 @@ class Rollback:
 
 @dataclass(frozen=True)
 class Line:
-    """What was done with one document; `reason` where it was left, `fields` those that somebody changed."""
+    """What was done with one document; `reason` where it was left.
+
+    `fields` are those that somebody changed, `referring` the composites for which it was left.
+    """
 
     entry: Entry
     layer: str
     done: Done
     reason: str | None = None
     fields: Sequence[str] = ()
+    referring: Referring | None = None
 
     @property
     def taken(self) -> bool:
@@ -79,6 +83,8 @@ class Line:
             "done": str(self.done),
             "reason": self.reason,
             "fields": list(self.fields),
+            "composites": self.referring.composites if self.referring else None,
+            "example": self.referring.example if self.referring else None,
         }
 
 
@@ -229,7 +235,7 @@ def _look(  # noqa: PLR0917 - everything that is known of one document
         return Line(entry, layer, Done.NOT_OURS)
     found = standing(entry, existing, preimages, identifiers, referring)
     done, reason = judge(found, in_place=work.in_place)
-    return Line(entry, layer, done, reason)
+    return Line(entry, layer, done, reason, referring=referring if reason == REFERRED else None)
 
 
 def _take_back(

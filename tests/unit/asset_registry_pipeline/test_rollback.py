@@ -8,6 +8,7 @@ from asset_registry_pipeline.registry.rollback import (
     DELETED,
     NO_PREIMAGE,
     PHASES,
+    REFERRED,
     UNKNOWN_ID,
     DocumentIs,
     Done,
@@ -18,7 +19,7 @@ from asset_registry_pipeline.registry.rollback import (
 )
 
 AS_WRITTEN, GONE = DocumentIs.AS_WRITTEN, DocumentIs.GONE
-REFERRED = Referring(3, "C.FUL.POP.125")
+REFERRING = Referring(3, "C.FUL.POP.125")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ REFERRED = Referring(3, "C.FUL.POP.125")
     [
         (Standing(AS_WRITTEN), False, Done.REMOVED),
         (Standing(GONE), False, Done.ALREADY_GONE),
-        (Standing(GONE, referring=REFERRED), False, Done.ALREADY_GONE),
+        (Standing(GONE, referring=REFERRING), False, Done.ALREADY_GONE),
         (Standing(AS_WRITTEN, PreimageIs.SOUND), True, Done.RESTORED),
         # What was changed in place is never removed, whatever profile is set by now.
         (Standing(AS_WRITTEN, PreimageIs.SOUND), False, Done.RESTORED),
@@ -53,12 +54,11 @@ def test_everything_else_is_left_with_its_reason(found: Standing, in_place: bool
 
 
 @pytest.mark.parametrize("preimage", [PreimageIs.ABSENT, PreimageIs.SOUND])
-def test_what_composites_are_built_from_stays_and_they_are_named(preimage: PreimageIs) -> None:
-    done, reason = judge(Standing(AS_WRITTEN, preimage, REFERRED), in_place=False)
-    assert done is Done.LEFT
-    assert reason == (
-        "3 composites in development refer to it, as C.FUL.POP.125: roll back the composites first"
-    )
+def test_what_composites_are_built_from_stays(preimage: PreimageIs) -> None:
+    assert judge(Standing(AS_WRITTEN, preimage, REFERRING), in_place=False) == (Done.LEFT, REFERRED)
+    # Somebody changed it: that has to be settled first of all.
+    changed = Standing(DocumentIs.CHANGED, preimage, REFERRING)
+    assert judge(changed, in_place=False) == (Done.LEFT, CHANGED)
 
 
 def test_every_layer_belongs_to_one_phase() -> None:
