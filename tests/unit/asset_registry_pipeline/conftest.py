@@ -32,6 +32,36 @@ TABLE = {
             }
         },
     },
+    "L": {
+        "name": "Looks",
+        "categories": {
+            "006": {
+                "code": "VIN",
+                "name": "Vintage",
+                "subcategories": {"005": {"code": "Y2K", "name": "Y2K_Revival"}},
+            }
+        },
+    },
+    "W": {
+        "name": "Worlds",
+        "categories": {
+            "007": {
+                "code": "URB",
+                "name": "Urban",
+                "subcategories": {"004": {"code": "ROO", "name": "Rooftops"}},
+            }
+        },
+    },
+    "M": {
+        "name": "Moves",
+        "categories": {
+            "017": {
+                "code": "HIP",
+                "name": "Hip_Hop_Moves",
+                "subcategories": {"001": {"code": "GRO", "name": "Groove"}},
+            }
+        },
+    },
     "C": {
         "name": "Composites",
         "categories": {
