@@ -123,22 +123,41 @@ def test_songs_that_all_wait_for_a_curator_are_held_and_that_is_no_failure(world
     assert told["unaccounted"] == 0
 
 
-def test_a_planted_difference_fails_the_reconciliation_and_is_named(world: Any, registry: Registry) -> None:
+def test_a_planted_difference_fails_the_reconciliation_by_name_and_a_number_off_the_expectation_only_warns(
+    world: Any, registry: Registry
+) -> None:
     assert world.migrate_layer("M").success
     victim = world.development["assets"].find_one({"layer": "M"})
-    world.development["assets"].update_one({"_id": victim["_id"]}, {"$set": {"source": "elsewhere"}})
+    change = {"_id": victim["_id"]}
+    world.development["assets"].update_one(change, {"$set": {"source": "elsewhere"}})
     told = world.failure(world.materialise("reconciliation", layer="M"))
     assert "byte-equal to staging" in told
-    assert victim["name"] in told
+    assert f"label={victim['name']}, untouched=source" in told
     assert not registry.ledger.gate("verify", ["M"]).open
+
+    world.development["assets"].update_one(change, {"$set": {"source": victim["source"]}})
+    world.use_profile(expected={"S": 10, "L": 14, "W": 12, "M": 100, "G": 12, "C": 60})
+    result = world.materialise("reconciliation", layer="M")
+    told = world.metadata(result)
+    assert (told["in_development"], told["expected"]) == (told["migrated"], 100)
+    checks = {
+        one.check_name: (one.passed, one.severity.value) for one in result.get_asset_check_evaluations()
+    }
+    assert checks.pop("counts_in_development") == (False, "WARN")
+    assert {passed for passed, _ in checks.values()} == {True}
+    assert registry.ledger.gate("verify", ["M"]).open
 
 
 def test_the_report_never_calls_verified_what_was_not_checked(
     world: Any, registry: Registry, reports_path: Any
 ) -> None:
     assert world.migrate_layer("M").success
-    told = world.metadata(world.materialise("migration_report"))
-    assert told["verified"] is False
+    result = world.materialise("migration_report")
+    assert world.metadata(result)["verified"] is False
+    # One layer of six is there, which is said as well, and stops nothing.
+    (totals,) = result.get_asset_check_evaluations()
+    assert (totals.passed, totals.severity.value) == (False, "WARN")
+    assert totals.metadata["expected"].value == 122
     assert '"verified": false' in (reports_path / "registry" / "migration-summary.json").read_text()
 
 
