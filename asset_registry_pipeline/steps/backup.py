@@ -14,16 +14,24 @@ from itertools import count, zip_longest
 from asset_registry_pipeline.registry.layers import UNFILED
 from asset_registry_pipeline.registry.stages import BACKUP
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.backup import NAME_PREFIX, TAXONOMIES_PART, BackupStore, Proof, Tally
+from asset_registry_pipeline.stores.backup import (
+    NAME_PREFIX,
+    TAXONOMIES_PART,
+    AtWork,
+    BackupStore,
+    Proof,
+    Tally,
+)
 from asset_registry_pipeline.stores.backup_collections import DatabaseBackups, Scratch
 from asset_registry_pipeline.stores.backup_files import FileBackups
 from asset_registry_pipeline.stores.connections import Registry, Settings, backup_database
 from migration_kit.environment import required_folder
-from migration_kit.failures import PermanentError, TransientError
+from migration_kit.failures import PermanentError, TransientError, retrying
 from migration_kit.mongo import connect
 
 MOST_NAMED = 20
 _MOST_DIFFERENCES = 1_000
+_ATTEMPTS = 6
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,9 @@ def take(registry: Registry, layer: str, *, fingerprint: str, day: datetime, run
             digests[part] = found.digest
     with open_backups(registry.settings) as (store, scratch):
         taking = _Taking(registry, store, scratch, f"{NAME_PREFIX}{day.astimezone(UTC):%Y%m%d}", run_id)
-        return tuple(_proved(taking, part, digest) for part, digest in digests.items())
+        # All layers' runs begin at once, and all of them want the taxonomies: who comes second uses what is there then.
+        again = retrying(attempts=_ATTEMPTS, on=(AtWork,))
+        return tuple(again(_proved, taking, part, digest) for part, digest in digests.items())
 
 
 def require_backup(registry: Registry, layer: str, source_fingerprint: str) -> Proof:

@@ -10,12 +10,17 @@ from datetime import datetime
 from typing import Protocol
 
 from asset_registry_pipeline.stores import codec
+from migration_kit.failures import TransientError
 from migration_kit.fingerprints import SetDigest
 
 NAME_PREFIX = "assets_backup_"
 TAXONOMIES_PART = "taxonomies"
 SCRATCH_PREFIX = "migration_scratch_"
 _CHUNK_ROWS, _CHUNK_BYTES = 1_000, 8 * 1024 * 1024
+
+
+class AtWork(TransientError):  # noqa: N818 - reads as what happened
+    """Another run is at the same part at this moment: soon it will be there, proved."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,9 @@ class BackupStore(Protocol):
         `digest`: the hash that they must have.
 
         Raises:
-            PermanentError: they have another hash (`Changed`), or the place refuses to be written to.
-            TransientError: the place is lost, or another run was at the same part.
+            PermanentError: what was written is not what came, or the place refuses to be written to.
+            AtWork: another run is at the same part.
+            TransientError: the place is lost.
         """
 
     def read(self, backup: str, part: str) -> Iterator[bytes]:

@@ -12,18 +12,18 @@ from typing import Any
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure, PyMongoError
 
 from asset_registry_pipeline.registry.documents import masked
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.backup import SCRATCH_PREFIX, Proof, Tally, chunks
+from asset_registry_pipeline.stores.backup import SCRATCH_PREFIX, AtWork, Proof, Tally, chunks
 from migration_kit.failures import PermanentError, TransientError
 from migration_kit.mongo import is_passing
 from migration_kit.redaction import redact
 
 MANIFEST = "assets_backup_manifest"
 _DUPLICATE_KEY, _UNAUTHORIZED, _OUT_OF_DISK_SPACE = 11000, 13, 14031
-_NOT_THERE, _THERE_ALREADY = 26, 48
+_NOT_THERE, _THERE_ALREADY, _DROPPED = 26, 48, 175
 _REMEDIES = {
     _UNAUTHORIZED: "Give its user the right to read and write the database",
     _OUT_OF_DISK_SPACE: "Free disk space on the server, then materialise registry/staging_backup again",
@@ -123,16 +123,16 @@ class Scratch:
         """Make sure that this is still the collection that was filled.
 
         Raises:
-            TransientError: another run has dropped it meanwhile.
+            AtWork: another run has dropped or renamed it meanwhile.
         """
         if self._identity is None or self._seen() != self._identity:
-            raise TransientError("another run of this layer was at work on the same backup", item=self.name)
+            raise AtWork("another run was at work on the same backup", item=self.name)
 
     def rename(self, name: str) -> None:
         """Make it a collection to be kept. Where one of that name stands already, that one stays.
 
         Raises:
-            TransientError: another run has dropped it meanwhile.
+            AtWork: another run has dropped or renamed it meanwhile.
         """
         with told(self._place):
             self.require_own()
@@ -150,10 +150,14 @@ class Scratch:
     def _create(self) -> None:
         try:
             self._database.create_collection(self.name)
-        except PyMongoError as error:
-            if is_passing(error) or self._seen() is None:
+        except CollectionInvalid:
+            pass  # the driver saw that it is there already
+        except OperationFailure as error:
+            if error.code != _THERE_ALREADY:
                 raise
         self._identity = self._seen()
+        # Nothing by that name now: the other run was just done with it.
+        self.require_own()
 
     def _seen(self) -> Any:
         found = list(self._database.list_collections(filter={"name": self.name}))
@@ -197,7 +201,7 @@ def told(place: str) -> Iterator[None]:
     """Turn the server's errors into ones for a person: which place, why, what to do.
 
     Raises:
-        TransientError: the server is lost for the moment.
+        TransientError: the server is lost for the moment, or (`AtWork`) a collection was dropped while it was read.
         PermanentError: it refuses.
     """
     try:
@@ -206,6 +210,8 @@ def told(place: str) -> Iterator[None]:
         if is_passing(error):
             raise TransientError(redact(str(error)), item=place) from error
         code, words = getattr(error, "code", None), str(error)
+        if code == _DROPPED:
+            raise AtWork("another run was at work on the same backup", item=place) from error
         if isinstance(error, BulkWriteError) and (failed := error.details.get("writeErrors")):
             code, words = failed[0].get("code"), str(failed[0].get("errmsg"))
         raise PermanentError(

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -313,11 +314,28 @@ def test_two_runs_at_the_same_backup_end_with_one_that_both_use(
 
     monkeypatch.setattr(backup, "compare", meanwhile)
     seen = inventory.take(registry, "M", run_id="run", batch="batch-1").fingerprint
-    with pytest.raises(TransientError, match="another run of this layer"):
-        backup.take(registry, "M", fingerprint=seen, day=DAY, run_id="run")
     parts = backup.take(registry, "M", fingerprint=seen, day=DAY, run_id="run")
     assert [part.reused for part in parts] == [True, True, True]
     assert len(place.names()) == len(parts)
+
+
+def test_all_layers_that_are_backed_up_at_once_end_in_one_backup(place: Place, registry: Registry) -> None:
+    place.assets.insert_many(
+        [{"layer": layer, "name": f"{layer}.{n}"} for layer in "SLWG" for n in range(300)]
+    )
+    seen = {layer: inventory.take(registry, layer, run_id="run", batch="b").fingerprint for layer in "MSLWG"}
+
+    def take(layer: str) -> set[str]:
+        with place.world.registry() as own:
+            parts = backup.take(own, layer, fingerprint=seen[layer], day=DAY, run_id=layer)
+        assert all(part.comparison.equal for part in parts)
+        return {part.proof.backup for part in parts}
+
+    with ThreadPoolExecutor(5) as threads:
+        assert list(threads.map(take, "MSLWG")) == [{NAME}] * 5
+    assert len(place.names()) == len("MSLWG") + 2
+    for layer in "MSLWG":
+        assert place.held(layer=layer) == list(registry.staging.raw(layer))
 
 
 def test_what_was_migrated_in_place_is_backed_up_as_it_was_before_and_the_true_original_stays(
