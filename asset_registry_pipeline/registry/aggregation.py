@@ -8,6 +8,7 @@ from itertools import chain, combinations
 from statistics import fmean
 from typing import Any
 
+from asset_registry_pipeline.registry.addresses import is_hfn
 from asset_registry_pipeline.registry.ai_metadata import GENRE_FAMILIES
 from asset_registry_pipeline.registry.layers import BREAKDOWN_LAYERS, LAYER_NAMES
 from asset_registry_pipeline.registry.shapes import is_text
@@ -59,11 +60,16 @@ class Features:
 
 
 def features_of(document: Mapping[str, Any]) -> Features:
-    """What a component in development brings to its composites; nothing where a field has another shape."""
+    """What a component in development brings to its composites; nothing where a field has another shape.
+
+    Its words, unless they are only a name, else its description.
+    """
     made = document.get("aiMetadata")
     metadata: Mapping[str, Any] = made if isinstance(made, Mapping) else {}
     genre, bpm = metadata.get("genre"), metadata.get("bpm")
-    words = document.get("creatorDescription") or document.get("description")
+    words = document.get("creatorDescription")
+    if not is_text(words) or not words or is_hfn(words.split(":")[0]):
+        words = document.get("description")
     tags = document.get("tags")
     return Features(
         layer=document["layer"],
