@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from pymongo.errors import PyMongoError
 from asset_registry_pipeline.registry import privileges
 from asset_registry_pipeline.registry.preflight import Preflight
 from asset_registry_pipeline.registry.privileges import Grant
+from asset_registry_pipeline.steps import backup, inventory
 from asset_registry_pipeline.steps.preflight import look
+from asset_registry_pipeline.stores.connections import opened
 from local_stack.servers import mongo as mongo_server
 from local_stack.servers.ports import LOOPBACK, free_ports
 from local_stack.servers.process import launch, wait_until_ready
@@ -265,6 +268,17 @@ def test_a_login_that_may_not_write_development_or_keep_backups_is_refused_by_wh
     assert PASSWORD not in told
     missing = {str(row["missing"]) for row in seen.privileges if row["place"] == "staging"}
     assert missing == {"nothing"}
+
+
+def test_a_backup_that_may_not_be_written_says_so_and_what_to_do(logins: Any) -> None:
+    with opened(logins(staging=[READ], development=[WRITE])) as registry:
+        registry.ledger.install()
+        seen = inventory.take(registry, "S", run_id="run", batch="batch-1").fingerprint
+        with pytest.raises(
+            PermanentError, match=r"server refuses: not authorized.*right to read and write"
+        ) as error:
+            backup.take(registry, "S", fingerprint=seen, day=datetime.now(UTC), run_id="run")
+    assert PASSWORD not in str(error.value)
 
 
 def test_a_server_that_asks_for_a_login_and_got_none_is_refused(logins: Any) -> None:
