@@ -9,9 +9,18 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, Required, Union
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, with_config
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
 from typing_extensions import TypedDict
 
+from asset_registry_pipeline.registry.documents import type_name
 from asset_registry_pipeline.registry.texts import CREATOR_DESCRIPTION_LIMIT
 
 if TYPE_CHECKING:
@@ -23,6 +32,16 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Bpm = Annotated[int | float, Field(gt=0)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
 Count = Annotated[int, Field(ge=0)]
+
+
+def _date(value: object) -> object:
+    if type_name(value) != "datetime":
+        raise ValueError("a date expected")
+    return value
+
+
+Moment = datetime | Annotated[Any, AfterValidator(_date)]
+"""A date; BSON also holds those before the year 1 and after 9999, which Python's own type cannot."""
 
 
 @with_config(_STRICT)
@@ -41,7 +60,7 @@ class AlbumArt(TypedDict):
     sourceUrl: Url | None
     source: Literal["iTunes", "Manual", "AI Generated", "MusicBrainz"]
     quality: Literal["High", "Medium", "Low"]
-    uploadedAt: datetime
+    uploadedAt: Moment
     contentType: str
     size: Count
     dimensions: Dimensions
@@ -90,7 +109,7 @@ class FullMetadata(_Generated):
     processingTime: Required[Annotated[int | float, Field(ge=0)]]
     inputContext: Required[InputContext]
     confidence: Required[Share | None]
-    generatedAt: Required[datetime | None]
+    generatedAt: Required[Moment | None]
     version: Required[str]
     energy: NotRequired[str | None]
 
@@ -104,7 +123,7 @@ class KnownMetadata(TypedDict, total=False):
     processingTime: Annotated[int | float, Field(ge=0)] | None
     inputContext: dict[str, Any] | None
     confidence: Share | None
-    generatedAt: datetime | str | None
+    generatedAt: Moment | str | None
     version: str | int | None
     generatedDescription: str | None
     mood: str | None
@@ -123,7 +142,7 @@ class Marker(TypedDict):
 
     generatedBy: Literal["Legacy"]
     generationStrategy: Literal["pre-ai"]
-    generatedAt: datetime | None
+    generatedAt: Moment | None
 
 
 @with_config(_STRICT)

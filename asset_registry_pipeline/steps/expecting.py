@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.findings import Finding, inspect
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, REFERABLE_LAYERS
+from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.transform import Disposition, Planned
 from asset_registry_pipeline.steps.comparing import Expected
 from asset_registry_pipeline.steps.directory import Components, open_components
@@ -79,5 +80,5 @@ def _across(document: SourceDocument, around: Surroundings) -> Iterable[Finding]
     body = document.body or {}
     for field, kind in _ACROSS:
         value = body.get(field)
-        if isinstance(value, str) and value in around.repeated[field]:
+        if is_text(value) and value in around.repeated[field]:
             yield Finding(document.item, document.layer, kind, field)

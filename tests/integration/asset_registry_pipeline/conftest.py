@@ -100,9 +100,11 @@ class World:
     def migrate(self, *, batch: str = "batch-1") -> Mapping[str, Any]:
         """Everything, in the order of the phases; the report's metadata."""
         for layer in LAYERS:
-            assert self.migrate_layer(layer, batch=batch).success, layer
+            result = self.migrate_layer(layer, batch=batch)
+            assert result.success, f"{layer}: {self.failure(result)}"
         for layer in LAYERS:
-            assert self.materialise("reconciliation", layer=layer, batch=batch).success, layer
+            result = self.materialise("reconciliation", layer=layer, batch=batch)
+            assert result.success, f"{layer}: {self.failure(result)}"
         return self.metadata(self.materialise("migration_report", batch=batch))
 
     @staticmethod
