@@ -138,7 +138,7 @@ def verified(registry: Registry) -> Verified | None:
 def _told(now: Mapping[str, int], seen: Mapping[str, Any] | None) -> str:
     """What differs between a layer of staging and its newest inventory; empty where nothing does."""
     if seen is None:
-        return f"{now['documents']} documents that no inventory has seen" if now["documents"] else ""
+        return f"{_documents(now['documents'])} that no inventory has seen" if now["documents"] else ""
     before = seen.get("mark")
     if before is None:
         return "its newest inventory kept no mark of what it saw"
@@ -146,11 +146,23 @@ def _told(now: Mapping[str, int], seen: Mapping[str, Any] | None) -> str:
         return ""
     more, parts = now["documents"] - before["documents"], []
     if more:
-        parts.append(f"{abs(more)} documents {'more' if more > 0 else 'fewer'} than its newest inventory saw")
+        parts.append(
+            f"{_documents(abs(more))} {'more' if more > 0 else 'fewer'} than its newest inventory saw"
+        )
     if now["newest"] > before["newest"]:
-        newest = datetime.fromtimestamp(now["newest"] / 1000, UTC)
-        parts.append(f"updated until {newest:%Y-%m-%d %H:%M:%S} UTC")
+        parts.append(f"updated until {_time(now['newest'])}")
     return ", ".join(parts) or "other documents than its newest inventory saw"
+
+
+def _time(milliseconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return "a time that no calendar has"
+
+
+def _documents(number: int) -> str:
+    return "1 document" if number == 1 else f"{number:,} documents"
 
 
 def _outside(registry: Registry, now: Mapping[str, int] | None) -> str:
@@ -159,7 +171,7 @@ def _outside(registry: Registry, now: Mapping[str, int] | None) -> str:
     if any(seen is not None and seen.get("outside") == now for seen in inventories):
         return ""
     return (
-        f"{(now or _EMPTY)['documents']} documents outside the layers, other than before"
+        f"{_documents((now or _EMPTY)['documents'])} outside the layers, other than before"
         if any(inventories)
         else ""
     )

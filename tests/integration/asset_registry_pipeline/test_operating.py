@@ -10,6 +10,7 @@ from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
 from asset_registry_pipeline.registry.outcomes import CONFLICT, TAKEN
 from asset_registry_pipeline.registry.transform import WAITING
 from asset_registry_pipeline.steps.operating import REPORT, Again, arrived, what_to_run_again
+from local_stack.sources.registry import hostile
 from migration_kit.accounting import State
 from migration_kit.gates import VerdictStatus
 from migration_kit.ledger import Entry
@@ -21,6 +22,7 @@ from tests.integration.asset_registry_pipeline.operating_world import (
     verdict,
 )
 
+NO_TIME = "a time that no calendar has"
 SMALLEST = {"S": 4, "L": 2, "W": 2, "M": 2, "G": 3, "C": 4}
 
 
@@ -75,7 +77,7 @@ def test_the_delta_launches_just_the_layers_of_which_something_arrived_and_says_
     assets.insert_one({key: value for key, value in one.items() if key != "_id"} | {"name": "S.POP.NEW.999"})
     told = run_job(world, "registry_delta")
     assert launched(world) == [everything_of("S", "C")]
-    assert "1 documents more than its newest inventory saw" in told["what_and_why"]
+    assert "1 document more than its newest inventory saw" in told["what_and_why"]
     assert "built from S" in told["what_and_why"]
     # It is still to be worked off: the same is not launched beside it.
     assert "not launched: backfill" in run_job(world, "registry_delta")["what_and_why"]
@@ -91,7 +93,7 @@ def test_what_was_updated_taken_away_or_put_back_is_told_by_its_layer_and_a_new_
     gone = assets.find_one_and_delete({"layer": "L"})
     found = arrived(migrated)
     assert found.why["G"] == ("updated until 2031-05-06 07:08:09 UTC",)
-    assert found.why["L"] == ("1 documents fewer than its newest inventory saw",)
+    assert found.why["L"] == ("1 document fewer than its newest inventory saw",)
     assert found.why.keys() == {"G", "L", "C"}
     assets.insert_one(gone)
     assert arrived(migrated).why.keys() == {"G", "C"}
@@ -103,11 +105,23 @@ def test_what_was_updated_taken_away_or_put_back_is_told_by_its_layer_and_a_new_
     assert arrived(migrated).why["L"] == ("other documents than its newest inventory saw",)
 
 
+def test_times_of_update_of_any_type_and_size_are_looked_at_without_falling(
+    world: Any, migrated: Any
+) -> None:
+    world.staging["assets"].insert_many(
+        {"layer": "M", "name": kind, "updatedAt": value} for kind, value in hostile.VALUES.items()
+    )
+    (told,) = arrived(migrated).why["M"]
+    assert (
+        told == f"{len(hostile.VALUES)} documents more than its newest inventory saw, updated until {NO_TIME}"
+    )
+
+
 def test_documents_outside_the_layers_are_counted_by_the_inventory_of_one_layer(
     world: Any, migrated: Any
 ) -> None:
     world.staging["assets"].insert_one({"layer": "Z", "name": "stray"})
-    assert arrived(migrated).why["S"] == ("1 documents outside the layers, other than before",)
+    assert arrived(migrated).why["S"] == ("1 document outside the layers, other than before",)
     looked_at(migrated, ["S"])
     assert not arrived(migrated).why
 
