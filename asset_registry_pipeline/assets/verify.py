@@ -69,13 +69,13 @@ def reconciliation(
                 validate_rows(
                     ("layer", "in_development"),
                     in_development,
-                    counts(profile.expected[layer], profile.tolerance),
+                    counts(*(profile.expected_range(layer) or (0, None))),
                 ),
             ]
 
         def publish() -> dict[str, Any]:
             require_balanced(tally.accounting, where=f"layer {layer}")
-            return _metadata(tally, profile.expected[layer], monotonic() - began)
+            return _metadata(tally, profile.expected.get(layer), monotonic() - began)
 
         yield from validate_then_publish(
             context,
@@ -89,12 +89,12 @@ def reconciliation(
         )
 
 
-def _metadata(tally: "Tally", expected: int, seconds: float) -> dict[str, Any]:
+def _metadata(tally: "Tally", expected: int | None, seconds: float) -> dict[str, Any]:
     fields = [{"field": field, **counts} for field, counts in tally.fields.items()]
     return {
         **accounting_metadata(tally.accounting, seconds=seconds),
         "in_development": tally.in_development,
-        "expected": expected,
+        "expected": expected if expected is not None else "whatever staging has",
         "not_from_this_migration": tally.foreign,
         "left_staging_since": tally.left,
         "fields": dg.MetadataValue.md(markdown_table(fields, ("field", "present", "populated"))),

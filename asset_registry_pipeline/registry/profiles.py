@@ -3,8 +3,9 @@
 The YAML files are in `asset_registry_pipeline/profiles`; reading them is a store's work.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 from asset_registry_pipeline.registry import strategies
@@ -72,13 +73,21 @@ class Profile:
     quarantine_limit: float
     digest: str
 
-    def as_expected(self, layer: str, documents: int) -> bool:
-        """Whether a layer's number of documents is the expected one, within the tolerance."""
-        if layer not in self.expected:
-            return True
-        expected = self.expected[layer]
-        off = expected - documents if self.counts == "at_least" else abs(expected - documents)
-        return off <= self.tolerance * expected
+    def expected_range(self, *layers: str) -> tuple[int, int | None] | None:
+        """The least and the most documents of some layers that are about the expected number; None: none is expected.
+
+        The most is None where more than expected is fine.
+        """
+        if not self.expected:
+            return None
+        expected = sum(self.expected[layer] for layer in layers)
+        off = round(expected * self.tolerance, 6)
+        return ceil(expected - off), None if self.counts == "at_least" else floor(expected + off)
+
+    def as_expected(self, layers: str | Iterable[str], documents: int) -> bool:
+        """Whether the number of documents of one or several layers is the expected one, within the tolerance."""
+        least, most = self.expected_range(*layers) or (0, None)
+        return least <= documents and (most is None or documents <= most)
 
 
 def from_mapping(values: Mapping[str, Any], *, where: str) -> Profile:

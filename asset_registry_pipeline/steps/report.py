@@ -83,7 +83,6 @@ def compile_report(registry: Registry, *, batch: str) -> MigrationReport:
     total = sum(layers.values(), Accounting(0))
     require_balanced(total, where="all layers of the registry")
     profile = registry.profile
-    expected = sum(profile.expected.values())
     return MigrationReport(
         accounting=total,
         layers={layer: each for layer, each in layers.items() if each.source or layer != UNFILED},
@@ -91,8 +90,8 @@ def compile_report(registry: Registry, *, batch: str) -> MigrationReport:
         findings=tuple(_summed(registry)),
         unverified=unverified,
         left={layer: n for layer in MIGRATED_LAYERS if (n := sum(1 for _ in registry.workspace.left(layer)))},
-        expected=expected,
-        within_tolerance=abs(_in_development(total) - expected) <= profile.tolerance * expected,
+        expected=sum(profile.expected.values()) or total.source,
+        within_tolerance=profile.as_expected(MIGRATED_LAYERS, _in_development(total)),
         seconds=(datetime.now(UTC) - began).total_seconds(),
     )
 

@@ -281,11 +281,13 @@ def test_a_plan_without_curators_waits_for_none_and_takes_words_only_about_the_p
 
 
 def test_a_count_is_off_by_more_than_the_tolerance_and_where_more_is_fine_only_when_it_is_less() -> None:
-    about = replace(load_profile("plan_000"), expected={"S": 100}, tolerance=0.1)
+    about = replace(load_profile("plan_000"), expected={"S": 100, "W": 100}, tolerance=0.1)
     assert [about.as_expected("S", n) for n in (89, 90, 110, 111)] == [False, True, True, False]
     at_least = replace(about, counts="at_least")
     assert [at_least.as_expected("S", n) for n in (89, 90, 1000)] == [False, True, True]
-    assert about.as_expected("W", 5)
+    assert about.as_expected("SW", 220)
+    assert not about.as_expected("SW", 221)
+    assert load_profile("default").as_expected("S", 5)
 
 
 def test_one_component_named_in_two_ways_quarantines_the_composite(plan_c: Any) -> None:
