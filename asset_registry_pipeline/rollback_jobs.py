@@ -15,7 +15,7 @@ from asset_registry_pipeline.assets.common import MOST_ROWS, POOL, PREFIX, table
 from asset_registry_pipeline.registry.rollback import PHASES, REFERRED, Done
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.failures import PermanentError
-from migration_kit.orchestration import NETWORK_RETRY, failing
+from migration_kit.orchestration import NETWORK_RETRY, batch_of, failing
 from migration_kit.reports import reports_path, write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _take_back(
     suffix = "-rehearsal" if config.dry_run else ""
     # First of all: whatever happens to documents, curators' words are safe.
     decisions, exported = _export_decisions(opened, phase, layers)
-    work, tally = Rollback(opened, context.run.run_id, config.dry_run), Tally()
+    work, tally = Rollback(opened, context.run.run_id, config.dry_run, batch_of(context.run)), Tally()
     left: _Left = {}
     path = write_json(
         reports_path(PREFIX) / f"rollback-{phase}{suffix}.json", _lines(context, work, layers, tally, left)

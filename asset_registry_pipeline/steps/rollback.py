@@ -42,11 +42,12 @@ _TAKEN = (Done.REMOVED, Done.RESTORED, Done.ALREADY_GONE)
 
 @dataclass(frozen=True)
 class Rollback:
-    """A rollback: by which run, and whether it only tells what it would do."""
+    """A rollback: by which run of which batch, and whether it only tells what it would do."""
 
     registry: Registry
     run_id: str
     dry_run: bool
+    batch: str = ""
 
     @property
     def in_place(self) -> bool:
@@ -134,9 +135,13 @@ def roll_back(work: Rollback, layer: str) -> Iterator[Line]:
             for line in _chunk(work, layer, chunk, identifiers, referring):
                 taken = taken or line.taken
                 yield line
-    if not work.dry_run and (taken or _newest_is_running(work.registry, APPLY, layer)):
+    if work.dry_run:
+        return
+    if taken or _newest_is(VerdictStatus.RUNNING, work.registry, layer):
         # Again: a run that published meanwhile may have opened them.
         close_gates(work.registry, layer, work.run_id)
+    if _newest_is(VerdictStatus.ROLLED_BACK, work.registry, layer):
+        # Also where nothing was left to take: the run that took it may have been lost before it could tell.
         _tell_progress(work.registry, layer)
 
 
@@ -162,7 +167,7 @@ def _tell_progress(registry: Registry, layer: str) -> None:
 
 def _refuse_while_composites_are_published(registry: Registry, layer: str) -> None:
     composites = next(iter(COMPOSITE_LAYERS))
-    if layer in BARRIER_LAYERS and _newest_is_running(registry, APPLY, composites):
+    if layer in BARRIER_LAYERS and _newest_is(VerdictStatus.RUNNING, registry, composites):
         run = registry.ledger.verdicts(APPLY)[composites].run_id
         raise PermanentError(
             f"composites are being built from it by run {run}, or that run was lost",
@@ -171,15 +176,16 @@ def _refuse_while_composites_are_published(registry: Registry, layer: str) -> No
         )
 
 
-def _newest_is_running(registry: Registry, stage: str, layer: str) -> bool:
-    newest = registry.ledger.verdicts(stage).get(layer)
-    return newest is not None and newest.status is VerdictStatus.RUNNING
+def _newest_is(status: VerdictStatus, registry: Registry, layer: str) -> bool:
+    newest = registry.ledger.verdicts(APPLY).get(layer)
+    return newest is not None and newest.status is status
 
 
 def _recorded(registry: Registry, layer: str) -> Iterator[Entry]:
     """What the ledger has of a layer in development, and of what stands in no layer since it was migrated."""
-    yield from filter(_in_development, registry.ledger.entries(partition=layer))
-    yield from filter(written_by_migration, registry.ledger.entries(partition=UNFILED))
+    with transient_errors("development"):
+        yield from filter(_in_development, registry.ledger.entries(partition=layer))
+        yield from filter(written_by_migration, registry.ledger.entries(partition=UNFILED))
 
 
 def _in_development(entry: Entry) -> bool:
@@ -271,7 +277,7 @@ def _take_back(
 def _afterwards(work: Rollback, entry: Entry) -> Entry:
     """What the ledger says from now on: held until its layer is run again, nothing of it in development."""
     detail = {name: value for name, value in entry.detail.items() if name == "label"}
-    rolled_back = replace(entry, target_hash=None, detail=detail, run_id=work.run_id, batch_id=work.run_id)
+    rolled_back = replace(entry, target_hash=None, detail=detail, run_id=work.run_id, batch_id=work.batch)
     if entry.partition == UNFILED:
         kept = {name: value for name, value in entry.detail.items() if name != WRITTEN}
         return replace(rolled_back, detail=kept)

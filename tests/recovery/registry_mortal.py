@@ -80,6 +80,15 @@ def _materialise(instance: Any, name: str, layer: str) -> Sequence[str]:
     from asset_registry_pipeline.definitions import build_defs
 
     defs = build_defs()
+    if name.startswith("rollback_"):
+        config = {"dry_run": False, "layers": [layer]}
+        result = defs.resolve_job_def(f"registry_{name}").execute_in_process(
+            instance=instance,
+            run_config={"ops": {name: {"config": config}}},
+            tags={"dagster/backfill": "batch-2"},
+            raise_on_error=False,
+        )
+        return _failures(result)
     job = dg.define_asset_job("one", selection=[f"registry/{name}"])
     whole = dg.Definitions(
         assets=defs.assets, jobs=[job], resources=defs.resources, executor=dg.in_process_executor
@@ -87,6 +96,10 @@ def _materialise(instance: Any, name: str, layer: str) -> Sequence[str]:
     result = whole.resolve_job_def("one").execute_in_process(
         instance=instance, partition_key=layer, tags={"dagster/backfill": "batch-1"}, raise_on_error=False
     )
+    return _failures(result)
+
+
+def _failures(result: Any) -> Sequence[str]:
     return [
         str(getattr(event.event_specific_data.user_failure_data, "description", event))
         for event in result.all_events
@@ -100,10 +113,10 @@ def prepare() -> None:
     import pymongo  # noqa: F401
 
     import asset_registry_pipeline.definitions  # noqa: F401
-    from asset_registry_pipeline.steps import publishing
+    from asset_registry_pipeline.steps import publishing, rollback
     from asset_registry_pipeline.stores import backup, rows
     from migration_kit.orchestration import errors
 
     errors.FIRST_WAIT_SECONDS = 0
     # So that a small layer is more than one chunk of everything.
-    publishing._CHUNK_DOCUMENTS = rows.CHUNK_ROWS = backup._CHUNK_ROWS = 3
+    rollback.CHUNK = publishing._CHUNK_DOCUMENTS = rows.CHUNK_ROWS = backup._CHUNK_ROWS = 3

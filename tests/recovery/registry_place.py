@@ -154,6 +154,8 @@ class Place:
                         for row in sorted(rows, key=lambda row: row["order"])
                     }
                     rows = [{**row, "_id": key} for key, row in sorted(newest.items())]
+                if name == "migration_rolled_back":
+                    rows = sorted(({**row, "_id": row["item"]} for row in rows), key=lambda row: row["_id"])
                 if rows:
                     found[f"{database.name}.{name}"] = [_without_volatile(row) for row in rows]
         assets = self.client[self.environment["REGISTRY_DEVELOPMENT_DB"]]["assets"].index_information()

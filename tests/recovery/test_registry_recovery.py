@@ -128,6 +128,21 @@ def test_runs_killed_one_after_the_other_before_every_other_write_and_commit_los
         assert place.finished("S", stage) == undisturbed.after["S", stage], stage
 
 
+@pytest.mark.parametrize(("made", "layer"), [("undisturbed", "C"), ("in_place", "S")])
+def test_a_rollback_killed_before_any_write_or_commit_and_run_again_leaves_the_same(made, layer, request):
+    made = request.getfixturevalue(made)
+    place, job = made.place, {"C": "rollback_composites", "S": "rollback_components"}[layer]
+    place.reset(made.before[layer, "reconciliation"])
+    ended = place.run(layer, job)
+    assert ended["success"], ended["failures"]
+    after = place.stands()
+    assert occurs(ended["events"], "migration_rolled_back", "migration_ledger", "migration_verdicts")
+    for event in dict.fromkeys(ended["events"]):
+        place.reset(made.before[layer, "reconciliation"])
+        assert place.killed_before(event, layer, job, nth=ended["events"].count(event)), event
+        assert place.finished(layer, job) == after, f"killed before the last {event}"
+
+
 @pytest.mark.parametrize("layer", ["G", "C"])
 def test_songs_and_composites_killed_while_they_are_planned_and_published_lose_nothing(undisturbed, layer):
     place = undisturbed.place
