@@ -18,6 +18,7 @@ from asset_registry_pipeline.registry.addresses import (
 )
 from asset_registry_pipeline.registry.layers import LAYER_NUMBERS
 from asset_registry_pipeline.registry.taxonomy import Taxonomy, UnknownCodeError, from_table
+from local_stack.sources.registry import taxonomy as registry_taxonomy
 from migration_kit.failures import PermanentError
 
 _number = st.from_regex(r"[0-9]{3}", fullmatch=True)
@@ -91,6 +92,66 @@ def test_an_unknown_code_raises_and_is_never_guessed(taxonomy: Taxonomy, name: s
 def test_an_unknown_number_raises(taxonomy: Taxonomy, address: str) -> None:
     with pytest.raises(UnknownCodeError):
         taxonomy.to_hfn(parse_mfa(address))
+
+
+REGISTRY = from_table(registry_taxonomy.table(), version="the registry's own")
+_places = st.sampled_from(sorted(REGISTRY.places))
+
+
+def test_every_place_of_the_whole_table_survives_the_round_trip_in_all_three_forms() -> None:
+    assert len(REGISTRY.places) == sum(
+        len(registry_taxonomy.places(layer)) for layer in registry_taxonomy.table()
+    )
+    for beginning, place in REGISTRY.places.items():
+        name = parse_hfn(f"{beginning}.0042")
+        address = REGISTRY.to_mfa(name)
+        assert REGISTRY.to_hfn(address) == REGISTRY.to_hfn(parse_mfa(address.numeric)) == name
+        assert address.letter == f"{place.address}.0042" == REGISTRY.address_of(str(name))
+        assert REGISTRY.names_of(name) == (place.category, place.subcategory)
+
+
+@given(_places, _sequence)
+def test_a_name_converts_to_letter_and_number_and_back_whatever_its_sequence(
+    beginning: str, sequence: str
+) -> None:
+    name = f"{beginning}.{sequence}"
+    letter = REGISTRY.address_of(name)
+    assert letter is not None
+    numeric = parse_mfa(letter).numeric
+    assert str(REGISTRY.to_hfn(parse_mfa(numeric))) == name
+    assert parse_mfa(numeric).letter == letter
+
+
+@given(
+    st.one_of(
+        st.text(max_size=20), st.builds(Hfn, st.sampled_from("GSLMWC"), _code, _code, _sequence).map(str)
+    )
+)
+def test_the_quick_way_to_an_address_says_the_same_as_the_strict_one(text: str) -> None:
+    try:
+        strict = REGISTRY.to_mfa(parse_hfn(text)).letter
+    except (AddressError, UnknownCodeError):
+        strict = None
+    assert REGISTRY.address_of(text) == strict
+
+
+@given(st.builds(Hfn, st.sampled_from(sorted(LAYER_NUMBERS)), _code, _code, _sequence))
+def test_a_code_that_is_not_in_the_table_raises_in_both_directions(name: Hfn) -> None:
+    known = ".".join(str(name).split(".")[:3]) in REGISTRY.places
+    if known:
+        assert REGISTRY.to_hfn(REGISTRY.to_mfa(name)) == name
+    else:
+        with pytest.raises(UnknownCodeError):
+            REGISTRY.to_mfa(name)
+    with pytest.raises(UnknownCodeError):
+        REGISTRY.to_hfn(Mfa(name.layer, "999", "999", name.sequence))
+
+
+@pytest.mark.parametrize("wrong", [{"code": 5, "name": "A"}, {"code": "A1"}, {"name": "A"}, None])
+def test_a_code_that_is_no_text_refuses_the_whole_taxonomy(wrong: object) -> None:
+    category = {"code": "POP", "name": "Pop", "subcategories": {"001": wrong}}
+    with pytest.raises(PermanentError, match="unknown shape"):
+        from_table({"S": {"categories": {"001": category}}}, version="1")
 
 
 def test_a_taxonomy_with_one_code_for_two_numbers_is_refused(request: pytest.FixtureRequest) -> None:
