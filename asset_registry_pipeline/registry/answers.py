@@ -52,7 +52,8 @@ def answers(
     return (
         layer,
         name,
-        composites.read_name(name)[0] if composite else name,
+        # Only what stands before the references: reading those as well would cost ten times as much.
+        composites.read_name(name.partition(":")[0])[0] if composite else name,
         document["nna_address"],
         "absent" if words is None else type_name(words),
         float(len(words)) if is_text(words) else None,

@@ -18,7 +18,6 @@ from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LA
 from asset_registry_pipeline.registry.transform import Disposition, Planned, plan_asset, plan_composite
 from asset_registry_pipeline.steps.directory import Components, open_components
 from asset_registry_pipeline.steps.sources import (
-    chunks,
     decision_key,
     other_parts,
     raw_chunks,
@@ -29,18 +28,23 @@ from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.id_ranges import IdRange
-from asset_registry_pipeline.stores.snapshot import Snapshot
+from asset_registry_pipeline.stores.snapshot import Judged
 from asset_registry_pipeline.stores.workspace import Candidate, Outcome
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import SetDigest, fingerprint
 from migration_kit.ledger import Plan
 
 _MOST_NAMED, _MOST_BLOCKING = 5, 1_000
+_NEVER = ("", Judged())
 
 
 @dataclass
 class Tally:
-    """What planning a range or a layer adds up to. `blocking`: how many composites wait for each missing component."""
+    """What planning a range or a layer adds up to.
+
+    `blocking`: how many composites wait for each missing component. `strange`: the first documents that are not as
+    the inventory saw them.
+    """
 
     items: int = 0
     written: int = 0
@@ -49,6 +53,12 @@ class Tally:
     dispositions: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     blocking: Counter[tuple[str, str]] = field(default_factory=Counter)
+    strange: list[str] = field(default_factory=list)
+
+    def turned_up(self, source: SourceDocument, how: str) -> None:
+        """Count a document that is not as an inventory saw it."""
+        self.source.add(told(source.item, source.source_hash))
+        self.strange = [*self.strange, f"{source.label} is {how}"][:_MOST_NAMED]
 
     def add(self, candidate: Candidate) -> None:
         """Count an outcome."""
@@ -70,6 +80,7 @@ class Tally:
         self.dispositions.update(other.dispositions)
         self.reasons.update(other.reasons)
         self.blocking.update(other.blocking)
+        self.strange = [*self.strange, *other.strange][:_MOST_NAMED]
 
 
 @dataclass(frozen=True)
@@ -113,11 +124,11 @@ def make(
     for each in spread(registry, layer, partial(plan_range, components=parts.get("components", ""))):
         tally.update(each)
     if tally.source.hexdigest() != inventory["fingerprint"]:
-        raise _refused(layer, _what_changed(registry, layer, inventory["documents"]))
-    reasons = dict(tally.reasons.most_common())
+        raise _refused(layer, _what_changed(tally, inventory["documents"]))
+    reasons = dict(sorted(tally.reasons.items(), key=lambda counted: (-counted[1], counted[0])))
     blocking = [
         {"reference": reference, "why": why, "composites": n}
-        for (reference, why), n in tally.blocking.most_common(_MOST_BLOCKING)
+        for (reference, why), n in sorted(tally.blocking.items(), key=_most_first)[:_MOST_BLOCKING]
     ]
     plan = Plan(
         partition=layer,
@@ -175,24 +186,29 @@ def _candidates(
     registry: Registry, layer: str, within: IdRange, components: Components | None, tally: Tally
 ) -> Iterator[Candidate]:
     for chunk in raw_chunks(registry.staging.raw(layer, within)):
-        items = [codec.item_of(raw) for raw in chunk]
-        # What nothing was found in has no row here; that all are those that were looked at, their hashes tell together.
-        findings = {seen.item: _found(seen) for seen in registry.workspace.snapshot_judged(items)}
-        sources = [
-            codec.read_source(raw, layer, faithful=item not in findings)
-            for item, raw in zip(items, chunk, strict=True)
-        ]
+        seen = registry.workspace.snapshot_judged([codec.item_of(raw) for raw in chunk])
+        sources, findings = [], {}
+        for raw in chunk:
+            item, (looked_at, judged) = codec.item_of(raw), seen.get(codec.item_of(raw), _NEVER)
+            source = codec.read_source(raw, layer, faithful=not judged.grave)
+            if source.source_hash != looked_at:
+                # Nobody has looked at it as it is now: no outcome is made of it.
+                tally.turned_up(source, "changed" if looked_at else "new")
+                continue
+            sources.append(source)
+            if judged.grave or judged.review:
+                findings[item] = _found(source, judged)
         for planned in outcomes(registry, layer, sources, findings, components):
             candidate = encoded(planned, registry)
             tally.add(candidate)
             yield candidate
 
 
-def _found(seen: Snapshot) -> list[Finding]:
+def _found(source: SourceDocument, judged: Judged) -> list[Finding]:
     """What a document's outcome depends on of all that was found in it."""
     return [
-        *(Finding(seen.item, seen.layer, kind, "", detail) for kind, detail in seen.grave),
-        *(Finding(seen.item, seen.layer, kind, "") for kind in seen.review),
+        *(Finding(source.item, source.layer, kind, "", detail) for kind, detail in judged.grave),
+        *(Finding(source.item, source.layer, kind, "") for kind in judged.review),
     ]
 
 
@@ -230,23 +246,13 @@ def encoded(planned: Planned, registry: Registry) -> Candidate:
     )
 
 
-def _what_changed(registry: Registry, layer: str, documents: int) -> str:
-    """How staging differs from the inventory, with the first documents that do; looked for only where it does."""
-    named: list[str] = []
-    same = now = 0
-    for chunk in chunks(registry.staging.read(layer)):
-        seen = registry.workspace.snapshot_of([source.item for source in chunk])
-        for source in chunk:
-            before, now = seen.get(source.item), now + 1
-            if before is not None and before.source_hash == source.source_hash:
-                same += 1
-            elif len(named) < _MOST_NAMED:
-                named.append(f"{source.label} ({'new' if before is None else 'changed'})")
-    told = f": {', '.join(named)}" if named else ""
-    return (
-        f"staging has changed since its inventory: {documents:,} documents then, {now:,} now, {same:,} of them as they "
-        f"were{told}"
-    )
+def _what_changed(tally: Tally, documents: int) -> str:
+    told = f"staging has changed since its inventory: of {documents:,} documents {tally.items:,} are as they were"
+    return f"{told}; {', '.join(tally.strange)}" if tally.strange else told
+
+
+def _most_first(counted: tuple[tuple[str, str], int]) -> tuple[int, tuple[str, str]]:
+    return -counted[1], counted[0]
 
 
 def _refused(layer: str, reason: str) -> PermanentError:

@@ -21,6 +21,11 @@ class IdRange:
     lower: Any = MinKey()  # noqa: RUF009 - immutable
     upper: Any = MaxKey()  # noqa: RUF009 - immutable
 
+    @property
+    def leaves_out_the_end(self) -> bool:
+        """Whether a bounded cursor lacks the document whose `_id` is MaxKey: to the server an index ends before it."""
+        return bool(self.upper == WHOLE.upper and self.lower != WHOLE.lower)
+
     def bounding(self, cursor: Cursor[Any]) -> Cursor[Any]:
         """The cursor, kept within the range.
 

@@ -62,7 +62,9 @@ def _intervals(rows: Iterable[Mapping[str, Any]], within: IdRange) -> Iterator[t
     for row in rows:
         placed = UNPLACED not in row
         place = row["identifier"] if placed else place
-        if chunk and placed and (len(chunk) >= CHUNK_ROWS or size > _CHUNK_BYTES):
+        # No interval can begin at the end of all; the one document there may be belongs to the chunk before.
+        begins = placed and place != WHOLE.upper
+        if chunk and begins and (len(chunk) >= CHUNK_ROWS or size > _CHUNK_BYTES):
             yield chunk, IdRange(lower, place)
             chunk, size, lower = [], 0, place
         encoded = _encoded(row if placed else {**row, "identifier": place})

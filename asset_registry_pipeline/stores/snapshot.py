@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo import UpdateOne
 from pymongo.collection import Collection
@@ -31,12 +31,21 @@ _ACROSS = (("name", "duplicate_name", "name"), ("nna_address", "duplicate_addres
 _ACROSS_COMPOSITES = (*_ACROSS, ("set_key", "equal_component_sets", "components"))
 
 
+class Judged(NamedTuple):
+    """What decides on a document: the kinds that quarantine it, each with its detail; those that a curator looks at."""
+
+    grave: tuple[tuple[str, str], ...] = ()
+    review: tuple[str, ...] = ()
+
+
+_NOTHING = Judged()
+_UNJUDGED = 2
+"""The fields of a row, cut down to what judges it, that nothing does: its `_id` and its hash."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the newest inventory saw of one document.
-
-    `grave`: the kinds that quarantine it, each with its detail; `review`: the kinds for which a curator has to look.
-    """
+    """What the newest inventory saw of one document; `grave` and `review` as in `Judged`."""
 
     item: str
     layer: str
@@ -79,13 +88,21 @@ def as_row(source: SourceDocument, findings: Sequence[Finding], set_key: str | N
     return row
 
 
-def as_snapshot(row: Mapping[str, Any]) -> Snapshot:
-    """A row as it is read back, with what was found across documents."""
+def judged(row: Mapping[str, Any]) -> Judged:
+    """What was found in a document, alone and across, that decides on its outcome."""
+    if len(row) == _UNJUDGED:
+        return _NOTHING
     grave = tuple((kind, detail) for kind, detail in row.get("grave", ()))
     if across := row.get("across"):
         grave += tuple(
             (kind, one["detail"]) for kind, one in across.items() if KINDS[kind][0] is Effect.QUARANTINE
         )
+    return Judged(grave, tuple(row.get("review", ())))
+
+
+def as_snapshot(row: Mapping[str, Any]) -> Snapshot:
+    """A row as it is read back, with what was found across documents."""
+    found = judged(row)
     return Snapshot(
         row["_id"],
         row["layer"],
@@ -95,8 +112,8 @@ def as_snapshot(row: Mapping[str, Any]) -> Snapshot:
         row["nna_address"],
         row["source_hash"],
         row["size"],
-        grave,
-        tuple(row.get("review", ())),
+        found.grave,
+        found.review,
         row.get("set_key"),
     )
 

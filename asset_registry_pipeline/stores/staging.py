@@ -41,14 +41,24 @@ class ReadOnlyCollection:
         within: IdRange = WHOLE,
     ) -> Iterator[bytes]:
         """The bytes of the documents that match, in the order of their `_id`, streamed."""
-        with transient_errors("staging"), self.__collection.find(wanted, fields).sort("_id", 1) as cursor:
-            raws = (document.raw for document in within.bounding(cursor))
+        with transient_errors("staging"):
+            raws = self.__found(wanted, fields, within)
             yield from self.__restored(raws) if fields is None else raws
+
+    def __found(
+        self, wanted: Mapping[str, Any], fields: Mapping[str, Any] | None, within: IdRange
+    ) -> Iterator[bytes]:
+        with self.__collection.find(wanted, fields).sort("_id", 1) as cursor:
+            yield from (document.raw for document in within.bounding(cursor))
+        if within.leaves_out_the_end:
+            with self.__collection.find({**wanted, "_id": within.upper}, fields) as cursor:
+                yield from (document.raw for document in cursor)
 
     def count(self, wanted: Mapping[str, Any], most: int | None = None) -> int:
         """How many documents match, counted up to `most`."""
         with transient_errors("staging"):
-            return self.__collection.count_documents(wanted, **({"limit": most} if most else {}))
+            limited: dict[str, Any] = {"limit": most} if most else {}
+            return self.__collection.count_documents(wanted, **limited)
 
     def one_after(self, wanted: Mapping[str, Any], within: IdRange, skipped: int) -> bytes | None:
         """The `_id` of a document that matches, in a document of its own, after a number of others; None at the end."""
@@ -103,6 +113,8 @@ class Staging:
             if document is None:
                 every += 1  # an `_id` that cannot be read marks nothing: the one after it does
                 continue
+            if document["_id"] == WHOLE.upper:
+                return  # a range cannot begin there: nothing comes after it
             yield document["_id"]
             within = IdRange(document["_id"])
 

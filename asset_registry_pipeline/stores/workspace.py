@@ -18,7 +18,7 @@ from asset_registry_pipeline.stores import codec, findings_view, snapshot
 from asset_registry_pipeline.stores.findings_view import FINDINGS, INVENTORY, SNAPSHOT
 from asset_registry_pipeline.stores.id_ranges import LAYER_INDEX, WHOLE, IdRange
 from asset_registry_pipeline.stores.rows import DIGEST, UNPLACED, identifier_of, keep
-from asset_registry_pipeline.stores.snapshot import KEYS, Snapshot, as_snapshot
+from asset_registry_pipeline.stores.snapshot import KEYS, Judged, Snapshot, as_snapshot, judged
 from migration_kit.chunks import chunked
 from migration_kit.mongo import transient_errors
 
@@ -130,12 +130,12 @@ class Workspace:
             found = self._snapshot.find({"_id": {"$in": list(items)}}, _SHORT)
             return {row["_id"]: as_snapshot(row) for row in found}
 
-    def snapshot_judged(self, items: Sequence[str]) -> list[Snapshot]:
-        """Of these documents those that are quarantined or that a curator has to look at."""
-        judged = [{name: {"$exists": True}} for name in ("grave", "review", "across")]
+    def snapshot_judged(self, items: Sequence[str]) -> dict[str, tuple[str, Judged]]:
+        """Of these documents, by item, the hash that was looked at and what was found that decides on them."""
+        fields = {"source_hash": 1, "grave": 1, "review": 1, "across": 1}
         with transient_errors("development"):
-            found = self._snapshot.find({"_id": {"$in": list(items)}, "$or": judged}, _SHORT)
-            return [as_snapshot(row) for row in found]
+            found = self._snapshot.find({"_id": {"$in": list(items)}}, fields)
+            return {row["_id"]: (row["source_hash"], judged(row)) for row in found}
 
     def snapshot_called(self, keys: Sequence[str]) -> list[Snapshot]:
         """The components of staging that have one of these addresses, names or ledger keys."""
