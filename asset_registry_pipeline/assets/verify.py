@@ -13,6 +13,7 @@ from asset_registry_pipeline.partitions import (
     layers,
     songs_to_reconciliation,
 )
+from asset_registry_pipeline.registry.stages import APPLY, VERIFY
 from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.suites.verify import INDEXES, RECONCILIATION, counts
 from migration_kit.accounting import require_balanced
@@ -22,6 +23,7 @@ from migration_kit.orchestration import (
     batch_id,
     failing,
     gate_check_specs,
+    require_gate,
     validate_then_publish,
 )
 from migration_kit.reports import markdown_table
@@ -30,7 +32,6 @@ from migration_kit.suites import SuiteReport
 if TYPE_CHECKING:
     from asset_registry_pipeline.steps.verify import Tally
 
-VERIFY = "verify"
 _KEY = dg.AssetKey(["registry", "reconciliation"])
 
 
@@ -54,6 +55,8 @@ def reconciliation(
 
     began, layer = monotonic(), context.partition_key
     with failing(context), registry.open() as opened:
+        # A layer whose publishing failed, as for too many conflicts, is not verified by what is there.
+        require_gate(context, opened.ledger, APPLY, [layer])
         # First of all: what is recorded while the layer is compared makes this reconciliation a stale one.
         recorded = verify.ledger_fingerprint(opened, layer)
         tally = verify.Tally()

@@ -1,9 +1,6 @@
-"""Reasons that only publishing can find, and the accounting of a layer; no ledger, no stores."""
+"""Reasons that only publishing can find, and what a recorded state says; no ledger, no stores."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable
-
-from migration_kit.accounting import Accounting, State
+from migration_kit.accounting import State
 from migration_kit.ledger import Entry
 
 CONFLICT = "development holds a different document under this _id"
@@ -39,18 +36,3 @@ def ended(state: State, recorded_by: str, batch: str | None) -> State:
     """A recorded state as a batch sees it, to which what an earlier one migrated is already present."""
     earlier = batch is not None and state is State.MIGRATED and recorded_by != batch
     return State.ALREADY_PRESENT if earlier else state
-
-
-def account(items: Collection[str], entries: Iterable[Entry], *, batch: str | None = None) -> Accounting:
-    """The accounting of the documents that the newest inventory saw; `items` are their ledger keys.
-
-    With `batch` it is what that batch did: what an earlier one migrated counts as already present. Records of
-    documents that have left staging since are not counted; the source does not count them either.
-    """
-    wanted = set(items)
-    counts: Counter[tuple[State, str | None]] = Counter()
-    for entry in entries:
-        if entry.item not in wanted:
-            continue
-        counts[ended(entry.state, entry.batch_id, batch), entry.reason] += 1
-    return Accounting.from_counts(len(wanted), ((state, reason, n) for (state, reason), n in counts.items()))

@@ -93,14 +93,6 @@ class Development:
                 return self._preimages.count(layer)
             return self._assets.count_documents({"layer": layer})
 
-    def read(self, layers: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The documents of some layers that have arrived and can be decoded, streamed in the order of their `_id`."""
-        with transient_errors("development"):
-            found = self._assets.find({"layer": {"$in": list(layers)}}).sort("_id", 1)
-            for raw in self._arrived(document.raw for document in found):
-                if (document := codec.decoded(raw)) is not None:
-                    yield document
-
     def fingerprint(self, layers: Sequence[str]) -> str:
         """Hash of the documents of some layers that have arrived, of all that stands in them."""
         with transient_errors("development"):

@@ -77,6 +77,7 @@ def test_a_layer_of_which_too_much_conflicts_has_not_passed_though_its_neighbour
         assert len(contents(world)) == len(moves)
         assert registry.ledger.gate("apply", ["M"]).closed[0].why.startswith("its newest checks failed")
         assert registry.progress.of("M").status is Status.FAILED
+        assert "M: its newest checks failed" in world.failure(world.materialise("reconciliation", layer="M"))
         named = json.loads((reports_path / "registry" / "problems-M.json").read_text())
         assert {one.item for one in victims} <= {row["item"] for row in named}
 

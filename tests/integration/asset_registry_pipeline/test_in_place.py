@@ -1,6 +1,7 @@
 """Migrations in place: a document is replaced only where it still is what was planned from, and what it was is kept."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from bson.raw_bson import RawBSONDocument
 
 from asset_registry_pipeline.registry.documents import PHASE_2B_FIELDS, STAGING_FIELDS
 from asset_registry_pipeline.registry.outcomes import CONFLICT, GONE
+from asset_registry_pipeline.steps import apply
 from asset_registry_pipeline.stores import codec
 from migration_kit.failures import PermanentError
 
@@ -92,8 +94,6 @@ def test_what_the_app_changes_while_a_layer_is_migrated_is_left_and_named(in_pla
     assets = in_place.development["assets"]
     assets.update_one({"_id": changed.identifier}, {"$set": {"description": "By the app."}})
     assets.delete_one({"_id": deleted.identifier})
-    from asset_registry_pipeline.steps import apply
-
     staged = apply.Staged(steps.registry.ledger.plan("M"))  # it was as planned when the run began
     published = apply.publish(steps.registry, staged, run_id="run", batch="b", log=lambda _: None)
     assert assets.find_one({"_id": changed.identifier})["description"] == "By the app."
@@ -112,6 +112,27 @@ def test_what_the_app_changes_while_a_layer_is_migrated_is_left_and_named(in_pla
     assert contents(in_place)[later.item] == mine
     assert second.written == 1  # what was changed before it was migrated is migrated now
     assert codec.decode(kept(in_place)[changed.item]["document"].raw)["description"] == "By the app."
+
+
+def test_two_runners_at_once_replace_each_document_once(in_place: Any, steps: Any) -> None:
+    steps.plan("L")
+    before = contents(in_place)
+    staged = apply.load_staged(steps.registry, "L")
+
+    def run(name: str) -> int:
+        with in_place.registry() as own:
+            return apply.publish(own, staged, run_id=name, batch=name, log=lambda _: None).written
+
+    with ThreadPoolExecutor(2) as pool:
+        written = sum(pool.map(run, ["one", "other"]))
+    preimages = kept(in_place)
+    assert written == len(preimages) == staged.dispositions["ready"]
+    assert {item: row["document"].raw for item, row in preimages.items()} == {
+        item: before[item] for item in preimages
+    }
+    assert {
+        item: codec.content_hash(raw) for item, raw in contents(in_place).items() if item in preimages
+    } == {item: row["target_hash"] for item, row in preimages.items()}
 
 
 def test_two_databases_are_refused_in_place_and_one_is_refused_for_a_copy(in_place: Any) -> None:
