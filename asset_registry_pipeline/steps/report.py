@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from asset_registry_pipeline.registry.kinds import KINDS
+from asset_registry_pipeline.registry.documents import masked
+from asset_registry_pipeline.registry.findings import Finding
+from asset_registry_pipeline.registry.kinds import KINDS, Effect
+from asset_registry_pipeline.registry.late_findings import found_by_outcome
 from asset_registry_pipeline.registry.layers import LAYER_NAMES, MIGRATED_LAYERS, UNFILED
 from asset_registry_pipeline.registry.stages import VERIFY
 from asset_registry_pipeline.steps import accounting
@@ -125,8 +128,11 @@ def left(registry: Registry) -> Iterator[dict[str, Any]]:
 
 
 def findings(registry: Registry) -> Iterator[dict[str, Any]]:
-    """Everything that the newest inventories found, one row for each document and kind; streamed."""
-    return registry.workspace.findings()
+    """All that inventories, planning and publishing found, one row for each document and kind; streamed."""
+    yield from registry.workspace.findings()
+    for finding in _late_findings(registry):
+        row = {"_id": f"{finding.item}/{finding.kind}", **finding._asdict(), "effect": str(finding.effect)}
+        yield {**row, "detail": masked(finding.detail)}
 
 
 def _named(entry: Entry) -> dict[str, Any]:
@@ -186,11 +192,21 @@ def _progress(registry: Registry, layer: str, counted: Accounting) -> Progress:
     )
 
 
+def _late_findings(registry: Registry) -> Iterator[Finding]:
+    """What only planning and publishing could find, streamed."""
+    for entry in problems(registry):
+        yield from found_by_outcome(entry.item, entry.partition, entry.reason, entry.detail)
+
+
 def _summed(registry: Registry) -> Iterator[dict[str, Any]]:
     """Each kind that was found, the gravest first: how often, what it means, and an example."""
     counted = registry.workspace.findings_by_kind()
+    for finding in _late_findings(registry):
+        count, example = counted.get(finding.kind, (0, f"{finding.item} {finding.detail}".strip()))
+        counted[finding.kind] = count + 1, example
+    gravity = [*Effect]
     for kind, (count, example) in sorted(
-        counted.items(), key=lambda entry: (KINDS[entry[0]][0], -entry[1][0])
+        counted.items(), key=lambda entry: (-gravity.index(KINDS[entry[0]][0]), -entry[1][0])
     ):
         effect, meaning = KINDS[kind]
         yield {
