@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from asset_registry_pipeline.assets.common import MOST_ROWS, POOL, PREFIX, table
-from asset_registry_pipeline.registry.rollback import PHASES, REFERRED, Done
+from asset_registry_pipeline.registry.rollback import PHASES, REFERRED, Done, Tally
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.failures import PermanentError
 from migration_kit.orchestration import NETWORK_RETRY, batch_of, failing
 from migration_kit.reports import reports_path, write_bytes, write_json
 
 if TYPE_CHECKING:
-    from asset_registry_pipeline.steps.rollback import Rollback, Tally
+    from asset_registry_pipeline.steps.rollback import Rollback
     from asset_registry_pipeline.stores.connections import Registry
 
 
@@ -87,7 +87,7 @@ def _take_back(
     layers: tuple[str, ...],
     config: RollbackConfig,
 ) -> None:
-    from asset_registry_pipeline.steps.rollback import Rollback, Tally
+    from asset_registry_pipeline.steps.rollback import Rollback
 
     began = time.monotonic()
     suffix = "-rehearsal" if config.dry_run else ""
@@ -128,7 +128,7 @@ def _lines(
     context: dg.OpExecutionContext,
     work: "Rollback",
     layers: tuple[str, ...],
-    tally: "Tally",
+    tally: Tally,
     left: _Left,
 ) -> Iterator[Mapping[str, object]]:
     """The lines of the rollback's file as they come; the first that were left for each reason are kept for the UI."""
@@ -136,7 +136,7 @@ def _lines(
 
     for layer in layers:
         for number, line in enumerate(roll_back(work, layer), 1):
-            tally.add(line)
+            tally.add(line.layer, line.entry.state, line.done, line.reason)
             told = line.to_report()
             if line.reason is not None:
                 shown = left.setdefault(line.reason, [])
@@ -148,7 +148,7 @@ def _lines(
         context.log.info(f"layer {layer}: {_sentence(tally, dry_run=work.dry_run, layer=layer)}")
 
 
-def _sentence(tally: "Tally", *, dry_run: bool, layer: str | None = None) -> str:
+def _sentence(tally: Tally, *, dry_run: bool, layer: str | None = None) -> str:
     verb = "would be" if dry_run else "were"
     removed, restored = tally.of(Done.REMOVED, layer=layer), tally.of(Done.RESTORED, layer=layer)
     return (
@@ -159,7 +159,7 @@ def _sentence(tally: "Tally", *, dry_run: bool, layer: str | None = None) -> str
     )
 
 
-def _metadata(tally: "Tally", left: _Left, *, dry_run: bool) -> dict[str, Any]:
+def _metadata(tally: Tally, left: _Left, *, dry_run: bool) -> dict[str, Any]:
     rows = [
         {"layer": layer, "state": state, "done": done, "documents": count, "reason": reason}
         for (layer, state, done, reason), count in sorted(tally.counts.items())
@@ -185,7 +185,7 @@ def _observe(
     context: dg.OpExecutionContext,
     phase: str,
     layers: tuple[str, ...],
-    tally: "Tally",
+    tally: Tally,
     told: Mapping[str, Any],
 ) -> None:
     """Show on the assets whose work was undone that it was."""

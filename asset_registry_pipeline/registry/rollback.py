@@ -1,7 +1,8 @@
 """What of the migrated documents may be taken back, and why the others stay; no stores, no ledger, no clocks."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from asset_registry_pipeline.registry.layers import COMPONENT_LAYERS, COMPOSITE_LAYERS, SONG_LAYERS
@@ -86,3 +87,22 @@ def judge(found: Standing, *, in_place: bool) -> tuple[Done, str | None]:
     if found.document is DocumentIs.GONE:
         return Done.ALREADY_GONE, None
     return (Done.RESTORED if restorable else Done.REMOVED), None
+
+
+@dataclass
+class Tally:
+    """Documents by layer, state in the ledger, what was done and why not."""
+
+    counts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+
+    def add(self, layer: str, state: str, done: Done, reason: str | None) -> None:
+        """Count one document."""
+        self.counts[layer, state, str(done), reason or ""] += 1
+
+    def of(self, *done: Done, layer: str | None = None) -> int:
+        """How many documents ended so, of all layers or of one."""
+        return sum(
+            count
+            for (each, _, ended, _), count in self.counts.items()
+            if ended in done and layer in (None, each)
+        )

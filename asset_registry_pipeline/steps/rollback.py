@@ -6,7 +6,7 @@ state from which another rollback, or the migration itself, goes on. Composites 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +21,12 @@ from asset_registry_pipeline.registry.outcomes import (
 )
 from asset_registry_pipeline.registry.rollback import REFERRED, Done, Referring, judge
 from asset_registry_pipeline.registry.stages import APPLY, VERIFY
-from asset_registry_pipeline.steps.rollback_standing import identifiers_of, referring_composites, standing
+from asset_registry_pipeline.steps.rollback_standing import (
+    identifiers_of,
+    in_chunks,
+    referring_composites,
+    standing,
+)
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.preimages import Preimage
@@ -34,7 +39,7 @@ from migration_kit.ledger import Entry
 from migration_kit.mongo import transient_errors
 
 CHUNK = 500
-"""Documents taken back in one transaction."""
+"""Documents taken back in one transaction, at most."""
 BLOCK = 10 * CHUNK
 """Documents for which development's composites are gone through once, to see which refer to them."""
 _TAKEN = (Done.REMOVED, Done.RESTORED, Done.ALREADY_GONE)
@@ -89,25 +94,6 @@ class Line:
         }
 
 
-@dataclass
-class Tally:
-    """Documents by layer, state in the ledger, what was done and why not."""
-
-    counts: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
-
-    def add(self, line: Line) -> None:
-        """Count one document."""
-        self.counts[line.layer, str(line.entry.state), str(line.done), line.reason or ""] += 1
-
-    def of(self, *done: Done, layer: str | None = None) -> int:
-        """How many documents ended so, of all layers or of one."""
-        return sum(
-            count
-            for (each, _, ended, _), count in self.counts.items()
-            if ended in done and layer in (None, each)
-        )
-
-
 def roll_back(work: Rollback, layer: str) -> Iterator[Line]:
     """Take a layer back, or with `dry_run` only tell of it; a line for each document that came from this migration.
 
@@ -131,7 +117,8 @@ def roll_back(work: Rollback, layer: str) -> Iterator[Line]:
         identifiers = identifiers_of(work.registry, [entry.item for entry in block])
         heads = work.registry.rollback.heads(identifiers.values())
         referring = referring_composites(work.registry, heads) if layer in BARRIER_LAYERS else {}
-        for chunk in chunked((entry for entry in block if _belongs(entry, layer, heads)), CHUNK):
+        mine = (entry for entry in block if _belongs(entry, layer, heads))
+        for chunk in in_chunks(mine, heads, documents=CHUNK):
             for line in _chunk(work, layer, chunk, identifiers, referring):
                 taken = taken or line.taken
                 yield line

@@ -4,7 +4,7 @@ Looks and writes nothing. What follows from it is decided in `registry.rollback`
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bson.objectid import ObjectId
@@ -17,6 +17,7 @@ from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.preimages import Preimage
 from migration_kit.ledger import Entry
 
+CHUNK_BYTES = 8 * 1024 * 1024
 _OBJECT_ID_DIGITS = 24
 
 
@@ -27,6 +28,23 @@ def identifiers_of(registry: Registry, items: Sequence[str]) -> dict[str, Any]:
         if unknown := [item for item in items if item not in found]:
             found |= look(registry, unknown)
     return found
+
+
+def in_chunks(
+    entries: Iterable[Entry], heads: Mapping[str, Mapping[str, Any]], *, documents: int
+) -> Iterator[list[Entry]]:
+    """Chunks of at most so many documents and of about 8 MB: as many as are held in memory at once."""
+    chunk: list[Entry] = []
+    size = 0
+    for entry in entries:
+        more = int(heads.get(entry.item, {}).get("bytes", 0))
+        if chunk and (len(chunk) >= documents or size + more > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(entry)
+        size += more
+    if chunk:
+        yield chunk
 
 
 def standing(

@@ -16,7 +16,7 @@ from migration_kit.chunks import chunked
 from migration_kit.mongo import transient_errors
 
 _CHUNK = 500
-_HEAD = {"layer": 1, "name": 1, "nna_address": 1}
+_HEAD = {"layer": 1, "name": 1, "nna_address": 1, "bytes": {"$bsonSize": "$$ROOT"}}
 _REFERENCES = {"name": 1, "components": 1}
 
 
@@ -43,10 +43,10 @@ class RollbackStore:
             return {row["_id"]: row["identifier"] for row in rows}
 
     def heads(self, identifiers: Iterable[Any]) -> dict[str, dict[str, Any]]:
-        """Layer, name and address of the documents with these `_id`s, by item."""
+        """Layer, name, address and number of bytes of the documents with these `_id`s, by item."""
         with transient_errors("development"):
             found = self._assets.find({"_id": {"$in": list(identifiers)}}, _HEAD)
-            return {codec.item_of(document.raw): codec.decode(document.raw) for document in found}
+            return {codec.item_of(document.raw): _lenient(document.raw) for document in found}
 
     def composites(self) -> Iterator[dict[str, Any]]:
         """Name and components of the composites in development, streamed; in place of those that were changed."""
@@ -55,9 +55,7 @@ class RollbackStore:
             for chunk in chunked((document.raw for document in found), _CHUNK):
                 items = [codec.item_of(raw) for raw in chunk]
                 written = items if self._preimages is None else self._preimages.having(items)
-                yield from (
-                    codec.decode(raw) for item, raw in zip(items, chunk, strict=True) if item in written
-                )
+                yield from (_lenient(raw) for item, raw in zip(items, chunk, strict=True) if item in written)
 
     def remove(self, identifiers: Sequence[Any], session: ClientSession) -> None:
         """Take documents out of development."""
@@ -77,3 +75,8 @@ class RollbackStore:
         """Add to the history of what was taken back."""
         if rows:
             self._history.insert_many([dict(row) for row in rows], session=session)
+
+
+def _lenient(raw: bytes) -> dict[str, Any]:
+    """Whatever can be read of a document: one that is no UTF-8 stops no rollback."""
+    return codec.decoded(raw, strict=False) or {}

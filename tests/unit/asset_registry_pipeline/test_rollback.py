@@ -17,6 +17,9 @@ from asset_registry_pipeline.registry.rollback import (
     Standing,
     judge,
 )
+from asset_registry_pipeline.steps.rollback_standing import CHUNK_BYTES, in_chunks
+from migration_kit.accounting import State
+from migration_kit.ledger import Entry
 
 AS_WRITTEN, GONE = DocumentIs.AS_WRITTEN, DocumentIs.GONE
 REFERRING = Referring(3, "C.FUL.POP.125")
@@ -63,3 +66,10 @@ def test_what_composites_are_built_from_stays(preimage: PreimageIs) -> None:
 
 def test_every_layer_belongs_to_one_phase() -> None:
     assert sorted(layer for layers in PHASES.values() for layer in layers) == sorted("SLWMGC")
+
+
+def test_documents_are_taken_back_in_chunks_that_are_neither_too_many_nor_too_large() -> None:
+    entries = [Entry(item, "S", State.MIGRATED) for item in "abcdefg"]
+    heads = {"d": {"bytes": CHUNK_BYTES}, "e": {"bytes": CHUNK_BYTES - 1}, "f": {"bytes": 1}}
+    chunks = ["".join(entry.item for entry in chunk) for chunk in in_chunks(entries, heads, documents=3)]
+    assert chunks == ["abc", "d", "efg"]
