@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from asset_registry_pipeline.registry.kinds import Effect
 from asset_registry_pipeline.registry.outcomes import CONFLICT
 from asset_registry_pipeline.steps import report
 from asset_registry_pipeline.stores.connections import Registry
