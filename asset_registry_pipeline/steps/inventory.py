@@ -21,7 +21,7 @@ from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.id_ranges import IdRange
 from asset_registry_pipeline.stores.snapshot import as_found, as_row
 from migration_kit.accounting import State
-from migration_kit.fingerprints import SetDigest, combine
+from migration_kit.fingerprints import SetDigest
 from migration_kit.ledger import Entry
 
 ENVIRONMENT = "environment"
@@ -177,11 +177,11 @@ def _count_shapes(shapes: Counter[tuple[tuple[str, type], ...]], tally: Tally) -
 
 
 def _set_key(registry: Registry, source: SourceDocument, known: Mapping[str, str]) -> str | None:
-    """A digest of what a composite is made of, in whatever order and form it says so."""
+    """What a composite is made of, in one spelling and one order, whatever order and form it says it in."""
     if source.layer not in COMPOSITE_LAYERS:
         return None
     addresses = component_set(source, registry.taxonomy, known)
-    return combine(addresses) if addresses else None
+    return " ".join(addresses) or None
 
 
 def _addresses_named(registry: Registry, chunk: Sequence[SourceDocument]) -> Mapping[str, str]:

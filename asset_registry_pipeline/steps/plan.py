@@ -26,10 +26,10 @@ from asset_registry_pipeline.steps.sources import (
 )
 from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.candidate_rows import Candidate, Outcome
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.id_ranges import IdRange
 from asset_registry_pipeline.stores.snapshot import Judged
-from asset_registry_pipeline.stores.workspace import Candidate, Outcome
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import SetDigest, fingerprint
 from migration_kit.ledger import Plan

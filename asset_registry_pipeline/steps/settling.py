@@ -12,9 +12,9 @@ from pymongo.client_session import ClientSession
 
 from asset_registry_pipeline.registry.outcomes import CONFLICT, GONE, TAKEN, written_by_migration
 from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.candidate_rows import Candidate
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.preimages import Preimage
-from asset_registry_pipeline.stores.workspace import Candidate
 from migration_kit.accounting import State
 from migration_kit.ledger import Entry
 

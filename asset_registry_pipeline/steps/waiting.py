@@ -10,9 +10,9 @@ from asset_registry_pipeline.registry.outcomes import CONFLICT, DAMAGED, GONE, S
 from asset_registry_pipeline.registry.transform import CHANGED, WAITING
 from asset_registry_pipeline.steps.prerequisites import unblocked
 from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.candidate_rows import Candidate
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.files import load_decisions
-from asset_registry_pipeline.stores.workspace import Candidate
 from migration_kit.accounting import State
 from migration_kit.chunks import chunked
 from migration_kit.ledger import CHUNK, Entry

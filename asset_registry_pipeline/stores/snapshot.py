@@ -78,7 +78,7 @@ def as_row(source: SourceDocument, findings: Sequence[Finding], set_key: str | N
     if source.layer in REFERABLE_LAYERS:
         row[KEYS] = [key for key in (row["nna_address"], row["name"], row["_id"]) if key]
     if set_key:
-        row["set_key"] = set_key
+        row["set_key"] = _bounded(set_key)
     if findings:
         row["found"] = _by_kind(findings)
         if grave := [[one.kind, _told(one)] for one in findings if one.effect is Effect.QUARANTINE]:

@@ -5,19 +5,18 @@ Rows are kept interval by interval (see `rows`), so a second run with the same s
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from asset_registry_pipeline.registry.transform import Disposition
-from asset_registry_pipeline.stores import codec, findings_view, snapshot
+from asset_registry_pipeline.stores import candidate_rows, codec, findings_view, snapshot
+from asset_registry_pipeline.stores.candidate_rows import Candidate, Outcome
 from asset_registry_pipeline.stores.findings_view import FINDINGS, INVENTORY, SNAPSHOT
 from asset_registry_pipeline.stores.id_ranges import LAYER_INDEX, WHOLE, IdRange
-from asset_registry_pipeline.stores.rows import DIGEST, UNPLACED, identifier_of, keep
+from asset_registry_pipeline.stores.rows import DIGEST, keep
 from asset_registry_pipeline.stores.snapshot import KEYS, Judged, Snapshot, as_snapshot, judged
 from migration_kit.chunks import chunked
 from migration_kit.mongo import transient_errors
@@ -27,37 +26,6 @@ _OF_LEFT = ("layer", "identifier", "label", "source_hash")
 _CHUNK = 500
 _SHORT = {"found": 0, KEYS: 0, DIGEST: 0}
 """What nobody asks of a snapshot who goes through all of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """The staged outcome of one document; `raw` (its new bytes) and `target_hash` only where it is ready.
-
-    `answers`: what the suites ask of the new document, in the order of `registry.answers.ANSWER_COLUMNS`.
-    """
-
-    item: str
-    layer: str
-    label: str
-    disposition: Disposition
-    reason: str | None
-    detail: Mapping[str, Any]
-    source_hash: str
-    identifier: Any
-    target_hash: str | None = None
-    raw: bytes | None = None
-    answers: tuple[Any, ...] | None = None
-
-
-class Outcome(NamedTuple):
-    """A staged outcome without its document."""
-
-    item: str
-    label: str
-    disposition: str
-    reason: str | None
-    source_hash: str
-    target_hash: str | None
 
 
 class Workspace:
@@ -200,7 +168,7 @@ class Workspace:
 
     def save_candidates(self, layer: str, candidates: Iterable[Candidate], within: IdRange = WHOLE) -> int:
         """Stage the outcomes of a range in place of earlier ones; returns the rows written or removed."""
-        return keep(self._candidates, layer, map(_as_row, candidates), within)
+        return keep(self._candidates, layer, map(candidate_rows.as_row, candidates), within)
 
     def staged_hashes(self, items: Sequence[str]) -> dict[str, str]:
         """The hashes of the documents that are staged for these items, as far as any are."""
@@ -219,10 +187,10 @@ class Workspace:
                 for row in within.bounding_rows(
                     self._raw_candidates.find({"layer": layer}, {"answers": 0}), layer
                 ):
-                    yield _with_document(row)
+                    yield candidate_rows.with_document(row)
             else:
                 found = self._candidates.find({"layer": layer}, {"document": 0, DIGEST: 0})
-                yield from map(_as_candidate, within.bounding_rows(found, layer))
+                yield from map(candidate_rows.as_candidate, within.bounding_rows(found, layer))
 
     def staged_outcomes(self, layer: str) -> Iterator[tuple[Outcome, bool]]:
         """A layer's staged outcomes, streamed in any order, and whether each comes with a document."""
@@ -253,7 +221,7 @@ class Workspace:
         """The staged outcomes of these items, as far as they have one."""
         with transient_errors("development"):
             for row in self._raw_candidates.find({"_id": {"$in": [*items]}}, {"answers": 0}):
-                yield _with_document(row)
+                yield candidate_rows.with_document(row)
 
     def unrecorded(self, layer: str) -> int:
         """How many documents of a layer's newest inventory the ledger has no record of; counted by the server."""
@@ -269,57 +237,3 @@ class Workspace:
         ]
         with transient_errors("development"):
             return sum(row["documents"] for row in self._snapshot.aggregate(stages))
-
-
-def _as_row(candidate: Candidate) -> dict[str, Any]:
-    row = {
-        "_id": candidate.item,
-        "layer": candidate.layer,
-        "identifier": candidate.identifier,
-        "label": candidate.label,
-        "disposition": str(candidate.disposition),
-        "reason": candidate.reason,
-        "detail": candidate.detail,
-        "source_hash": candidate.source_hash,
-        "target_hash": candidate.target_hash,
-        "answers": candidate.answers,
-        "document": RawBSONDocument(candidate.raw) if candidate.raw is not None else None,
-    }
-    if codec.is_unreadable(candidate.item):
-        row[UNPLACED] = True
-    return row
-
-
-def _as_candidate(row: Mapping[str, Any]) -> Candidate:
-    answers = row["answers"]
-    return Candidate(
-        item=row["_id"],
-        layer=row["layer"],
-        label=row["label"],
-        disposition=Disposition(row["disposition"]),
-        reason=row["reason"],
-        detail=row["detail"],
-        source_hash=row["source_hash"],
-        identifier=identifier_of(row),
-        target_hash=row["target_hash"],
-        answers=tuple(answers) if answers is not None else None,
-    )
-
-
-def _with_document(row: RawBSONDocument) -> Candidate:
-    """As it was staged, its document still in bytes; what the suites ask is not read along."""
-    document, detail, identifier = row["document"], row["detail"], identifier_of(row)
-    return Candidate(
-        item=row["_id"],
-        layer=row["layer"],
-        label=row["label"],
-        disposition=Disposition(row["disposition"]),
-        reason=row["reason"],
-        detail=codec.decode(bytes(detail.raw)) if detail else {},
-        source_hash=row["source_hash"],
-        identifier=codec.decode(bytes(identifier.raw))
-        if isinstance(identifier, RawBSONDocument)
-        else identifier,
-        target_hash=row["target_hash"],
-        raw=bytes(document.raw) if document is not None else None,
-    )

@@ -1,0 +1,98 @@
+"""Rows of `migration_candidates`: a document's staged outcome, with its new bytes and what the suites ask of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bson.raw_bson import RawBSONDocument
+
+from asset_registry_pipeline.registry.transform import Disposition
+from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.rows import UNPLACED, identifier_of
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The staged outcome of one document; `raw` (its new bytes) and `target_hash` only where it is ready.
+
+    `answers`: what the suites ask of the new document, in the order of `registry.answers.ANSWER_COLUMNS`.
+    """
+
+    item: str
+    layer: str
+    label: str
+    disposition: Disposition
+    reason: str | None
+    detail: Mapping[str, Any]
+    source_hash: str
+    identifier: Any
+    target_hash: str | None = None
+    raw: bytes | None = None
+    answers: tuple[Any, ...] | None = None
+
+
+class Outcome(NamedTuple):
+    """A staged outcome without its document."""
+
+    item: str
+    label: str
+    disposition: str
+    reason: str | None
+    source_hash: str
+    target_hash: str | None
+
+
+def as_row(candidate: Candidate) -> dict[str, Any]:
+    """The row of an outcome."""
+    row = {
+        "_id": candidate.item,
+        "layer": candidate.layer,
+        "identifier": candidate.identifier,
+        "label": candidate.label,
+        "disposition": str(candidate.disposition),
+        "reason": candidate.reason,
+        "detail": candidate.detail,
+        "source_hash": candidate.source_hash,
+        "target_hash": candidate.target_hash,
+        "answers": candidate.answers,
+        "document": RawBSONDocument(candidate.raw) if candidate.raw is not None else None,
+    }
+    if codec.is_unreadable(candidate.item):
+        row[UNPLACED] = True
+    return row
+
+
+def as_candidate(row: Mapping[str, Any]) -> Candidate:
+    """A row as it is read back without its document."""
+    answers = row["answers"]
+    return Candidate(
+        item=row["_id"],
+        layer=row["layer"],
+        label=row["label"],
+        disposition=Disposition(row["disposition"]),
+        reason=row["reason"],
+        detail=row["detail"],
+        source_hash=row["source_hash"],
+        identifier=identifier_of(row),
+        target_hash=row["target_hash"],
+        answers=tuple(answers) if answers is not None else None,
+    )
+
+
+def with_document(row: RawBSONDocument) -> Candidate:
+    """As it was staged, its document still in bytes; what the suites ask is not read along."""
+    document, detail, identifier = row["document"], row["detail"], identifier_of(row)
+    return Candidate(
+        item=row["_id"],
+        layer=row["layer"],
+        label=row["label"],
+        disposition=Disposition(row["disposition"]),
+        reason=row["reason"],
+        detail=codec.decode(bytes(detail.raw)) if detail else {},
+        source_hash=row["source_hash"],
+        identifier=codec.decode(bytes(identifier.raw))
+        if isinstance(identifier, RawBSONDocument)
+        else identifier,
+        target_hash=row["target_hash"],
+        raw=bytes(document.raw) if document is not None else None,
+    )
