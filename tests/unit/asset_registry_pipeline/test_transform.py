@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import yaml
 
 from asset_registry_pipeline.registry import strategies
 from asset_registry_pipeline.registry.aggregation import Features
@@ -32,7 +31,6 @@ from asset_registry_pipeline.registry.transform import (
     plan_composite,
 )
 from asset_registry_pipeline.stores.files import load_profile
-from migration_kit.failures import PermanentError
 
 WHEN = datetime(2025, 9, 1, tzinfo=UTC)
 LONG = "This sentence has exactly fifty characters, my dear. " * 12
@@ -280,77 +278,10 @@ def test_a_plan_without_curators_waits_for_none_and_takes_words_only_about_the_p
     assert plan(make.star(), stale, "default").reason == CHANGED
 
 
-def test_a_count_is_off_by_more_than_the_tolerance_and_where_more_is_fine_only_when_it_is_less() -> None:
-    about = replace(load_profile("plan_000"), expected={"S": 100, "W": 100}, tolerance=0.1)
-    assert [about.as_expected("S", n) for n in (89, 90, 110, 111)] == [False, True, True, False]
-    at_least = replace(about, counts="at_least")
-    assert [at_least.as_expected("S", n) for n in (89, 90, 1000)] == [False, True, True]
-    assert about.as_expected("SW", 220)
-    assert not about.as_expected("SW", 221)
-    assert load_profile("default").as_expected("S", 5)
-
-
 def test_one_component_named_in_two_ways_quarantines_the_composite(plan_c: Any) -> None:
     planned = plan_c(["S.001.007.001", "S.POP.HPM.001"])
     assert planned.disposition == "quarantined"
     assert planned.detail["why"] == "the same component twice"
-
-
-@pytest.mark.parametrize("name", ["default", "plan_000", "plan_001", "plan_002", ""])
-def test_every_profile_that_comes_with_the_package_is_valid(name: str) -> None:
-    assert load_profile(name).name == (name or "default")
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"curation": "required"}, "curation needs one strategy"),
-        ({"barrier": "no_components"}, "no_components"),
-        (
-            {"cascade": {"reject": "hold", "test": "exclude"}},
-            "cascade needs one strategy for each of reject, test",
-        ),
-        ({"cascade": {"reject": "ignore", "test": "hold", "exclude": "hold"}}, "'ignore' is not one of hold"),
-        ({"expected": "guess"}, "expected needs"),
-        ({"ai_metadata": {"components": "guess", "songs": "none", "composites": "none"}}, "'guess'"),
-        ({"mode": "move"}, "mode is 'move'"),
-        ({"tolerance": 2}, "tolerance is 2"),
-        ({"storage_url": "drop"}, "storage_url"),
-        ({"expected": {"S": 1}}, "expected needs"),
-        ({"surprise": 1}, "surprise"),
-    ],
-)
-def test_a_profile_that_names_what_does_not_exist_is_refused(
-    tmp_path: Any, change: dict[str, Any], told: str
-) -> None:
-    from importlib.resources import files
-
-    text = files("asset_registry_pipeline.profiles").joinpath("default.yaml").read_text()
-    path = tmp_path / "mine.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(text) | change))
-    with pytest.raises(PermanentError, match=told):
-        load_profile(str(path))
-
-
-def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(PermanentError, match="default, plan_000"):
-        load_profile("plan_999")
-
-
-def test_a_storage_url_is_rewritten_only_by_a_profile_that_says_so(
-    make: Any, taxonomy: Taxonomy, tmp_path: Any
-) -> None:
-    from importlib.resources import files
-
-    text = files("asset_registry_pipeline.profiles").joinpath("default.yaml").read_text()
-    path = tmp_path / "mine.yaml"
-    path.write_text(
-        yaml.safe_dump(yaml.safe_load(text) | {"storage_url": {"rewrite": "nna_registry_assets_dev"}})
-    )
-    source = make.source(make.star())
-    planned = plan_asset(source, inspect(source, taxonomy), None, load_profile(str(path)))
-    assert planned.document is not None
-    assert "/nna_registry_assets_dev/S/POP/" in planned.document["gcpStorageUrl"]
 
 
 @pytest.mark.parametrize("profile", ["default", "plan_000"])
