@@ -19,6 +19,7 @@ from asset_registry_pipeline.steps import apply, comparing, decisions, inventory
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry, Settings, opened
 from local_stack.sources import registry as source
+from tests.integration.asset_registry_pipeline.backup_place import Place
 
 COMPONENTS, SONGS, COMPOSITES = ("S", "L", "W", "M"), ("G",), ("C",)
 LAYERS = (*COMPONENTS, *SONGS, *COMPOSITES)
@@ -229,3 +230,22 @@ class Steps:
 def steps(registry: Registry) -> Steps:
     """The stages of the world, without Dagster."""
     return Steps(registry)
+
+
+@pytest.fixture
+def empty_world(make_world: Callable[..., World]) -> World:
+    """A world whose staging is empty: these tests fill it themselves."""
+    world = make_world(layers=dict.fromkeys("SLWMGC", 2), dirt=False)
+    for name in ("assets", "taxonomies"):
+        world.staging[name].delete_many({})
+    world.environment["REGISTRY_DECISIONS"] = ""
+    return world
+
+
+@pytest.fixture(params=["database", "files"])
+def place(request: Any, empty_world: World, tmp_path: Path) -> Place:
+    """Both kinds of places for backups, one after the other."""
+    folder = tmp_path / "backups" if request.param == "files" else None
+    if folder is not None:
+        folder.mkdir()
+    return Place(empty_world, folder)
