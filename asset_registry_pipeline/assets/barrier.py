@@ -30,4 +30,6 @@ def require_barrier(
         return None
     if opened.profile.barrier == ALL_COMPONENTS:
         return require_gate(context, opened.ledger, APPLY, BARRIER_LAYERS).accepted
-    return {}
+    # Not asked whether they passed, only what they are: composites that were planned upon others are planned again.
+    published = opened.ledger.publications(APPLY)
+    return {each: published[each] for each in BARRIER_LAYERS if each in published}

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from asset_registry_pipeline.registry.composites import read_components
-from asset_registry_pipeline.registry.decisions import Decision, Verdict, write_csv
+from asset_registry_pipeline.registry.decisions import Decision, write_csv
+from asset_registry_pipeline.registry.decisions import Verdict as Decided
 from asset_registry_pipeline.registry.outcomes import SUPERSEDED
 from asset_registry_pipeline.registry.transform import (
     BLOCKED,
@@ -16,6 +17,7 @@ from asset_registry_pipeline.registry.transform import (
 from asset_registry_pipeline.steps.prerequisites import blockers, looking, unblocked
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.files import load_decisions
+from migration_kit.gates import Verdict, VerdictStatus
 from tests.integration.asset_registry_pipeline.conftest import Steps
 from tests.integration.asset_registry_pipeline.test_rollback import migrate
 
@@ -101,6 +103,12 @@ def test_with_own_components_each_composite_goes_as_soon_as_all_its_own_have_pas
         assert list(unblocked(registry)) == []
         assert {world.outcome(item)["state"] for item in released} <= {"migrated"}
 
+        # A component that is decided against after composites were planned changes what its layer has published.
+        assert world.materialise("composite_candidates", layer="C").success
+        registry.ledger.publish(Verdict.now("apply", "S", "S-2", VerdictStatus.PASSED, "later"))
+    refused = world.failure(world.materialise("composites", layer="C"))
+    assert "changed since: components" in refused
+
 
 def test_composites_in_development_are_named_when_a_curator_decides_against_a_component(world: Any) -> None:
     world.use_profile(quarantine_limit=1.0)
@@ -110,7 +118,7 @@ def test_composites_in_development_are_named_when_a_curator_decides_against_a_co
         registry.workspace.install()
         migrate(Steps(registry), "S", "L", "W", "M", "G", "C")
         there = composites(world)
-        verdicts = (Verdict.REJECT, Verdict.TEST, Verdict.EXCLUDE)
+        verdicts = (Decided.REJECT, Decided.TEST, Decided.EXCLUDE)
         known, _ = load_decisions(registry.decisions_path)
         decided = {decision.name for decision in known}
         used = {part for one in there for part in one["components"]}
