@@ -1,6 +1,6 @@
 """What each profile makes of two dozen documents of all layers and kinds of dirt, kept in `golden/`, field by field.
 
-A difference that is wanted is taken over by running this module: `python tests/unit/.../test_golden.py`; review it.
+A difference that is wanted is taken over by running this module (`PYTHONPATH=. python` and its path); review it.
 """
 
 from collections.abc import Mapping
