@@ -10,12 +10,11 @@ from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.transform import Disposition, Planned
 from asset_registry_pipeline.steps.comparing import Expected
 from asset_registry_pipeline.steps.directory import Components, open_components
-from asset_registry_pipeline.steps.plan import outcomes
+from asset_registry_pipeline.steps.plan import UNSTORABLE, outcomes
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.failures import PermanentError
 
-UNSTORABLE = "the new document cannot be stored"
 _ACROSS = (("name", "duplicate_name"), ("nna_address", "duplicate_address"))
 
 

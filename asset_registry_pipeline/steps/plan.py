@@ -34,6 +34,7 @@ from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import SetDigest, fingerprint
 from migration_kit.ledger import Plan
 
+UNSTORABLE = "the new document cannot be stored"
 _MOST_NAMED, _MOST_BLOCKING = 5, 1_000
 _NEVER = ("", Judged())
 
@@ -229,7 +230,7 @@ def encoded(planned: Planned, registry: Registry) -> Candidate:
             raw = codec.encode(planned.document)
             answered = answers(planned.document, source, registry.profile, codec.same_bytes)
         except PermanentError as error:
-            disposition, reason = Disposition.QUARANTINED, "the new document cannot be stored"
+            disposition, reason = Disposition.QUARANTINED, UNSTORABLE
             detail = {"why": error.reason}
     return Candidate(
         item=source.item,
