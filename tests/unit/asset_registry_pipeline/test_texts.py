@@ -156,3 +156,11 @@ def test_a_character_map_is_put_together_again(value: dict[str, int]) -> None:
 def test_a_character_map_with_a_hole_is_not_joined() -> None:
     with pytest.raises(shapes.ShapeError, match="missing"):
         shapes.join_character_map({"0": "{", "2": "}"})
+
+
+def test_equal_json_texts_give_values_that_share_nothing() -> None:
+    text = '{"prompts": [], "deep": {"a": [1]}}'
+    one = parse_json_object(text)
+    one["prompts"].append("changed")
+    one["deep"]["a"].clear()
+    assert parse_json_object(text) == {"prompts": [], "deep": {"a": [1]}}
