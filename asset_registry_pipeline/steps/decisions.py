@@ -1,6 +1,6 @@
 """Importing recorded decisions: curators' words are added or, on a changed source, replaced; never lost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from asset_registry_pipeline.registry.decisions import Decision
@@ -37,14 +37,10 @@ def import_decisions(registry: Registry, layer: str) -> Imported:
         for decision in decisions
         if decision.layer not in BARRIER_LAYERS
     ]
-    # One look at staging serves all rows; without rows there is nothing to look for.
-    hashes = (
-        {decision_key(document): document.source_hash for document in registry.staging.read(layer)}
-        if about
-        else {}
-    )
-    standing = registry.decisions.of_layer(layer)
     outcomes = {"added": 0, "replaced": 0, "unchanged": 0}
+    # One look at staging serves all rows.
+    hashes = _hashes(registry, layer, about)
+    standing = registry.decisions.among(list(hashes))
     for decision in about:
         current = hashes.get(decision.key)
         outcome = (
@@ -57,6 +53,15 @@ def import_decisions(registry: Registry, layer: str) -> Imported:
     # What stands in the wrong column may be somebody's address.
     told = tuple({name: masked(text) for name, text in row.items()} for row in refused)
     return Imported(**outcomes, refused=told)
+
+
+def _hashes(registry: Registry, layer: str, about: Sequence[Decision]) -> dict[str, str]:
+    """The hashes of the documents that decisions are about, by their keys; without decisions nothing is read."""
+    wanted = {decision.key for decision in about}
+    if not wanted:
+        return {}
+    sources = ((decision_key(source), source.source_hash) for source in registry.staging.read(layer))
+    return {key: source_hash for key, source_hash in sources if key in wanted}
 
 
 def _settle(registry: Registry, decision: Decision, known: Mapping[str, Decision], current: str) -> str:
@@ -75,5 +80,5 @@ def _settle(registry: Registry, decision: Decision, known: Mapping[str, Decision
         elif registry.decisions.replace(standing, decision):
             return "replaced"
         # Someone else was quicker: look again at what stands now.
-        standing = registry.decisions.of_layer(decision.layer).get(decision.key)
+        standing = registry.decisions.among([decision.key]).get(decision.key)
     return "another writer kept changing this decision; run the import again"

@@ -75,12 +75,8 @@ class Workspace:
         """Find what documents of a layer have in common, once all their rows are kept; how many have each kind."""
         return snapshot.mark_across(self._snapshot, layer)
 
-    def snapshot(self, layer: str | Sequence[str], within: IdRange = WHOLE) -> Iterator[Snapshot]:
+    def snapshot(self, layer: str, within: IdRange = WHOLE) -> Iterator[Snapshot]:
         """What the newest inventory saw of a layer, in the order of the `_id`s, streamed."""
-        if not isinstance(layer, str):
-            for each in layer:
-                yield from self.snapshot(each)
-            return
         with transient_errors("development"):
             yield from map(
                 as_snapshot, within.bounding_rows(self._snapshot.find({"layer": layer}, _SHORT), layer)
