@@ -160,7 +160,7 @@ def test_a_character_map_with_a_hole_is_not_joined() -> None:
 
 def test_equal_json_texts_give_values_that_share_nothing() -> None:
     text = '{"prompts": [], "deep": {"a": [1]}}'
-    one = parse_json_object(text)
+    one = shapes.parse_json_object(text)
     one["prompts"].append("changed")
     one["deep"]["a"].clear()
-    assert parse_json_object(text) == {"prompts": [], "deep": {"a": [1]}}
+    assert shapes.parse_json_object(text) == {"prompts": [], "deep": {"a": [1]}}
