@@ -11,12 +11,13 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from asset_registry_pipeline.assets import ASSETS
 from asset_registry_pipeline.assets.common import PREFIX
 from asset_registry_pipeline.backup_jobs import registry_restore_backup
-from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS
+from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS, MIGRATED_LAYERS
 from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.rollback_jobs import JOBS as ROLLBACK_JOBS
 from migration_kit.orchestration import (
     UNPARTITIONED,
     Launch,
+    NewestRuns,
     asset_graph,
     failing,
     launch_and_tell,
@@ -51,13 +52,26 @@ def launch_of(layers: Sequence[str], *, report: bool) -> Launch:
     return Launch(partitions, [REPORT] if report else [])
 
 
+def looked_up(instance: dg.DagsterInstance) -> NewestRuns:
+    """How the newest runs of all layers and of the report ended, and what is at work.
+
+    Composites count as at work while a layer that they are built from is: they would meet its closed gate.
+    """
+    runs = newest_runs(instance, GRAPH, [*LAYER_ASSETS, REPORT])
+    building = next((layer for layer in BARRIER_LAYERS if layer in runs.busy), None)
+    if building is None:
+        return runs
+    waiting = dict.fromkeys(COMPOSITE_LAYERS, f"built from {building}: {runs.busy[building]}")
+    return NewestRuns(runs.failed, {**waiting, **runs.busy})
+
+
 @dg.op(description="Finds what failed by the ledger and by the newest runs, and launches it as one backfill.")
 def launch_failed_layers(context: dg.OpExecutionContext, registry: RegistryResource) -> None:
     """Runs again what failed, and the report after it; launches nothing when nothing failed."""
     from asset_registry_pipeline.steps.operating import what_to_run_again
 
     with failing(context), registry.open() as opened:
-        runs = newest_runs(context.instance, GRAPH, [*LAYER_ASSETS, REPORT])
+        runs = looked_up(context.instance)
         again = what_to_run_again(opened, runs.failed, runs.busy)
     launch = launch_of(again.layers, report=again.report)
     launch_and_tell(
@@ -74,7 +88,7 @@ def launch_arrived_layers(context: dg.OpExecutionContext, registry: RegistryReso
 
     with failing(context), registry.open() as opened:
         found = arrived(opened)
-    busy = newest_runs(context.instance, GRAPH, [*LAYER_ASSETS, REPORT]).busy
+    busy = looked_up(context.instance).busy
     free = {layer: why for layer, why in found.why.items() if layer not in busy}
     left_out = {**found.left_out, **{layer: busy[layer] for layer in found.why if layer in busy}}
     layers = [layer for layer in MIGRATED_LAYERS if layer in free]
@@ -86,7 +100,7 @@ def launch_arrived_layers(context: dg.OpExecutionContext, registry: RegistryReso
 @dg.op(description="Launches the composites as one backfill, unless something is at work on them.")
 def launch_composites(context: dg.OpExecutionContext) -> None:
     """Migrates the composites, those that were held included, and makes the report after it."""
-    busy = newest_runs(context.instance, GRAPH, [*LAYER_ASSETS, REPORT]).busy
+    busy = looked_up(context.instance).busy
     free = [layer for layer in COMPOSITE_LAYERS if layer not in busy]
     launch = launch_of(free, report=bool(free) and UNPARTITIONED not in busy)
     why = dict.fromkeys(free, ("components that composites were held for are in",))

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from asset_registry_pipeline.jobs import (
-    GRAPH,
-    LAYER_ASSETS,
-    REPORT,
+    looked_up,
     registry_composites,
     registry_delta,
     registry_report,
@@ -21,7 +19,7 @@ from asset_registry_pipeline.jobs import (
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.failures import MigrationError
-from migration_kit.orchestration import BATCH_TAG, UNPARTITIONED, batch_of, newest_runs, standing
+from migration_kit.orchestration import BATCH_TAG, UNPARTITIONED, batch_of, standing
 from migration_kit.redaction import redact
 
 if TYPE_CHECKING:
@@ -131,7 +129,7 @@ def _result(context: dg.SensorEvaluationContext, reason: str) -> dg.SensorResult
 
 def _at_work(context: dg.SensorEvaluationContext, parts: Sequence[str]) -> str:
     """What is at work on these layers (or the report), for none is started twice."""
-    busy = newest_runs(context.instance, GRAPH, [*LAYER_ASSETS, REPORT]).busy
+    busy = looked_up(context.instance).busy
     return "; ".join(f"{part or 'report'}: {busy[part]}" for part in parts if part in busy)
 
 

@@ -67,3 +67,13 @@ def ended(world: Any, request: dg.RunRequest, status: dg.DagsterRunStatus) -> st
     """The run of a request, as Dagster keeps it once it has come so far."""
     run = dg.DagsterRun(job_name="asked_for", tags=dict(request.tags), status=status)
     return str(world.instance.add_run(run).run_id)
+
+
+def at_work(world: Any, layer: str) -> str:
+    """A run of a layer that has begun and has not ended."""
+    run = world.instance.create_run_for_job(
+        build_defs().resolve_job_def("registry_inventory"),
+        tags={"dagster/partition": layer},
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    return str(run.run_id)

@@ -15,6 +15,7 @@ from migration_kit.accounting import State
 from migration_kit.gates import VerdictStatus
 from migration_kit.ledger import Entry
 from tests.integration.asset_registry_pipeline.operating_world import (
+    at_work,
     launched,
     looked_at,
     passed,
@@ -215,7 +216,16 @@ def test_the_job_launches_exactly_what_failed_and_nothing_where_nothing_did(
     assert len(launched(world)) == 1
 
 
-def test_the_composites_are_launched_by_themselves_and_not_beside_others(world: Any, migrated: Any) -> None:
+def test_the_composites_are_launched_by_themselves_and_not_beside_what_they_are_built_from(
+    world: Any, migrated: Any
+) -> None:
+    run = at_work(world, "W")
+    told = run_job(world, "registry_composites")["what_and_why"]
+    assert "not launched: built from W: a run of registry/staging_inventory is queued or at work" in told
+    verdict(migrated, "C", "verify", VerdictStatus.FAILED)
+    assert "built from W" in run_job(world, "registry_rerun_failed")["what_and_why"]
+    assert launched(world) == []
+    world.instance.delete_run(run)
     run_job(world, "registry_composites")
     assert launched(world) == [everything_of("C")]
     assert run_job(world, "registry_composites")["launched"] == "nothing"

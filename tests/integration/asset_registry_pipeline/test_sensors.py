@@ -14,6 +14,7 @@ from asset_registry_pipeline.steps.operating import what_to_run_again
 from migration_kit.accounting import State
 from migration_kit.orchestration import BATCH_TAG
 from tests.integration.asset_registry_pipeline.operating_world import (
+    at_work,
     ended,
     looked_at,
     passed,
@@ -22,11 +23,7 @@ from tests.integration.asset_registry_pipeline.operating_world import (
 )
 
 SMALLEST = {"S": 4, "L": 2, "W": 2, "M": 2, "G": 3, "C": 4}
-FAILURE, SUCCESS, STARTED = (
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.STARTED,
-)
+FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
 
 
 @pytest.fixture
@@ -39,14 +36,6 @@ def updated(world: Any, layer: str, year: int) -> None:
     world.staging["assets"].update_one(
         {"layer": layer}, {"$set": {"updatedAt": datetime(year, 1, 1, tzinfo=UTC)}}
     )
-
-
-def at_work(world: Any, layer: str) -> str:
-    """A run of a layer that has begun and has not ended."""
-    run = world.instance.create_run_for_job(
-        build_defs().resolve_job_def("registry_inventory"), tags={"dagster/partition": layer}, status=STARTED
-    )
-    return str(run.run_id)
 
 
 def test_what_arrives_in_staging_is_asked_for_until_a_delta_has_succeeded_and_then_once_for_each_state(
