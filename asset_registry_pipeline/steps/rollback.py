@@ -243,7 +243,7 @@ def _take_back(
     store.remove([identifiers[one.entry.item] for one in taken if one.done is Done.REMOVED], session)
     restoring = [preimages[one.entry.item] for one in taken if one.done is Done.RESTORED]
     if restoring:
-        work.registry.development.replace({each.identifier: each.raw for each in restoring}, session)
+        work.registry.development.replace([(each.identifier, each.raw) for each in restoring], session)
         work.registry.preimages.forget([each.item for each in restoring], session)
     work.registry.ledger.record((_afterwards(work, one.entry) for one in taken), session=session)
     history = [

@@ -1,7 +1,8 @@
-"""What becomes of a staged document of which something is known already: compared in a transaction, never overwritten.
+"""What becomes of a staged document of which something is known already: compared in a transaction.
 
-A copy goes in where there is nothing; a migration in place replaces the document only where it still equals its source,
-and keeps what it was.
+Nothing of anybody else's is ever overwritten. A copy goes in where there is nothing; a migration in place replaces the
+document only where it still equals its source, and keeps what it was. What this migration wrote and nobody has changed
+since is brought up to date, when its source, its words or its components have changed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,6 @@ from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.preimages import Preimage
 from migration_kit.accounting import State
 from migration_kit.ledger import Entry
-
-_MOST_FIELDS = 20
 
 
 @dataclass(frozen=True)
@@ -61,16 +60,22 @@ def copying(
         else {}
     )
     verdicts = []
+    outdated: list[tuple[Any, bytes]] = []
     for one in chunk:
         present, body = existing.get(one.item), bodies.get(one.item, {})
         holders = {taken.get(body.get(key, ""), one.item) for key in ("name", "nna_address")} - {one.item}
-        if present is not None:
+        if present is not None and _outdated(one, present, known.get(one.item)):
+            verdicts.append(Verdict(one, State.MIGRATED, write=True))
+            outdated.append((one.identifier, one.raw or b""))
+        elif present is not None:
             verdicts.append(_beside(one, present, known.get(one.item)))
         elif holders:
             verdicts.append(Verdict(one, State.QUARANTINED, TAKEN, {"by": min(holders)}))
         else:
             verdicts.append(Verdict(one, State.MIGRATED, write=True))
-    development.insert([one.candidate.raw or b"" for one in verdicts if one.write], session)
+    new = [one.candidate for one in verdicts if one.write and one.candidate.item not in existing]
+    development.insert([one.raw or b"" for one in new], session)
+    development.replace(outdated, session)
     return verdicts
 
 
@@ -80,13 +85,19 @@ def in_place(
     """Judge a chunk against the documents themselves and replace those that still are what was planned from."""
     existing = registry.development.existing([one.identifier for one in chunk], session)
     preimages = registry.preimages.having([one.item for one in chunk], session)
-    verdicts, replaced = [], {}
+    verdicts = []
+    replaced: list[tuple[Any, bytes]] = []
     before: list[Preimage] = []
+    outdated: dict[str, str] = {}
     for one in chunk:
         present = existing.get(one.item)
         found = codec.content_hash(present) if present is not None else None
         if present is None:
             verdict = Verdict(one, State.QUARANTINED, GONE)
+        elif one.item in preimages and _outdated(one, present, known.get(one.item)):
+            verdict = Verdict(one, State.MIGRATED, write=True)
+            outdated[one.item] = one.target_hash or ""
+            replaced.append((one.identifier, one.raw or b""))
         elif one.item in preimages:
             why = "it was changed after it was migrated"
             verdict = _beside(one, present, known.get(one.item), {"why": why})
@@ -95,14 +106,21 @@ def in_place(
             before.append(
                 Preimage(one.item, one.layer, one.identifier, found, one.target_hash or "", present)
             )
-            replaced[one.identifier] = one.raw or b""
+            replaced.append((one.identifier, one.raw or b""))
         else:
             verdict = _conflict(one, present, {"why": "it was changed after it was planned"})
         verdicts.append(verdict)
-    if before:
-        registry.preimages.add(before, session)
-        registry.development.replace(replaced, session)
+    registry.preimages.add(before, session)
+    registry.preimages.follow(outdated, session)
+    registry.development.replace(replaced, session)
     return verdicts
+
+
+def _outdated(candidate: Candidate, present: bytes, before: Entry | None) -> bool:
+    """Whether a document is still what this migration wrote, and something else would be written by now."""
+    found = codec.content_hash(present)
+    ours = before is not None and written_by_migration(before) and before.target_hash == found
+    return ours and found != candidate.target_hash
 
 
 def _beside(
@@ -120,16 +138,6 @@ def _conflict(candidate: Candidate, present: bytes, detail: Mapping[str, Any]) -
     planned, found = codec.decoded(candidate.raw or b""), codec.decoded(present)
     differing: Mapping[str, Any] = {"why": "what development holds cannot be read"}
     if planned is not None and found is not None:
-        differing = {"fields": _differing(planned, found)}
+        differing = {"fields": codec.differing_fields(planned, found)}
     hashes = {"planned": candidate.target_hash, "found": codec.content_hash(present)}
     return Verdict(candidate, State.QUARANTINED, CONFLICT, {**detail, **differing, **hashes})
-
-
-def _differing(planned: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    return sorted(
-        field
-        for field in {*planned, *found}
-        if field not in planned
-        or field not in found
-        or codec.encode({"": planned[field]}) != codec.encode({"": found[field]})
-    )[:_MOST_FIELDS]

@@ -134,12 +134,13 @@ class Development:
         if raws:
             self._assets.insert_many([RawBSONDocument(raw) for raw in raws], session=session)
 
-    def replace(self, documents: Mapping[Any, bytes], session: ClientSession) -> None:
+    def replace(self, documents: Sequence[tuple[Any, bytes]], session: ClientSession) -> None:
         """Put documents in the place of those with their `_id`s, within the session's transaction."""
-        self._assets.bulk_write(
-            [ReplaceOne({"_id": identifier}, RawBSONDocument(raw)) for identifier, raw in documents.items()],
-            session=session,
-        )
+        writes: list[Any] = [
+            ReplaceOne({"_id": identifier}, RawBSONDocument(raw)) for identifier, raw in documents
+        ]
+        if writes:
+            self._assets.bulk_write(writes, session=session)
 
     def indexes(self) -> dict[str, dict[str, Any]]:
         """The indexes that are there, by name."""

@@ -4,11 +4,12 @@ Both sides of a migration in place are one collection. Its source is that collec
 each document that this migration wrote and nobody has changed since; its target is those documents that have one.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
+from pymongo import UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
@@ -49,7 +50,17 @@ class Preimages:
             BulkWriteError: there is one of the item already; the first one stays.
         """
         # Not wrapped: inside a transaction the driver has to see its own errors to retry them.
-        self._rows.insert_many([_as_row(one) for one in preimages], session=session)
+        if preimages:
+            self._rows.insert_many([_as_row(one) for one in preimages], session=session)
+
+    def follow(self, target_hashes: Mapping[str, str], session: ClientSession) -> None:
+        """Note by which document each item's pre-image is replaced now, in the transaction in which it is."""
+        writes = [
+            UpdateOne({"_id": item}, {"$set": {"target_hash": target_hash}})
+            for item, target_hash in target_hashes.items()
+        ]
+        if writes:
+            self._rows.bulk_write(writes, session=session)
 
     def forget(self, items: Sequence[str], session: ClientSession) -> None:
         """Take pre-images out, in the transaction in which they are put back in the places of their documents."""
