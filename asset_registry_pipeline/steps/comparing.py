@@ -34,12 +34,16 @@ _MOST_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a document's source makes it: its outcome and, where it is ready, the new document with its hash."""
+    """What a document's source makes it: its outcome and, where it is ready, the new document with its hash.
+
+    `missing`: the references that a composite waits for, as they are written.
+    """
 
     disposition: Disposition
     reason: str | None = None
     document: Mapping[str, Any] | None = None
     target_hash: str | None = None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,11 @@ Dangling = Callable[[list[str]], list[str]]
 def claimed(entry: Entry | None) -> TypeGuard[Entry]:
     """Whether the ledger says that the document is in development."""
     return entry is not None and entry.state in IN_DEVELOPMENT
+
+
+def recorded_as(entry: Entry | None, source: SourceDocument, target_hash: str | None) -> TypeGuard[Entry]:
+    """Whether the ledger says that a document of this hash is in development, and of the layer it belongs to."""
+    return claimed(entry) and entry.partition == source.layer and entry.target_hash == target_hash
 
 
 def equal_row(source: SourceDocument, entry: Entry, document: Mapping[str, Any]) -> Row:
@@ -92,7 +101,7 @@ def row(
         source.label,
         entry is None or entry.source_hash == source.source_hash,
         entry is not None,
-        None if entry is None else _outcome(expected, entry),
+        None if entry is None else _outcome(source, expected, entry, held),
         _presence(entry, there=held is not None),
     )
     if held is None or not claimed(entry):
@@ -117,15 +126,26 @@ def unexplained_row(item: str, label: str) -> Row:
     return (item, label, True, True, None, there, *(None,) * 6)
 
 
-def _outcome(expected: Expected, entry: Entry) -> str | None:
+def _outcome(source: SourceDocument, expected: Expected, entry: Entry, held: Held | None) -> str | None:
     """Why what the ledger says would not be said now; None where it would."""
+    if entry.partition != source.layer:
+        return f"recorded as {entry.state} of layer {entry.partition}"
     ready = expected.disposition is Disposition.READY
-    if entry.state in IN_DEVELOPMENT or entry.reason in FOUND_BY_PUBLISHING:
+    equal = held is not None and held.target_hash == expected.target_hash
+    if entry.state in IN_DEVELOPMENT:
+        if equal and entry.target_hash != expected.target_hash:
+            return "recorded with another hash than it has"
         due = ready
+    elif entry.reason in FOUND_BY_PUBLISHING:
+        due = ready and not equal
     elif entry.reason == SUPERSEDED:
         due = not ready
     else:
         due = (str(entry.state), entry.reason) == (str(expected.disposition), expected.reason)
+        lacks = [one["reference"] for one in entry.detail.get("missing", ())]
+        if due and lacks != [*expected.missing]:
+            now, then = _named([*expected.missing]) or "nothing", _named(lacks) or "nothing"
+            return f"now lacks {now}; recorded as lacking {then}"
     if due:
         return None
     now = f"{expected.disposition} ({expected.reason})" if expected.reason else str(expected.disposition)
@@ -160,7 +180,10 @@ def _content(expected: Expected, held: Held) -> str | None:
         else field
         for field in fields
     ]
-    return _named(told) or "the order of its fields"
+    if told:
+        return _named(told)
+    reordered = [*held.body] != [*expected.document]
+    return "the order of its fields" if reordered else "its bytes: a field twice, or a deprecated type"
 
 
 def _wrong_types(wanted: Mapping[str, Any], body: Mapping[str, Any]) -> str | None:

@@ -1,4 +1,8 @@
-"""What staging's documents should become, computed anew: nothing that was staged or recorded is read for it."""
+"""What staging's documents should become, computed anew: nothing that was staged is read for it.
+
+Of what was recorded it takes curators' decisions and, for composites, which components were decided against and why one
+is not to be had.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +71,8 @@ def open_expectation(registry: Registry, layer: str, around: Surroundings) -> Ex
 
 def _expected(planned: Planned) -> Expected:
     if planned.document is None:
-        return Expected(planned.disposition, planned.reason)
+        missing = tuple(one["reference"] for one in planned.detail.get("missing", ()))
+        return Expected(planned.disposition, planned.reason, missing=missing)
     try:
         raw = codec.encode(planned.document)
     except PermanentError:

@@ -158,7 +158,7 @@ def _rows_of(registry: Registry, layer: str, compared: Sequence[_Compared], tall
         if (
             document is not None
             and one.raw is not None
-            and comparing.claimed(one.entry)
+            and comparing.recorded_as(one.entry, one.source, one.expected.target_hash)
             and codec.content_hash(one.raw) == one.expected.target_hash
         ):
             _count_fields(tally, layer, document)

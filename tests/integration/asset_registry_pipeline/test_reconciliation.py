@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from bson import Int64, encode
+from bson.raw_bson import RawBSONDocument
 
+from asset_registry_pipeline.registry.outcomes import CONFLICT
 from asset_registry_pipeline.steps import decisions, verify
 from asset_registry_pipeline.stores.connections import Registry
 
@@ -79,6 +82,51 @@ def test_each_planted_fault_is_found_in_its_document_and_in_no_other(world: Any,
     assert found(steps, "L") == expected
 
 
+def test_values_that_look_equal_and_documents_of_odd_bytes_are_found(world: Any, steps: Any) -> None:
+    steps.migrate("L")
+    assets = world.development["assets"]
+    longer, floating, vast, twice = assets.find({"layer": "L"}).limit(4)
+    for victim, change in (
+        (longer, {"__v": Int64(longer["__v"])}),
+        (floating, {"__v": float(floating["__v"])}),
+        # More than the migration itself would ever write.
+        (vast, {"description": "x" * (16 * 1024 * 1024 - 20_000)}),
+    ):
+        assets.replace_one({"_id": victim["_id"]}, victim | change)
+    fields = encode(twice)[4:-1] + encode({"source": twice["source"]})[4:-1]
+    raw = (len(fields) + 5).to_bytes(4, "little") + fields + b"\0"
+    assets.replace_one({"_id": twice["_id"]}, RawBSONDocument(raw))
+
+    assert found(steps, "L") == {
+        str(longer["_id"]): {"content": "__v", "untouched": "__v"},
+        str(floating["_id"]): {
+            "content": "__v",
+            "untouched": "__v",
+            "wrong_type": "__v is float, not int",
+        },
+        str(vast["_id"]): {"content": "description", "untouched": "description"},
+        str(twice["_id"]): {"content": "its bytes: a field twice, or a deprecated type"},
+    }
+
+
+def test_records_that_tell_of_another_layer_of_other_bytes_or_of_a_conflict_that_is_none_are_found(
+    world: Any, steps: Any
+) -> None:
+    steps.migrate("M")
+    strayed, forged, settled = world.development["assets"].find({"layer": "M"}).limit(3)
+    for victim, change in (
+        (strayed, {"partition": "L"}),
+        (forged, {"target_hash": "of something else"}),
+        (settled, {"state": "quarantined", "reason": CONFLICT}),
+    ):
+        world.development["migration_ledger"].update_one({"_id": str(victim["_id"])}, {"$set": change})
+    assert found(steps, "M") == {
+        str(strayed["_id"]): {"outcome": "recorded as migrated of layer L"},
+        str(forged["_id"]): {"outcome": "recorded with another hash than it has"},
+        str(settled["_id"]): {"outcome": f"now ready; recorded as quarantined ({CONFLICT})"},
+    }
+
+
 def test_words_over_the_limit_are_told_by_their_length(world: Any, steps: Any) -> None:
     steps.migrate("M")
     victim = world.development["assets"].find_one({"layer": "M"})
@@ -106,7 +154,16 @@ def test_references_of_composites_are_followed_and_what_waits_is_asked_anew(worl
     steps.migrate("C")
     assert found(steps, "C") == {}
 
-    # The component comes: what waited for it would go now.
+    # What a composite waits for is recorded in full, or it is told.
+    blocked = {"partition": "C", "detail.missing.reference": star["nna_address"]}
+    ledger = world.development["migration_ledger"]
+    recorded = ledger.find_one(blocked)
+    ledger.update_one({"_id": recorded["_id"]}, {"$set": {"detail.missing": []}})
+    told = f"now lacks {star['nna_address']}; recorded as lacking nothing"
+    assert found(steps, "C") == {recorded["_id"]: {"outcome": told}}
+    ledger.replace_one({"_id": recorded["_id"]}, recorded)
+
+    # The component comes: what waited for it alone would go now.
     steps.migrate("S")
     waiting = found(steps, "C")
     held = {
@@ -114,7 +171,10 @@ def test_references_of_composites_are_followed_and_what_waits_is_asked_anew(worl
     }
     assert waiting
     assert set(waiting) <= held
-    assert all(told["outcome"].startswith("now ready; recorded as held") for told in waiting.values())
+    outcomes = {told["outcome"].partition(" (")[0] for told in waiting.values()}
+    assert "now ready; recorded as held" in outcomes
+    # Others go on waiting, and for less than is recorded.
+    assert all(told.startswith("now lacks ") for told in outcomes - {"now ready; recorded as held"})
     steps.migrate("C")
     assert found(steps, "C") == {}
 
