@@ -119,16 +119,13 @@ def differing_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[s
     return sorted(
         field
         for field in {*one, *other}
-        if field not in one
-        or field not in other
-        or bson.encode({"": one[field]}, codec_options=OPTIONS)
-        != bson.encode({"": other[field]}, codec_options=OPTIONS)
+        if field not in one or field not in other or not same_bytes(one[field], other[field])
     )[:20]
 
 
 def same_bytes(one: Any, other: Any) -> bool:
-    """Whether two values are stored as the same bytes."""
-    return encode({"": one}) == encode({"": other})
+    """Whether two values that BSON can hold are stored as the same bytes, however large they are."""
+    return bson.encode({"": one}, codec_options=OPTIONS) == bson.encode({"": other}, codec_options=OPTIONS)
 
 
 def is_unreadable(item: str) -> bool:
