@@ -14,6 +14,7 @@ from migration_kit.reports import markdown_table
 if TYPE_CHECKING:
     from asset_registry_pipeline.steps.apply import Staged
     from asset_registry_pipeline.stores.connections import Registry
+    from migration_kit.ledger import Entry
 
 _COLUMNS = ("label", "item", "reason", "fields", "planned", "found")
 _MOST_SHOWN, _MOST_NAMED = 50, 12
@@ -27,7 +28,7 @@ def conflicts_metadata(opened: "Registry", layer: str) -> dict[str, Any]:
         {
             **{column: entry.detail.get(column, "") for column in _COLUMNS},
             "item": entry.item,
-            "reason": entry.reason,
+            "reason": _because(entry),
             "fields": ", ".join(entry.detail.get("fields", ())),
         }
         for entry in islice(conflicts(opened, layer), _MOST_SHOWN)
@@ -50,7 +51,7 @@ def fail_for_conflicts(
         Verdict.now(APPLY, layer, staged.plan.fingerprint, VerdictStatus.FAILED, context.run.run_id)
     )
     named = "".join(
-        f"\n- {entry.detail.get('label', entry.item)} ({entry.item}): {entry.reason}"
+        f"\n- {entry.detail.get('label', entry.item)} ({entry.item}): {_because(entry)}"
         for entry in islice(conflicts(opened, layer), _MOST_NAMED)
     )
     raise dg.Failure(
@@ -62,3 +63,9 @@ def fail_for_conflicts(
         metadata=dict(metadata),
         allow_retries=False,
     )
+
+
+def _because(entry: "Entry") -> str:
+    """The reason with what is known of this document: the server's words, or the item that has its name or address."""
+    told = entry.detail.get("why") or entry.detail.get("by")
+    return f"{entry.reason}: {told}" if told else str(entry.reason)

@@ -24,8 +24,8 @@ from asset_registry_pipeline.steps.settling import Settled
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.candidate_rows import Candidate
 from asset_registry_pipeline.stores.connections import Registry
-from asset_registry_pipeline.stores.development import refused_by_server
 from asset_registry_pipeline.stores.id_ranges import IdRange
+from asset_registry_pipeline.stores.refusals import refused_by_server
 from migration_kit.accounting import State
 from migration_kit.fingerprints import SetDigest
 from migration_kit.ledger import Entry

@@ -13,14 +13,15 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+from pymongo.errors import OperationFailure
 
-from asset_registry_pipeline.registry.documents import STAGING_FIELDS, masked
+from asset_registry_pipeline.registry.documents import STAGING_FIELDS
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.preimages import Preimages
+from asset_registry_pipeline.stores.refusals import DUPLICATE_KEY, told
 from migration_kit.chunks import chunked
-from migration_kit.failures import PermanentError, TransientError
+from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import SetDigest
 from migration_kit.mongo import transient_errors
 
@@ -80,11 +81,17 @@ class Development:
         found = self._assets.find({"_id": {"$in": list(identifiers)}}, {"_id": 1})
         return self._written({codec.item_of(document.raw) for document in found})
 
-    def having(self, field: str, values: Sequence[Any], layers: Sequence[str]) -> Iterator[bytes]:
-        """The bytes of the documents of some layers that have arrived and whose field is one of the values."""
+    def having(
+        self, field: str, values: Sequence[Any], layers: Sequence[str], *, fields: Sequence[str] | None = None
+    ) -> Iterator[bytes]:
+        """The bytes of the documents of some layers that have arrived and whose field is one of the values.
+
+        `fields`: only these and the `_id`.
+        """
+        only = dict.fromkeys(fields, 1) if fields is not None else None
         wanted = {field: {"$in": list(values)}, "layer": {"$in": list(layers)}}
         with transient_errors("development"):
-            yield from self._arrived(document.raw for document in self._assets.find(wanted))
+            yield from self._arrived(document.raw for document in self._assets.find(wanted, only))
 
     def count(self, layer: str) -> int:
         """How many documents of a layer have arrived; in place a few more, where what was written is gone since."""
@@ -206,8 +213,8 @@ class Development:
             with transient_errors("development"):
                 self._database[ASSETS].create_index(list(index.keys), name=index.name, **index.options)
         except OperationFailure as error:
-            words = masked(str((error.details or {}).get("errmsg", error)))[:300]
-            if self._preimages is not None and error.code == _DUPLICATE_KEY:
+            words = told(error)
+            if self._preimages is not None and error.code == DUPLICATE_KEY:
                 return words
             raise PermanentError(
                 f"the index {index.name} cannot be made: {words}",
@@ -228,31 +235,6 @@ class Development:
     def session(self) -> ClientSession:
         """A session on development's server, for a transaction."""
         return self._database.client.start_session()
-
-
-_DUPLICATE_KEY, _UNAUTHORIZED, _OUT_OF_DISK_SPACE = 11000, 13, 14031
-
-
-def refused_by_server(error: OperationFailure) -> tuple[bool, str]:
-    """Of an insert that failed for what its documents hold: whether it met an existing key, and the server's words.
-
-    Raises:
-        PermanentError, TransientError: it failed for another reason, which says nothing of the documents.
-    """
-    words = masked(str((error.details or {}).get("errmsg", error)))[:300]
-    if isinstance(error, DuplicateKeyError):
-        return True, words
-    if isinstance(error, BulkWriteError) and (failed := error.details.get("writeErrors")):
-        code, words = failed[0].get("code"), masked(str(failed[0].get("errmsg", error)))[:300]
-        if code not in (_UNAUTHORIZED, _OUT_OF_DISK_SPACE):
-            return code == _DUPLICATE_KEY, words
-    if error.code == _UNAUTHORIZED:
-        raise PermanentError(
-            f"development refused to be written to: {words}",
-            item="REGISTRY_DEVELOPMENT_URI",
-            remedy="Give its user the right to read and write the database",
-        ) from error
-    raise TransientError(f"development could not be written to: {words}", item=ASSETS) from error
 
 
 def _difference(wanted: Index, there: Mapping[str, Any] | None) -> str | None:

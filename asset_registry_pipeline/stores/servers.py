@@ -12,18 +12,16 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, OperationFailure, WriteError
 
-from asset_registry_pipeline.registry.documents import STAGING_FIELDS, masked
+from asset_registry_pipeline.registry.documents import STAGING_FIELDS
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
 from asset_registry_pipeline.registry.privileges import ALL, Grant
 from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.refusals import UNAUTHORIZED, reason_of
 from migration_kit.mongo import transient_errors
 
-UNAUTHORIZED = 13
 SHAPES_OF = 200_000
 """Documents whose unknown fields are looked at: the inventory looks at all of them."""
 _MOST_SHAPES = 200
-_DOCUMENT_REFUSED = 121
-_TELLING = frozenset({"propertyName", "additionalProperties", "missingProperties", "specifiedAs", "reason"})
 _LENIENT: CodecOptions[dict[str, Any]] = codec.OPTIONS.with_options(unicode_decode_error_handler="replace")
 
 
@@ -108,24 +106,11 @@ def refusal(database: Database[Any], collection: str, document: Mapping[str, Any
         except DuplicateKeyError:
             return None  # its rules were asked first, and an equal document is there already
         except WriteError as error:
-            if error.code != _DOCUMENT_REFUSED:
-                return masked(str((error.details or {}).get("errmsg", error)))[:300]
-            return "; ".join(dict.fromkeys(_words(error.details or {})))[:300] or "it gives no reason"
+            return reason_of(error.details or {"errmsg": str(error)})
         finally:
             if session.in_transaction:
                 session.abort_transaction()
     return None
-
-
-def _words(told: Any) -> list[str]:
-    """The names of fields and the reasons in what the server says of a refused document, which nests deep."""
-    if isinstance(told, Mapping):
-        return [
-            word
-            for key, value in told.items()
-            for word in ([f"{key}: {value}"] if key in _TELLING else _words(value))
-        ]
-    return [word for value in told for word in _words(value)] if isinstance(told, list) else []
 
 
 def layers(database: Database[Any], collection: str) -> dict[str, int]:
