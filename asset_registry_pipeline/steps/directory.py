@@ -4,9 +4,10 @@ They are looked up for a chunk of composites at once, and remembered as long as 
 nearly all composites. Resolving and judging are the registry's rules.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 from bson.objectid import ObjectId
 
@@ -29,8 +30,11 @@ from asset_registry_pipeline.stores.connections import Registry, Settings
 from migration_kit.accounting import State
 from migration_kit.ledger import Entry
 
+T = TypeVar("T")
+
 MOST_REMEMBERED = 40_000
 """Components that a process keeps: some 50 MB."""
+_NAMED_BY = ("layer", "name", "nna_address")
 _ABSENT, _NOT_YET = Absence(NOT_IN_STAGING), Absence("not migrated yet")
 
 
@@ -75,45 +79,52 @@ class Components:
         """What these references lead to."""
         keys = {key for reference in references for key in reference.keys}
         known = self.memory.recall(keys)
-        looked_up = _look_up(self.registry, [key for key in keys if key not in known])
+        looked_up = _look_up(self.registry, [key for key in keys if key not in known], _with_features)
         self.memory.keep(looked_up)
         known |= looked_up
-        there = self._to_be_built_upon(known)
-        features = {each.component.item: each.features for each in there.values()}
-        components = {key: each.component for key, each in there.items()}
+        there = self._to_be_built_upon({key: each.component for key, each in known.items()})
+        features = {component.item: known[key].features for key, component in there.items()}
 
         @lru_cache(maxsize=1)
         def reasons() -> Mapping[str, Absence]:
             return _reasons(self.registry, [key for key in keys if key not in there])
 
         return Directory(
-            find=components.get,
+            find=there.get,
             features=features.__getitem__,
             why_missing=lambda key: reasons().get(key, _ABSENT),
         )
 
-    def _to_be_built_upon(self, known: Mapping[str, _Known]) -> Mapping[str, _Known]:
+    def there(self, keys: Sequence[str]) -> Mapping[str, Component]:
+        """Of these keys those that lead to a component that may be built upon; looked up now, nothing remembered."""
+        return self._to_be_built_upon(_look_up(self.registry, keys, _without_features, _NAMED_BY))
+
+    def _to_be_built_upon(self, known: Mapping[str, Component]) -> Mapping[str, Component]:
         """Without those that a curator has decided against.
 
         Where each composite waits for its own components, only those that the ledger says are in: they are only after
         the checks of their layer.
         """
-        there = {key: each for key, each in known.items() if each.component.item not in self.against}
+        there = {key: each for key, each in known.items() if each.item not in self.against}
         if self.registry.profile.barrier != OWN_COMPONENTS:
             return there
-        items = list({each.component.item for each in there.values()})
+        items = list({each.item for each in there.values()})
         recorded = self.registry.ledger.entries(items=items, states=IN_DEVELOPMENT)
         standing = {entry.item for entry in recorded}
         return {
             key: each
             for key, each in there.items()
-            if each.component.item in standing or each.component.layer not in BARRIER_LAYERS
+            if each.item in standing or each.layer not in BARRIER_LAYERS
         }
 
 
-def open_components(registry: Registry, version: str) -> Components:
-    """The components as they are in a `version`, a hash of all that stands in them: so long are they remembered."""
-    return Components(registry, _memory(registry.settings, version), _not_to_be_built_upon(registry))
+def open_components(registry: Registry, version: str | None = None) -> Components:
+    """The components as they are in a `version`, a hash of all that stands in them: so long are they remembered.
+
+    Without one nothing is remembered from before.
+    """
+    memory = Memory() if version is None else _memory(registry.settings, version)
+    return Components(registry, memory, _not_to_be_built_upon(registry))
 
 
 @lru_cache(maxsize=1)
@@ -123,9 +134,12 @@ def _memory(settings: Settings, version: str) -> Memory:  # noqa: ARG001 - what 
 
 def references_of(source: SourceDocument) -> tuple[Reference, ...]:
     """What a composite says it is built from; nothing where that cannot be read."""
-    if source.body is None:
-        return ()
-    listed, name = source.body.get("components"), source.body.get("name")
+    return references_in(source.body) if source.body is not None else ()
+
+
+def references_in(body: Mapping[str, Any]) -> tuple[Reference, ...]:
+    """The same of its fields `components` and `name`."""
+    listed, name = body.get("components"), body.get("name")
     try:
         references = composites.read_components(listed) if isinstance(listed, list) else ()
     except composites.UnreadableReferenceError:
@@ -133,29 +147,45 @@ def references_of(source: SourceDocument) -> tuple[Reference, ...]:
     return references or (composites.read_name(name)[1] if is_text(name) else ())
 
 
-def _look_up(registry: Registry, keys: Sequence[str]) -> dict[str, _Known]:
-    """Development's components by the keys that lead to one: an address before a name, a name before an `_id`."""
-    found: dict[str, _Known] = {}
-    layers = sorted(REFERABLE_LAYERS)
+def _look_up(
+    registry: Registry,
+    keys: Sequence[str],
+    made_of: Callable[[Component, Mapping[str, Any]], T],
+    fields: Sequence[str] | None = None,
+) -> dict[str, T]:
+    """Development's components by the keys that lead to one: an address before a name, a name before an `_id`.
+
+    `fields`: those that `made_of` is given, all by default.
+    """
+    found: dict[str, T] = {}
+    having = partial(registry.development.having, layers=sorted(REFERABLE_LAYERS), fields=fields)
     for by in ("nna_address", "name"):
         if rest := [key for key in keys if key not in found]:
-            for raw in registry.development.having(by, rest, layers):
-                if (known := _known(raw)) is not None:
-                    found[known.component.address if by == "nna_address" else known.component.name] = known
+            for component, document in _read(having(by, rest)):
+                key = component.address if by == "nna_address" else component.name
+                found[key] = made_of(component, document)
     if identifiers := [ObjectId(key) for key in keys if key not in found and ObjectId.is_valid(key)]:
-        for raw in registry.development.having("_id", identifiers, layers):
-            if (known := _known(raw)) is not None:
-                found[known.component.item] = known
+        for component, document in _read(having("_id", identifiers)):
+            found[component.item] = made_of(component, document)
     return found
 
 
-def _known(raw: bytes) -> _Known | None:
-    """A component from its bytes; None where it lacks what composites go by."""
-    document = codec.decoded(raw)
-    if document is None or not is_text(document.get("name")) or not is_text(document.get("nna_address")):
-        return None
-    component = Component(codec.item_of(raw), document["layer"], document["name"], document["nna_address"])
+def _read(raws: Iterable[bytes]) -> Iterator[tuple[Component, Mapping[str, Any]]]:
+    """Components from their bytes; not those that lack what composites go by."""
+    for raw in raws:
+        document = codec.decoded(raw)
+        if document is None or not is_text(document.get("name")) or not is_text(document.get("nna_address")):
+            continue
+        address = document["nna_address"]
+        yield Component(codec.item_of(raw), document["layer"], document["name"], address), document
+
+
+def _with_features(component: Component, document: Mapping[str, Any]) -> _Known:
     return _Known(component, features_of(document))
+
+
+def _without_features(component: Component, _: Mapping[str, Any]) -> Component:
+    return component
 
 
 def _reasons(registry: Registry, keys: Sequence[str]) -> dict[str, Absence]:

@@ -237,12 +237,21 @@ class Development:
         return self._database.client.start_session()
 
 
+_UNWANTED_OPTIONS = {
+    "unique", "sparse", "partialFilterExpression", "collation", "hidden", "expireAfterSeconds",
+}  # fmt: skip
+"""With one of these an index does not keep, or not find, what it seems to by its name."""
+
+
 def _difference(wanted: Index, there: Mapping[str, Any] | None) -> str | None:
     if there is None:
         return "missing"
     for option, value in wanted.options.items():
         if there.get(option) != value:
             return f"{option} is {there.get(option)!r}, {value!r} wanted"
+    for option in _UNWANTED_OPTIONS - wanted.options.keys():
+        if there.get(option):
+            return f"{option} is {there[option]!r}, not wanted"
     if wanted.name == TEXT_INDEX:
         fields = set(there.get("weights", {}))
         return (

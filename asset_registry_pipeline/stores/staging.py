@@ -1,6 +1,6 @@
 """Staging, read only: the queries of a migration over a wrapper that has no way to write."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bson.objectid import ObjectId
@@ -97,9 +97,15 @@ class Staging:
         for raw in self._assets.find_raw(_of_layer(layer), within=within):
             yield codec.read_source(raw, layer)
 
-    def raw(self, layer: str, within: IdRange = WHOLE) -> Iterator[bytes]:
-        """The same documents as their bytes, whatever can be made of them."""
-        return self._assets.find_raw(_of_layer(layer), within=within)
+    def raw(
+        self, layer: str, within: IdRange = WHOLE, *, fields: Sequence[str] | None = None
+    ) -> Iterator[bytes]:
+        """The same documents as their bytes, whatever can be made of them.
+
+        `fields`: only these and the `_id`, and in a migration in place as they stand now.
+        """
+        only = dict.fromkeys(fields, 1) if fields is not None else None
+        return self._assets.find_raw(_of_layer(layer), only, within)
 
     def raw_taxonomies(self) -> Iterator[bytes]:
         """The bytes of the taxonomies."""

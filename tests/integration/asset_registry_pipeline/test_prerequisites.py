@@ -1,10 +1,11 @@
 """What composites wait for: shown with what blocks most, refused or held by the barrier, released when it is there."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from asset_registry_pipeline.registry.composites import read_components
+from asset_registry_pipeline.registry.composites import read_components, resolve, structural_breach
 from asset_registry_pipeline.registry.decisions import Decision, write_csv
 from asset_registry_pipeline.registry.decisions import Verdict as Decided
 from asset_registry_pipeline.registry.outcomes import SUPERSEDED
@@ -14,7 +15,8 @@ from asset_registry_pipeline.registry.transform import (
     BUILT_FROM_TEST,
     WAITING,
 )
-from asset_registry_pipeline.steps.prerequisites import blockers, looking, unblocked
+from asset_registry_pipeline.steps.directory import open_components, references_of
+from asset_registry_pipeline.steps.prerequisites import Numbers, blockers, looking, unblocked
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.files import load_decisions
 from migration_kit.gates import Verdict, VerdictStatus
@@ -160,3 +162,57 @@ def test_composites_in_development_are_named_when_a_curator_decides_against_a_co
     refused = world.failure(world.materialise("reconciliation", layer="C"))
     assert "what was migrated is in development, and nothing else is" in refused
     assert "extra: built from " in refused
+
+
+def test_what_the_texts_of_composites_tell_is_what_each_one_tells_resolved_by_itself(
+    world: Any, steps: Any
+) -> None:
+    every_second = list(world.staging["assets"].find({"layer": {"$in": [*"SLWMG"]}, "name": {"$ne": None}}))[
+        ::2
+    ]
+    world.development["assets"].insert_many(every_second)
+    star, look = (next(one for one in every_second if one["layer"] == layer) for layer in "SL")
+    numeric = f"2{star['nna_address'][1:]}"
+    lists: list[Any] = [
+        [star["nna_address"], look["nna_address"]],
+        [star["nna_address"], star["name"]],
+        [star["nna_address"], numeric],
+        [numeric, look["name"]],
+        ["", star["nna_address"], look["nna_address"]],
+        ["", f"{star['nna_address']}:{look['nna_address']}"],
+        [star["nna_address"], f"{look['nna_address']}:S.999.999.999"],
+        [str(star["_id"]), look["_id"]],
+        [{"name": star["name"]}, look["nna_address"]],
+        [star["nna_address"], "C.FUL.POP.125"],
+        [star["nna_address"], "S.999.999.999"],
+        [star["nna_address"], star["nna_address"]],
+        [star["nna_address"]] * 11,
+        [star["nna_address"]],
+        [star["nna_address"], 5],
+        [star["nna_address"], ["S"]],
+        [],
+        "S.001.002.003",
+        None,
+    ]
+    odd = [
+        {"layer": "C", "name": f"C.odd.{n}", "components": listed}
+        for n, listed in enumerate([*lists, *lists])
+    ]
+    world.staging["assets"].insert_many(odd)
+
+    registry, one_by_one = steps.registry, Numbers()
+    wanted: Counter[str] = Counter()
+    for source in registry.staging.read("C"):
+        references = references_of(source)
+        found = resolve(references, open_components(registry).leading_to(references).find)
+        if structural_breach(references, found.components):
+            one_by_one += Numbers(unusable=1)
+        elif found.missing:
+            one_by_one += Numbers(waiting=1)
+            wanted.update({reference.key for reference in found.missing})
+        else:
+            one_by_one += Numbers(complete=1)
+    with looking(registry) as seen:
+        assert seen.numbers == one_by_one
+        assert dict(seen.tally.most_first()) == wanted
+    assert min(one_by_one.complete, one_by_one.waiting, one_by_one.unusable) > 5
