@@ -227,6 +227,11 @@ def test_indexes_that_are_missing_or_other_than_wanted_are_found(
     assert "default_language is 'none'" in problems["migration_text"]
     assert problems["nna_address_1"] == "none"
 
+    # One that is there by its name and does not keep what it is wanted for.
+    assets.drop_index("nna_address_1")
+    assets.create_index("nna_address", name="nna_address_1", unique=True, sparse=True)
+    assert dict(verify.index_rows(registry))["nna_address_1"] == "sparse is True, not wanted"
+
 
 def test_fields_are_counted_as_present_and_separately_as_populated(steps: Any) -> None:
     steps.migrate("G")
