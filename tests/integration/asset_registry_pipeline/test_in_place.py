@@ -45,6 +45,10 @@ def kept(world: Any) -> dict[str, RawBSONDocument]:
     return {document["_id"]: document for document in found}
 
 
+def ready(steps: Any, layer: str) -> list[Any]:
+    return [one for one in steps.registry.workspace.candidates(layer) if one.raw is not None]
+
+
 @pytest.mark.parametrize("profile", ["plan_001", "plan_002"])
 def test_a_whole_registry_is_migrated_in_place_and_a_second_run_writes_nothing(
     in_place: Any, steps: Any, profile: str
@@ -133,6 +137,42 @@ def test_two_runners_at_once_replace_each_document_once(in_place: Any, steps: An
     assert {
         item: codec.content_hash(raw) for item, raw in contents(in_place).items() if item in preimages
     } == {item: row["target_hash"] for item, row in preimages.items()}
+
+
+def test_a_write_of_the_app_between_the_look_and_the_replacement_is_left_and_named(
+    in_place: Any, steps: Any
+) -> None:
+    steps.plan("M")
+    changed, deleted, *_ = ready(steps, "M")
+    assets, development = in_place.development["assets"], steps.registry.development
+    honest = development.replace
+
+    def meanwhile(*given: Any) -> None:
+        development.replace = honest
+        assets.update_one({"_id": changed.identifier}, {"$set": {"description": "By the app."}})
+        assets.delete_one({"_id": deleted.identifier})
+        honest(*given)
+
+    development.replace = meanwhile
+    staged = apply.Staged(steps.registry.ledger.plan("M"))
+    published = apply.publish(steps.registry, staged, run_id="run", batch="b", log=lambda _: None)
+    assert assets.find_one({"_id": changed.identifier})["description"] == "By the app."
+    assert in_place.outcome(changed.identifier)["reason"] == CONFLICT
+    assert in_place.outcome(deleted.identifier)["reason"] == GONE
+    assert published.written == staged.dispositions["ready"] - 2 == len(kept(in_place))
+
+
+def test_documents_of_any_id_are_replaced_in_place(in_place: Any, steps: Any) -> None:
+    assets = in_place.development["assets"]
+    strange = [{"a": 1, "b": "x"}, True, 1, None]
+    for move, identifier in zip(assets.find({"layer": "M"}).limit(len(strange)), strange, strict=True):
+        assets.delete_one({"_id": move["_id"]})
+        assets.insert_one({**move, "_id": identifier})
+    steps.migrate("M")
+    arrived = {codec.item_key(identifier) for identifier in strange} & {*kept(in_place)}
+    assert len(arrived) == len(strange)
+    rows, _ = steps.reconcile("M")
+    assert [row for row in rows if row["content"] or row["outcome"] or row["presence"]] == []
 
 
 def test_two_databases_are_refused_in_place_and_one_is_refused_for_a_copy(in_place: Any) -> None:
