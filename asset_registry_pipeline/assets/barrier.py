@@ -8,6 +8,7 @@ import dagster as dg
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS
 from asset_registry_pipeline.registry.profiles import ALL_COMPONENTS
 from asset_registry_pipeline.registry.stages import APPLY
+from migration_kit.gates import VerdictStatus
 from migration_kit.orchestration import require_gate
 
 if TYPE_CHECKING:
@@ -31,5 +32,7 @@ def require_barrier(
     if opened.profile.barrier == ALL_COMPONENTS:
         return require_gate(context, opened.ledger, APPLY, BARRIER_LAYERS).accepted
     # Not asked whether they passed, only what they are: composites that were planned upon others are planned again.
-    published = opened.ledger.publications(APPLY)
-    return {each: published[each] for each in BARRIER_LAYERS if each in published}
+    # What was taken back, or is being taken back at this moment, is no longer what it was.
+    verdicts, published = opened.ledger.verdicts(APPLY), opened.ledger.publications(APPLY)
+    gone = {each for each, newest in verdicts.items() if newest.status is VerdictStatus.ROLLED_BACK}
+    return {each: published[each] for each in BARRIER_LAYERS if each in published and each not in gone}

@@ -106,7 +106,7 @@ def roll_back(work: Rollback, layer: str) -> Iterator[Line]:
     taken = False
     if not work.dry_run:
         work.registry.rollback.install()
-        _refuse_while_composites_are_published(work.registry, layer)
+        _close_to_composites(work, layer)
         # What this run took back before it was retried: it happened, so it is told.
         for row in work.registry.rollback.taken_by(work.run_id, layer):
             taken = True
@@ -150,6 +150,18 @@ def _tell_progress(registry: Registry, layer: str) -> None:
     status = Status.IN_PROGRESS if there else Status.PENDING
     total, failed = registry.workspace.snapshot_size(layer), counts[State.QUARANTINED]
     registry.progress.save(Progress(layer, total, there, failed, status))
+
+
+def _close_to_composites(work: Rollback, layer: str) -> None:
+    """Let no composites be built from a layer of which something will go, from before it is seen who refers to it.
+
+    Composites say first that they are at work, and ask then whether their layers are closed; here it is the other way
+    round. So whoever comes second sees the other, and stops.
+    """
+    _refuse_while_composites_are_published(work.registry, layer)
+    if layer in BARRIER_LAYERS and any(line.taken for line in roll_back(replace(work, dry_run=True), layer)):
+        close_gates(work.registry, layer, work.run_id)
+        _refuse_while_composites_are_published(work.registry, layer)
 
 
 def _refuse_while_composites_are_published(registry: Registry, layer: str) -> None:
