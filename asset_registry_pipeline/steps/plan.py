@@ -111,7 +111,7 @@ def make(
     `inspected`: the fingerprint of the inventory that passed its checks, where one is required.
 
     Raises:
-        PermanentError: there is no inventory, it is not the inspected one, or staging has changed since it was taken.
+        PermanentError: there is no inventory, it is not the inspected one, or staging or taxonomy have changed since.
     """
     require_documents(registry, layer)
     inventory = registry.workspace.inventory(layer)
@@ -119,12 +119,17 @@ def make(
         raise _refused(layer, "there is no inventory")
     if inspected is not None and inspected != inventory["fingerprint"]:
         raise _refused(layer, "the newest inventory is not the one that passed its checks")
+    if inventory["taxonomy"] != registry.taxonomy.pinned:
+        raise _refused(
+            layer,
+            f"the inventory was taken with the taxonomy {inventory['taxonomy']}, now it is {registry.taxonomy.pinned}",
+        )
     # Before any document: what changes from here on is not what the plan says it was made from.
     parts = {"staging": inventory["fingerprint"], **other_parts(registry, layer, accepted)}
     tally = Tally()
     for each in spread(registry, layer, partial(plan_range, components=parts.get("components", ""))):
         tally.update(each)
-    if tally.source.hexdigest() != inventory["fingerprint"]:
+    if tally.strange or tally.source.hexdigest() != inventory["fingerprint"]:
         raise _refused(layer, _what_changed(tally, inventory["documents"]))
     reasons = dict(sorted(tally.reasons.items(), key=lambda counted: (-counted[1], counted[0])))
     blocking = [

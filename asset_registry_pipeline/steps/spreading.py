@@ -15,6 +15,7 @@ from typing import TypeVar
 from asset_registry_pipeline.stores.connections import Registry, Settings, opened
 from asset_registry_pipeline.stores.id_ranges import WHOLE, IdRange
 from migration_kit.environment import positive_number
+from migration_kit.failures import PermanentError
 from migration_kit.workers import bounded_map, item_executor
 
 RANGE_DOCUMENTS = 5_000
@@ -31,6 +32,9 @@ def spread(registry: Registry, layer: str, function: Callable[[Registry, str, Id
     In worker processes (REGISTRY_WORKERS of them, by default one a core) the registry is one of the process's own, the
     function has to be a module's (or a `partial` of one), and what it takes and returns picklable and small. The first
     error ends it.
+
+    Raises:
+        PermanentError: a worker found another profile or taxonomy than the registry has.
     """
     ranges = cut(registry, layer)
     workers = positive_number("REGISTRY_WORKERS", registry.settings.workers, default=os.cpu_count() or 1)
@@ -42,7 +46,7 @@ def spread(registry: Registry, layer: str, function: Callable[[Registry, str, Id
         return
     # What every worker needs is imported once, in the process that they are all forked from.
     get_context("forkserver").set_forkserver_preload(["__main__", __name__])
-    work = partial(_in_worker, registry.settings, layer, function)
+    work = partial(_in_worker, registry.settings, _goes_by(registry), layer, function)
     with item_executor("process", workers) as executor:
         for _, future in bounded_map(executor, work, ranges, window=2 * workers):
             yield future.result()
@@ -57,10 +61,26 @@ def cut(registry: Registry, layer: str) -> list[IdRange]:
 
 
 def _in_worker(
-    settings: Settings, layer: str, function: Callable[[Registry, str, IdRange], R], within: IdRange
+    settings: Settings,
+    goes_by: tuple[str, str],
+    layer: str,
+    function: Callable[[Registry, str, IdRange], R],
+    within: IdRange,
 ) -> R:
+    registry = _own_registry(settings)
+    # Each process reads them for itself: one layer's documents are never made by two of them.
+    if _goes_by(registry) != goes_by:
+        raise PermanentError(
+            "the profile or the taxonomy was changed while it was worked on",
+            item=f"layer {layer}",
+            remedy="Materialise it again; after another taxonomy take the inventory first",
+        )
     with _reference_counting():
-        return function(_own_registry(settings), layer, within)
+        return function(registry, layer, within)
+
+
+def _goes_by(registry: Registry) -> tuple[str, str]:
+    return registry.profile.digest, registry.taxonomy.pinned
 
 
 @contextmanager

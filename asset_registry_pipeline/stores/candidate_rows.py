@@ -62,23 +62,6 @@ def as_row(candidate: Candidate) -> dict[str, Any]:
     return row
 
 
-def as_candidate(row: Mapping[str, Any]) -> Candidate:
-    """A row as it is read back without its document."""
-    answers = row["answers"]
-    return Candidate(
-        item=row["_id"],
-        layer=row["layer"],
-        label=row["label"],
-        disposition=Disposition(row["disposition"]),
-        reason=row["reason"],
-        detail=row["detail"],
-        source_hash=row["source_hash"],
-        identifier=identifier_of(row),
-        target_hash=row["target_hash"],
-        answers=tuple(answers) if answers is not None else None,
-    )
-
-
 def with_document(row: RawBSONDocument) -> Candidate:
     """As it was staged, its document still in bytes; what the suites ask is not read along."""
     # Each look into a raw document costs as much as this one for all fields.

@@ -68,12 +68,12 @@ def read_source(raw: bytes, layer: str, *, faithful: bool = False) -> SourceDocu
     except (BSONError, ValueError, OverflowError, RecursionError) as error:
         item, identifier = _lenient_key(raw, digest)
         return SourceDocument(item, layer, digest, len(raw), None, str(error)[:300], identifier)
-    identifier = body.get("_id")
-    item = item_key(identifier)
     if not faithful:
         why = "it holds a deprecated BSON type or a key twice, so it cannot be copied byte for byte"
+        item, identifier = _lenient_key(raw, digest)
         return SourceDocument(item, layer, digest, len(raw), None, why, identifier)
-    return SourceDocument(item, layer, digest, len(raw), body, identifier=identifier)
+    identifier = body.get("_id")
+    return SourceDocument(item_key(identifier), layer, digest, len(raw), body, identifier=identifier)
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -104,8 +104,12 @@ def encode(document: Mapping[str, Any]) -> bytes:
         raw = bson.encode(document, codec_options=OPTIONS)
     except (BSONError, ValueError, OverflowError, RecursionError) as error:
         raise PermanentError(f"it cannot be stored: {str(error)[:200]!r}", remedy=remedy) from error
-    if len(raw) > MAXIMUM_SIZE:
-        raise PermanentError(f"it has {len(raw):,} bytes, {MAXIMUM_SIZE:,} at most", remedy=remedy)
+    size = len(raw)
+    if size > MAXIMUM_SIZE // 2:
+        # A staged row holds the `_id` once more.
+        size += len(bson.encode({"_id": document.get("_id")}, codec_options=OPTIONS))
+    if size > MAXIMUM_SIZE:
+        raise PermanentError(f"it has {size:,} bytes, {MAXIMUM_SIZE:,} at most", remedy=remedy)
     return raw
 
 

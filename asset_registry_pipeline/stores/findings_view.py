@@ -12,9 +12,15 @@ SNAPSHOT, INVENTORY, FINDINGS = "migration_snapshot", "migration_inventory", "mi
 
 
 def install(database: Database[Any]) -> None:
-    """Make the view where it is missing, or another one than it should be."""
+    """Make the view where it is missing, or another one than it should be.
+
+    An earlier version kept findings in a collection of that name; the next inventories find all of them again.
+    """
     pipeline = _pipeline()
     there = next(iter(database.list_collections(filter={"name": FINDINGS})), None)
+    if there is not None and there["type"] == "collection":
+        database.drop_collection(FINDINGS)
+        there = None
     if there is None:
         with suppress(CollectionInvalid):  # another run makes it at this moment
             database.create_collection(FINDINGS, viewOn=SNAPSHOT, pipeline=pipeline)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import bson
+from bson.objectid import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.collection import Collection
@@ -24,6 +25,8 @@ CHUNK_ROWS, _CHUNK_BYTES = 1_000, 8 * 1024 * 1024
 UNPLACED = "unplaced"
 """The mark of a row whose document's `_id` cannot be read; it stands at the place of the one before it."""
 DIGEST = "digest"
+ACROSS = "across"
+"""The field for what documents have in common, which is found only when all rows of a layer are there."""
 _DIGEST_BYTES = 16
 _DUPLICATE_KEY = 11000
 
@@ -41,7 +44,7 @@ def keep(
     """Make the layer's rows within the range these ones; returns how many were written or removed.
 
     Each row has `_id`, `layer` and `identifier`; they come in the order of their identifiers. `before_removal` is told
-    of the rows that are gone, while they are still there.
+    of the rows that are gone, while they are still there. What stands in `ACROSS` stays where a row is replaced.
     """
     written = 0
     with transient_errors("development"):
@@ -52,7 +55,12 @@ def keep(
 
 def identifier_of(row: Mapping[str, Any]) -> Any:
     """The `_id` of the document that a row tells of; None where it cannot be read."""
-    return None if UNPLACED in row else row["identifier"]
+    if UNPLACED in row:
+        return None
+    if "identifier" in row:
+        return row["identifier"]
+    # A row of an earlier version says it by the ledger's key alone.
+    return ObjectId(row["_id"]) if ObjectId.is_valid(row["_id"]) else None
 
 
 def _intervals(rows: Iterable[Mapping[str, Any]], within: IdRange) -> Iterator[tuple[list[_Row], IdRange]]:
@@ -89,16 +97,31 @@ def _keep_chunk(
     interval: IdRange,
     before_removal: Callable[[Sequence[str]], None] | None,
 ) -> int:
-    found = collection.find({"layer": layer}, {DIGEST: 1})
-    known = {row["_id"]: row.get(DIGEST) for row in interval.bounding_rows(found, layer)}
+    found = collection.find({"layer": layer}, {DIGEST: 1, ACROSS: 1})
+    known, marks = {}, {}
+    for row in interval.bounding_rows(found, layer):
+        known[row["_id"]] = row.get(DIGEST)
+        if ACROSS in row:
+            marks[row["_id"]] = row[ACROSS]
     new = [row for item, row, _ in chunk if item not in known]
-    different = [row for item, row, digest in chunk if known.pop(item, digest) != digest]
+    different = [
+        _marked(row, marks.get(item)) for item, row, digest in chunk if known.pop(item, digest) != digest
+    ]
     if known and before_removal is not None:
         before_removal(list(known))
     writes: list[Any] = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in different]
     # Only as it was seen: another layer may have taken the row over meanwhile.
     writes += [DeleteOne({"_id": item, "layer": layer, DIGEST: digest}) for item, digest in known.items()]
     return _insert(collection, new) + _write(collection, writes)
+
+
+def _marked(row: RawBSONDocument, mark: Mapping[str, Any] | None) -> RawBSONDocument:
+    """The row with what is kept of documents together: it holds until all rows are there to be compared again."""
+    if mark is None:
+        return row
+    return RawBSONDocument(
+        bson.encode({**codec.decode(bytes(row.raw)), ACROSS: mark}, codec_options=codec.OPTIONS)
+    )
 
 
 def _insert(collection: Collection[Any], rows: Sequence[RawBSONDocument]) -> int:

@@ -19,7 +19,7 @@ from asset_registry_pipeline.registry.kinds import KINDS, Effect
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, REFERABLE_LAYERS
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.rows import UNPLACED, identifier_of
+from asset_registry_pipeline.stores.rows import ACROSS, UNPLACED, identifier_of
 from migration_kit.chunks import chunked
 from migration_kit.fingerprints import fingerprint
 from migration_kit.mongo import transient_errors
@@ -93,7 +93,7 @@ def judged(row: Mapping[str, Any]) -> Judged:
     if len(row) == _UNJUDGED:
         return _NOTHING
     grave = tuple((kind, detail) for kind, detail in row.get("grave", ()))
-    if across := row.get("across"):
+    if across := row.get(ACROSS):
         grave += tuple(
             (kind, one["detail"]) for kind, one in across.items() if KINDS[kind][0] is Effect.QUARANTINE
         )
@@ -108,8 +108,8 @@ def as_snapshot(row: Mapping[str, Any]) -> Snapshot:
         row["layer"],
         identifier_of(row),
         row["label"],
-        row["name"],
-        row["nna_address"],
+        row.get("name"),
+        row.get("nna_address"),
         row["source_hash"],
         row["size"],
         found.grave,
@@ -134,9 +134,10 @@ def mark_across(collection: Collection[Any], layer: str) -> Counter[str]:
 
 def _groups(collection: Collection[Any], layer: str, by: str, kind: str) -> Iterator[Mapping[str, Any]]:
     """The documents of a layer that share a value, and those that are marked as if they did."""
-    now = f"$across.{kind}"
+    mark = f"{ACROSS}.{kind}"
+    now = f"${mark}"
     stages: list[Mapping[str, Any]] = [
-        {"$match": {"layer": layer, by: {"$type": "string"}}},
+        {"$match": {"layer": layer, "$or": [{by: {"$type": "string"}}, {mark: {"$exists": True}}]}},
         {
             "$group": {
                 "_id": f"${by}",
@@ -155,14 +156,14 @@ def _marks(
 ) -> Iterator[UpdateOne]:
     """What brings the marks of a kind up to date; `counts` learns how many documents have it."""
     for group in groups:
-        several = group["n"] > 1
+        several = group["n"] > 1 and group["_id"] is not None
         counts[kind] += group["n"] if several else 0
         for document in group["documents"]:
             detail = _in_common(kind, group, document) if several else None
             if document.get("now") == detail:
                 continue
             mark = {"kind": kind, "field": field, "detail": detail}
-            change = {"$set": {f"across.{kind}": mark}} if several else {"$unset": {f"across.{kind}": ""}}
+            change = {"$set": {f"{ACROSS}.{kind}": mark}} if several else {"$unset": {f"{ACROSS}.{kind}": ""}}
             yield UpdateOne({"_id": document["item"]}, change)
 
 

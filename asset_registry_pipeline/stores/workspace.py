@@ -174,19 +174,12 @@ class Workspace:
                 row["_id"]: row["target_hash"] for row in self._candidates.find(wanted, {"target_hash": 1})
             }
 
-    def candidates(
-        self, layer: str, within: IdRange = WHOLE, *, with_document: bool = True
-    ) -> Iterator[Candidate]:
-        """A layer's staged outcomes in the order of the `_id`s, streamed; `raw` only with documents."""
+    def candidates(self, layer: str, within: IdRange = WHOLE) -> Iterator[Candidate]:
+        """A layer's staged outcomes in the order of the `_id`s, streamed."""
         with transient_errors("development"):
-            if with_document:
-                for row in within.bounding_rows(
-                    self._raw_candidates.find({"layer": layer}, {"answers": 0}), layer
-                ):
-                    yield candidate_rows.with_document(row)
-            else:
-                found = self._candidates.find({"layer": layer}, {"document": 0, DIGEST: 0})
-                yield from map(candidate_rows.as_candidate, within.bounding_rows(found, layer))
+            found = self._raw_candidates.find({"layer": layer}, {"answers": 0})
+            for row in within.bounding_rows(found, layer):
+                yield candidate_rows.with_document(row)
 
     def staged_outcomes(self, layer: str) -> Iterator[tuple[Outcome, bool]]:
         """A layer's staged outcomes, streamed in any order, and whether each comes with a document."""

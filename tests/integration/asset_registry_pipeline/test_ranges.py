@@ -129,6 +129,24 @@ def test_two_documents_whose_ids_are_no_text_are_two_and_never_taken_for_another
     assert codec.item_of(_with_unreadable_id(UNREADABLE[0])) == one.item
 
 
+def _with(identifier: bytes) -> RawBSONDocument:
+    """A document of the layer S whose `_id` is this element."""
+    body = identifier + bson.encode({"layer": "S"})[4:-1]
+    return RawBSONDocument(struct.pack("<i", len(body) + 5) + body + b"\x00")
+
+
+def test_documents_whose_ids_have_a_deprecated_type_are_planned_and_accounted_for_like_all_others(
+    world: Any, steps: Any
+) -> None:
+    symbol = _with(b"\x0e_id\x00\x04\x00\x00\x00abc\x00")
+    undefined = _with(b"\x03_id\x00\x08\x00\x00\x00\x06a\x00\x00")
+    world.staging["assets"].insert_many([symbol, undefined])
+    planning = steps.plan("S")
+    assert planning.plan.items == 14
+    assert planning.reasons["the document cannot be decoded"] == 2
+    assert steps.publish("S").accounting.source == 14
+
+
 def _staged(world: Any) -> dict[str, list[dict[str, Any]]]:
     return {
         name: list(world.development[name].find().sort("_id", 1))
@@ -158,6 +176,30 @@ def test_a_layer_spread_over_processes_has_the_same_outcome_as_in_one(
     for layer, planning in spread.items():
         assert planning == replace(alone[layer], written=planning.written)
         assert layer_parts(registry, layer, steps.accepted(layer)) == planning.plan.summary["parts"]
+
+
+def test_a_profile_that_changes_between_a_run_and_its_workers_is_not_mixed_with_the_other(
+    world: Any, steps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps.plan("S")
+    monkeypatch.setattr(spreading, "SPREAD_FROM", 2)
+    monkeypatch.setattr(spreading, "RANGE_DOCUMENTS", 7)
+    world.use_profile(json_strings="keep")
+    registry = replace(steps.registry, settings=replace(steps.registry.settings, workers="2"))
+    with pytest.raises(
+        PermanentError, match="the profile or the taxonomy was changed while it was worked on"
+    ):
+        plan.make(registry, "S", run_id="run")
+
+
+def test_findings_made_with_another_taxonomy_decide_on_no_plan(steps: Any) -> None:
+    steps.plan("S")
+    other = replace(steps.registry, taxonomy=replace(steps.registry.taxonomy, version="next"))
+    with pytest.raises(
+        PermanentError, match=r"the inventory was taken with the taxonomy .*, now it is next"
+    ) as no:
+        plan.make(other, "S", run_id="run")
+    assert "staging_inventory of S" in str(no.value.remedy)
 
 
 def test_an_unchanged_layer_writes_nothing_and_a_changed_one_only_its_changes(world: Any, steps: Any) -> None:
@@ -256,6 +298,16 @@ def test_what_documents_have_in_common_is_marked_and_the_mark_goes_with_its_caus
     assert marked() == {"duplicate_name": both, "duplicate_address": both}
     staged = world.development["migration_candidates"]
     assert [row["disposition"] for row in staged.find({"_id": {"$in": [*both]}})] == ["quarantined"] * 2
+    # An inventory that judges anew and ends before it has compared all rows loses no mark.
+    world.development["migration_snapshot"].update_many({"layer": "W"}, {"$unset": {rows.DIGEST: ""}})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Workspace, "mark_across", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            inventory.take(steps.registry, "W", run_id="r", batch="b")
+    assert plan.make(steps.registry, "W", run_id="r").reasons["another document has the same name"] == 2
+    assets.update_one({"_id": other["_id"]}, {"$set": {"name": None, "nna_address": None}})
+    steps.plan("W")
+    assert marked() == {}
     assets.replace_one({"_id": other["_id"]}, other)
     steps.plan("W")
     assert marked() == {}
