@@ -36,3 +36,9 @@ def ended(state: State, recorded_by: str, batch: str | None) -> State:
     """A recorded state as a batch sees it, to which what an earlier one migrated is already present."""
     earlier = batch is not None and state is State.MIGRATED and recorded_by != batch
     return State.ALREADY_PRESENT if earlier else state
+
+
+def stays_in_development(entry: Entry) -> bool:
+    """Whether a document that is quarantined is known to be in development all the same, under its `_id`."""
+    earlier = entry.reason in FOUND_BY_PUBLISHING and written_by_migration(entry)
+    return earlier or entry.reason in PRESENT_REASONS

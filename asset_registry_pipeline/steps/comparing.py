@@ -14,8 +14,8 @@ from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS
 from asset_registry_pipeline.registry.outcomes import (
     FOUND_BY_PUBLISHING,
     IN_DEVELOPMENT,
-    PRESENT_REASONS,
     SUPERSEDED,
+    stays_in_development,
 )
 from asset_registry_pipeline.registry.profiles import Profile
 from asset_registry_pipeline.registry.shapes import is_text
@@ -157,7 +157,7 @@ def _presence(entry: Entry | None, *, there: bool) -> str | None:
         return None if there else "missing"
     if not there:
         return None
-    if entry is not None and entry.reason in PRESENT_REASONS:
+    if entry is not None and stays_in_development(entry):
         # A composite stays listed until somebody has decided what becomes of it: what it refers to is not to be had.
         missing = [f"{one['reference']} ({one['why']})" for one in entry.detail.get("missing", ())]
         return f"extra: built from {_named(missing)}" if missing else None

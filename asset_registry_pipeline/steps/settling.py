@@ -49,7 +49,16 @@ def copying(
     """Judge a chunk against development and insert what is not there."""
     development = registry.development
     existing = development.existing([one.identifier for one in chunk], session)
-    bodies = {one.item: codec.decode(one.raw or b"") for one in chunk if one.item not in existing}
+    outdated = {
+        one.item
+        for one in chunk
+        if one.item in existing and _outdated(one, existing[one.item], known.get(one.item))
+    }
+    bodies = {
+        one.item: codec.decode(one.raw or b"")
+        for one in chunk
+        if one.item not in existing or one.item in outdated
+    }
     taken = (
         development.taken(
             [body["name"] for body in bodies.values()],
@@ -60,22 +69,20 @@ def copying(
         else {}
     )
     verdicts = []
-    outdated: list[tuple[Any, bytes]] = []
     for one in chunk:
         present, body = existing.get(one.item), bodies.get(one.item, {})
         holders = {taken.get(body.get(key, ""), one.item) for key in ("name", "nna_address")} - {one.item}
-        if present is not None and _outdated(one, present, known.get(one.item)):
-            verdicts.append(Verdict(one, State.MIGRATED, write=True))
-            outdated.append((one.identifier, one.raw or b""))
-        elif present is not None:
+        if present is not None and one.item not in outdated:
             verdicts.append(_beside(one, present, known.get(one.item)))
         elif holders:
             verdicts.append(Verdict(one, State.QUARANTINED, TAKEN, {"by": min(holders)}))
         else:
             verdicts.append(Verdict(one, State.MIGRATED, write=True))
-    new = [one.candidate for one in verdicts if one.write and one.candidate.item not in existing]
-    development.insert([one.raw or b"" for one in new], session)
-    development.replace(outdated, session)
+    written = [one.candidate for one in verdicts if one.write]
+    development.insert([one.raw or b"" for one in written if one.item not in outdated], session)
+    development.replace(
+        [(one.identifier, one.raw or b"") for one in written if one.item in outdated], session
+    )
     return verdicts
 
 

@@ -9,7 +9,7 @@ import pytest
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 
-from asset_registry_pipeline.registry.outcomes import CONFLICT, DAMAGED, SUPERSEDED
+from asset_registry_pipeline.registry.outcomes import CONFLICT, DAMAGED, SUPERSEDED, TAKEN
 from asset_registry_pipeline.steps import apply, publishing
 from asset_registry_pipeline.steps.accounting import conflicts, problems
 from asset_registry_pipeline.stores import codec
@@ -58,6 +58,29 @@ def test_a_conflict_tells_what_differs_and_is_settled_by_a_run_after_its_repair(
     assert (published.written, published.accounting.migrated) == (1, 1)
     assert list(conflicts(steps.registry, "S")) == []
     assert world.outcome(edited.item)["state"] == "already_present"
+
+
+def test_a_document_that_takes_a_name_which_another_still_has_waits_for_it_in_its_old_form(
+    world: Any, steps: Any
+) -> None:
+    steps.migrate("L")
+    decided = [one.name for one in steps.registry.decisions.of_layer("L").values()]
+    assets = world.development["assets"]
+    renamed, holder, *_ = assets.find({"layer": "L", "name": {"$nin": decided}})
+    identity = {key: holder[key] for key in ("name", "nna_address", "category", "subcategory")}
+    world.staging["assets"].delete_one({"_id": holder["_id"]})
+    world.staging["assets"].update_one({"_id": renamed["_id"]}, {"$set": identity})
+
+    assert steps.migrate("L", batch="batch-2").written == 0
+    outcome = world.outcome(renamed["_id"])
+    assert (outcome["reason"], outcome["detail"]["by"]) == (TAKEN, str(holder["_id"]))
+    assert assets.find_one({"_id": renamed["_id"]}) == renamed
+    rows, _ = steps.reconcile("L")
+    assert [row for row in rows if row["presence"] or row["outcome"] or row["content"]] == []
+
+    assets.delete_one({"_id": holder["_id"]})
+    assert steps.publish("L", batch="batch-3").written == 1
+    assert assets.find_one({"_id": renamed["_id"]})["name"] == holder["name"]
 
 
 def test_a_layer_of_which_too_much_conflicts_has_not_passed_though_its_neighbours_arrive(
