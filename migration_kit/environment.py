@@ -123,6 +123,8 @@ def required(name: str, value: str | None) -> str:
 def required_url(name: str, value: str | None, *, schemes: tuple[str, ...]) -> str:
     """As ``required``, and the value must be an address with one of the schemes and a host.
 
+    Whoever reads it has to find the same host in it: a password's ``#``, ``?``, ``/`` or ``@`` must be escaped.
+
     Raises:
         PermanentError: naming the variable; the value itself may hold a password and is not repeated.
     """
@@ -130,13 +132,20 @@ def required_url(name: str, value: str | None, *, schemes: tuple[str, ...]) -> s
     try:
         parts = urlsplit(address)
         wrong = parts.scheme not in schemes or not parts.netloc
+        unescaped = "@" in parts.netloc.rpartition("@")[0] or "@" in parts.path + parts.query + parts.fragment
     except ValueError:
-        wrong = True
+        wrong, unescaped = True, False
     if wrong:
         raise PermanentError(
             f"the value is not an address that begins with {' or '.join(f'{one}://' for one in schemes)}",
             item=name,
             remedy=f"Set it to something like {VARIABLES[name].example}",
+        )
+    if unescaped:
+        raise PermanentError(
+            "the value has an @ that does not stand right before its host",
+            item=name,
+            remedy="Escape user and password: # is %23, / is %2F, ? is %3F and @ is %40",
         )
     return address
 

@@ -34,6 +34,25 @@ def test_an_address_of_the_wrong_kind_is_refused_without_its_password(value):
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "mongodb://localhost#@prod.example/registry",
+        "mongodb://writer:hunter2#x@db.example",
+        "mongodb://writer:hunter2/x@db.example",
+        "mongodb://writer:hunter2?x@db.example",
+        "mongodb://writer:x@hunter2/x@db.example",
+        "mongodb://writer:x@hunter2@db.example",
+    ],
+)
+def test_an_address_in_which_two_readers_may_find_two_hosts_is_refused_without_its_password(value):
+    with pytest.raises(PermanentError, match=r"REGISTRY_STAGING_URI: .*Escape user and password") as refused:
+        required_url("REGISTRY_STAGING_URI", value, schemes=("mongodb",))
+    assert "hunter2" not in str(refused.value)
+    escaped = "mongodb://writer:hunter2%23%40@db.example/registry?replicaSet=rs0"
+    assert required_url("REGISTRY_STAGING_URI", escaped, schemes=("mongodb",)) == escaped
+
+
 def test_a_folder_that_does_not_exist_is_refused(tmp_path):
     with pytest.raises(PermanentError, match=r"NABO_MAPPINGS_PATH: there is no folder .*mappings"):
         required_folder("NABO_MAPPINGS_PATH", str(tmp_path / "mappings"))
