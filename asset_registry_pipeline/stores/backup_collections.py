@@ -6,7 +6,6 @@ Documents go in and come out as the bytes they are; nothing is decoded. What is 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
-from struct import unpack_from
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -17,6 +16,7 @@ from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure, 
 from asset_registry_pipeline.registry.documents import masked
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.backup import SCRATCH_PREFIX, AtWork, Proof, Tally, chunks
+from asset_registry_pipeline.stores.batches import raw_documents
 from migration_kit.failures import PermanentError, TransientError
 from migration_kit.mongo import is_passing
 from migration_kit.redaction import redact
@@ -236,10 +236,5 @@ def _insert(collection: Collection[Any], chunk: list[bytes]) -> None:
 
 
 def _read(database: Database[Any], name: str, place: str) -> Iterator[bytes]:
-    with told(place), database[name].find_raw_batches().sort("_id", 1) as batches:
-        for batch in batches:
-            offset = 0
-            while offset < len(batch):
-                size = unpack_from("<i", batch, offset)[0]
-                yield batch[offset : offset + size]
-                offset += size
+    with told(place):
+        yield from raw_documents(database[name].find_raw_batches().sort("_id", 1))

@@ -18,6 +18,7 @@ from pymongo.errors import OperationFailure
 from asset_registry_pipeline.registry.documents import STAGING_FIELDS
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.batches import raw_documents
 from asset_registry_pipeline.stores.preimages import Preimages
 from asset_registry_pipeline.stores.refusals import DUPLICATE_KEY, told
 from migration_kit.chunks import chunked
@@ -91,7 +92,7 @@ class Development:
         only = dict.fromkeys(fields, 1) if fields is not None else None
         wanted = {field: {"$in": list(values)}, "layer": {"$in": list(layers)}}
         with transient_errors("development"):
-            yield from self._arrived(document.raw for document in self._assets.find(wanted, only))
+            yield from self._arrived(raw_documents(self._assets.find_raw_batches(wanted, only)))
 
     def count(self, layer: str) -> int:
         """How many documents of a layer have arrived; in place a few more, where what was written is gone since."""
@@ -103,9 +104,9 @@ class Development:
     def fingerprint(self, layers: Sequence[str]) -> str:
         """Hash of the documents of some layers that have arrived, of all that stands in them."""
         with transient_errors("development"):
-            found = self._assets.find({"layer": {"$in": list(layers)}})
+            found = self._assets.find_raw_batches({"layer": {"$in": list(layers)}})
             digest = SetDigest()
-            for raw in self._arrived(document.raw for document in found):
+            for raw in self._arrived(raw_documents(found)):
                 digest.add(f"{codec.item_of(raw)} {codec.content_hash(raw)}")
         return digest.hexdigest()
 

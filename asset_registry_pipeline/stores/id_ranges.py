@@ -1,11 +1,13 @@
 """Ranges of `_id`, by which a large collection is cut for several workers; what is done with them is not said here."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
 from pymongo.cursor import Cursor
+
+_C = TypeVar("_C", bound=Cursor[Any])
 
 LAYER_INDEX = (("layer", 1), ("identifier", 1))
 """The index of the migration's own rows, which are kept in the order of the `_id`s that they tell of."""
@@ -26,7 +28,7 @@ class IdRange:
         """Whether a bounded cursor lacks the document whose `_id` is MaxKey: to the server an index ends before it."""
         return bool(self.upper == WHOLE.upper and self.lower != WHOLE.lower)
 
-    def bounding(self, cursor: Cursor[Any]) -> Cursor[Any]:
+    def bounding(self, cursor: _C) -> _C:
         """The cursor, kept within the range.
 
         By index bounds, not by `$gte`: that compares only values of one type, and `_id`s may be of any.
@@ -38,7 +40,7 @@ class IdRange:
             cursor = cursor.min([("_id", self.lower)])
         return cursor if self.upper == WHOLE.upper else cursor.max([("_id", self.upper)])
 
-    def bounding_rows(self, cursor: Cursor[Any], layer: str) -> Cursor[Any]:
+    def bounding_rows(self, cursor: _C, layer: str) -> _C:
         """The cursor over rows of a layer, kept within the range of `identifier` and in its order."""
         cursor = cursor.sort(list(LAYER_INDEX))
         if self == WHOLE:

@@ -10,6 +10,7 @@ from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.batches import raw_documents
 from asset_registry_pipeline.stores.id_ranges import WHOLE, IdRange
 from migration_kit.failures import PermanentError
 from migration_kit.mongo import transient_errors
@@ -48,11 +49,10 @@ class ReadOnlyCollection:
     def __found(
         self, wanted: Mapping[str, Any], fields: Mapping[str, Any] | None, within: IdRange
     ) -> Iterator[bytes]:
-        with self.__collection.find(wanted, fields).sort("_id", 1) as cursor:
-            yield from (document.raw for document in within.bounding(cursor))
+        found = self.__collection.find_raw_batches
+        yield from raw_documents(within.bounding(found(wanted, fields).sort("_id", 1)))
         if within.leaves_out_the_end:
-            with self.__collection.find({**wanted, "_id": within.upper}, fields) as cursor:
-                yield from (document.raw for document in cursor)
+            yield from raw_documents(found({**wanted, "_id": within.upper}, fields))
 
     def count(self, wanted: Mapping[str, Any], most: int | None = None) -> int:
         """How many documents match, counted up to `most`."""
