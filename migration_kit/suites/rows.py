@@ -3,6 +3,7 @@
 Memory does not grow with the rows: neither here nor in SQLite, which sorts in files of its own.
 """
 
+import math
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -62,15 +63,25 @@ def _insert(database: sqlite3.Connection, insert: str, chunk: Sequence[Sequence[
 
 
 def _storable(value: object) -> object:
-    """What SQLite can keep: a text with a lone surrogate as its bytes, so that no two texts become one."""
+    """What SQLite can keep: a text with a lone surrogate as its bytes, so that no two texts become one.
+
+    Of an integer that is too large the nearest number: those as large may become one.
+    """
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
             return value.encode("utf-8", "surrogatepass")
     elif isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
-        return float(value)
+        return _nearest(value)
     return value
+
+
+def _nearest(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def as_text(value: object) -> str:

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asset_registry_pipeline.registry.transform import Disposition
+from asset_registry_pipeline.steps.comparing import COLUMNS
 from asset_registry_pipeline.suites.apply import dispositions, documents
 from asset_registry_pipeline.suites.inventory import snapshot
 from asset_registry_pipeline.suites.verify import INDEXES, RECONCILIATION
@@ -60,3 +61,17 @@ def test_the_report_of_streamed_rows_is_that_of_a_data_frame(
     streamed = validate_rows(columns, iter(rows), suite)
     assert streamed.rows == len(rows)
     assert told(streamed) == told(validate_frame(frame, suite))
+
+
+def test_each_question_of_the_reconciliation_has_a_rule_that_its_wrong_answer_breaks() -> None:
+    sound = ("sound", "", True, True, *(None,) * 7, 500.0)
+    assert validate_rows(COLUMNS, [sound], RECONCILIATION).passed
+    wrong = {"source_unchanged": False, "accounted": False, "words_length": 501.0}
+    rows = [sound, sound]
+    for n, question in enumerate(COLUMNS[2:], 2):
+        rows.append((question, "", *sound[2:n], wrong.get(question, "a fault"), *sound[n + 1 :]))
+    broken = validate_rows(COLUMNS, rows, RECONCILIATION).broken
+    named = {
+        one.column: {example.split("item=")[1].split(",")[0] for example in one.examples} for one in broken
+    }
+    assert named == {"item": {"sound"}, **{question: {question} for question in COLUMNS[2:]}}

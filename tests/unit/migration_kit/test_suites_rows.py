@@ -1,5 +1,6 @@
 """Suites on streamed rows: the same verdicts as on a data frame, whatever the rows hold, and nothing left behind."""
 
+import math
 import resource
 import tempfile
 from pathlib import Path
@@ -103,23 +104,36 @@ def test_the_report_of_rows_is_that_of_the_frame_with_the_same_rows() -> None:
     assert validate_rows(COLUMNS, rows, SUITE) == frame
 
 
+def test_no_number_is_too_large_too_small_or_too_odd_to_be_judged() -> None:
+    numbers = (2**70, 10**400, -(10**400), math.inf, -math.inf, math.nan, True, None)
+    rows = [(str(n), True, "S.1", number) for n, number in enumerate(numbers)]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+    told = broken(validate_rows(COLUMNS, rows, SUITE))
+    assert [example.partition(",")[0] for example in told["not too long"]] == ["item=0", "item=1", "item=3"]
+    assert list(told) == list(broken(validate_frame(frame, SUITE)))
+
+
 def test_an_address_with_a_surrogate_in_an_example_is_masked() -> None:
     told = broken(validate_rows(COLUMNS, [("anna@example.com\ud800", False, "S.1", 1.0)], SUITE))
     assert "anna@" not in str(told)
 
 
-def test_the_rows_are_gone_afterwards_even_where_the_stream_broke() -> None:
+def test_the_rows_are_gone_afterwards_even_where_the_stream_broke(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # A folder of its own: others may be judging rows at this moment.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     kept: list[Path] = []
 
     def rows() -> object:
         yield GOOD
-        kept.extend(Path(tempfile.gettempdir()).glob("rows-to-check-*/rows.sqlite"))
+        kept.extend(tmp_path.glob("rows-to-check-*/rows.sqlite"))
         raise RuntimeError("the server is gone")
 
     with pytest.raises(RuntimeError, match="the server is gone"):
         validate_rows(COLUMNS, rows(), SUITE)  # type: ignore[arg-type]
     assert kept
-    assert not any(path.exists() for path in kept)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_hold_the_rows_is_named_with_a_remedy(
