@@ -58,7 +58,7 @@ def reconciliation(
         # A layer whose publishing failed, as for too many conflicts, is not verified by what is there.
         require_gate(context, opened.ledger, APPLY, [layer])
         # First of all: what is recorded while the layer is compared makes this reconciliation a stale one.
-        recorded = verify.ledger_fingerprint(opened, layer)
+        recorded = verify.standing_fingerprint(opened, layer)
         tally = verify.Tally()
         profile = opened.profile
 

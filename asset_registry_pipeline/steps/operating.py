@@ -16,7 +16,7 @@ from asset_registry_pipeline.registry.layers import (
     UNFILED,
 )
 from asset_registry_pipeline.registry.stages import APPLY, BACKUP, INVENTORY, VERIFY
-from asset_registry_pipeline.steps.verify import ledger_fingerprint
+from asset_registry_pipeline.steps.verify import CAN_CHANGE, standing_fingerprint
 from asset_registry_pipeline.steps.waiting import may_pass
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.fingerprints import fingerprint
@@ -202,8 +202,8 @@ def _closed(registry: Registry) -> dict[str, list[str]]:
         for closed in gate.closed:
             found.setdefault(closed.partition, []).append(f"{stage}: {closed.why}")
         for layer, accepted in gate.accepted.items() if stage == VERIFY else ():
-            if accepted != ledger_fingerprint(registry, layer):
-                found.setdefault(layer, []).append("verify: outcomes have changed since")
+            if accepted != standing_fingerprint(registry, layer):
+                found.setdefault(layer, []).append(f"verify: {CAN_CHANGE} have changed since")
     return found
 
 

@@ -16,7 +16,7 @@ from asset_registry_pipeline.registry.late_findings import found_by_outcome
 from asset_registry_pipeline.registry.layers import LAYER_NAMES, MIGRATED_LAYERS, UNFILED
 from asset_registry_pipeline.registry.stages import VERIFY
 from asset_registry_pipeline.steps import accounting
-from asset_registry_pipeline.steps.verify import ledger_fingerprint
+from asset_registry_pipeline.steps.verify import CAN_CHANGE, standing_fingerprint
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.progress import Progress, Status
 from migration_kit.accounting import Accounting, State, require_balanced
@@ -158,8 +158,8 @@ def _unverified(registry: Registry) -> dict[str, str]:
     gate = registry.ledger.gate(VERIFY, MIGRATED_LAYERS)
     unverified = {closed.partition: closed.why for closed in gate.closed}
     for layer, accepted in gate.accepted.items():
-        if accepted != ledger_fingerprint(registry, layer):
-            unverified[layer] = "outcomes have changed since it was verified"
+        if accepted != standing_fingerprint(registry, layer):
+            unverified[layer] = f"{CAN_CHANGE} have changed since it was verified"
         elif _staging_changed(registry, layer):
             unverified[layer] = "staging has changed since it was verified"
     return unverified

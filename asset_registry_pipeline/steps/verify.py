@@ -17,7 +17,7 @@ from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.steps import comparing
 from asset_registry_pipeline.steps.comparing import Expected, Held, Row
 from asset_registry_pipeline.steps.expecting import Expectation, Surroundings, open_expectation, surroundings
-from asset_registry_pipeline.steps.sources import chunks, require_documents
+from asset_registry_pipeline.steps.sources import chunks, other_parts, require_documents
 from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
@@ -29,6 +29,8 @@ from migration_kit.ledger import Entry
 from migration_kit.mongo import transient_errors
 
 INDEX_COLUMNS = ("index", "problem")
+CAN_CHANGE = "outcomes, decisions, profile or taxonomy"
+"""What a reconciliation stands for, in words."""
 _CHUNK_DOCUMENTS = 500
 
 
@@ -97,11 +99,15 @@ def index_rows(registry: Registry) -> list[tuple[str, str]]:
     return [(index.name, missing.get(index.name, "none")) for index in WANTED_INDEXES]
 
 
-def ledger_fingerprint(registry: Registry, layer: str) -> str:
-    """Hash of a layer's outcomes, for composites with their components': a reconciliation stands for these alone."""
+def standing_fingerprint(registry: Registry, layer: str) -> str:
+    """Hash of what a reconciliation stands for: a layer's outcomes, and the decisions and choices that they come from.
+
+    For composites with their components' outcomes.
+    """
     compared = (layer, *BARRIER_LAYERS) if layer in COMPOSITE_LAYERS else (layer,)
     with transient_errors("development"):
-        return fingerprint([registry.ledger.digest(each) for each in compared])
+        outcomes = [registry.ledger.digest(each) for each in compared]
+    return fingerprint([outcomes, other_parts(registry, layer)])
 
 
 @dataclass(frozen=True, slots=True)

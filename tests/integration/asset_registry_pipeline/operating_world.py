@@ -9,7 +9,7 @@ from asset_registry_pipeline.definitions import build_defs
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
 from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.steps import inventory
-from asset_registry_pipeline.steps.verify import ledger_fingerprint
+from asset_registry_pipeline.steps.verify import standing_fingerprint
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.gates import Verdict, VerdictStatus
 
@@ -17,7 +17,7 @@ from migration_kit.gates import Verdict, VerdictStatus
 def passed(registry: Registry, layer: str, *stages: str, run: str = "run") -> None:
     """The layer as it stands has passed these stages."""
     for stage in stages:
-        candidate = ledger_fingerprint(registry, layer) if stage == "verify" else "c"
+        candidate = standing_fingerprint(registry, layer) if stage == "verify" else "c"
         registry.ledger.publish(Verdict.now(stage, layer, candidate, VerdictStatus.PASSED, run))
 
 

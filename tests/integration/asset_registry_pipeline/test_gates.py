@@ -181,13 +181,28 @@ def test_a_plan_needs_the_inventory_that_passed_and_no_later_one(world: Any, reg
     assert "not the one that passed" in told
 
 
-def test_composites_verified_before_a_component_changed_are_not_called_verified(
+def test_what_was_verified_before_a_record_a_decision_or_the_profile_changed_is_not_called_verified(
     world: Any, registry: Registry
 ) -> None:
     assert world.migrate()["verified"] is True
-    registry.ledger.record([replace(next(registry.ledger.entries(partition="S")), target_hash="another")])
+    decisions = world.development["migration_decisions"]
+    decided = decisions.find_one({"layer": "M"})
+    decisions.update_one({"_id": decided["_id"]}, {"$set": {"decision": "reject"}})
     report = compile_report(registry, batch="batch-1")
-    assert set(report.unverified) == {"S", "C"}
+    changed = "outcomes, decisions, profile or taxonomy have changed since it was verified"
+    assert report.unverified == {"M": changed}
+    decisions.replace_one({"_id": decided["_id"]}, decided)
+
+    # Composites stand upon the components' outcomes, too.
+    star = next(registry.ledger.entries(partition="S"))
+    registry.ledger.record([replace(star, target_hash="another")])
+    assert set(compile_report(registry, batch="batch-1").unverified) == {"S", "C"}
+    registry.ledger.record([star])
+    assert compile_report(registry, batch="batch-1").verified
+
+    world.use_profile(json_strings="keep")
+    with world.registry() as otherwise:
+        assert set(compile_report(otherwise, batch="batch-1").unverified) == set("SLWMGC")
 
 
 def test_a_layer_that_staging_has_changed_since_is_not_called_verified(

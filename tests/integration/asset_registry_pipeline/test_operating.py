@@ -10,6 +10,7 @@ from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
 from asset_registry_pipeline.registry.outcomes import CONFLICT, TAKEN
 from asset_registry_pipeline.registry.transform import WAITING
 from asset_registry_pipeline.steps.operating import REPORT, Again, arrived, what_to_run_again
+from asset_registry_pipeline.steps.verify import CAN_CHANGE
 from local_stack.sources.registry import hostile
 from migration_kit.accounting import State
 from migration_kit.gates import VerdictStatus
@@ -155,8 +156,8 @@ def test_each_kind_of_failure_is_named_and_composites_and_the_report_follow(
     why = {
         "W": ("apply: its newest checks failed (run run-7)",),
         "M": ("the newest run failed at registry/component_candidates",),
-        "G": ("verify: outcomes have changed since", "1 documents have no outcome"),
-        "C": ("verify: outcomes have changed since", "built from W, M, G"),
+        "G": (f"verify: {CAN_CHANGE} have changed since", "1 documents have no outcome"),
+        "C": (f"verify: {CAN_CHANGE} have changed since", "built from W, M, G"),
     }
     runs = {"M": ["registry/component_candidates", "registry/components"]}
     assert again(migrated, failed=runs) == Again(why, {}, report=True)
