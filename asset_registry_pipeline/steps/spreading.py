@@ -6,6 +6,7 @@ A small layer is worked off here, in one range: a process costs more to start th
 import gc
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -15,7 +16,7 @@ from typing import TypeVar
 from asset_registry_pipeline.stores.connections import Registry, Settings, opened
 from asset_registry_pipeline.stores.id_ranges import WHOLE, IdRange
 from migration_kit.environment import positive_number
-from migration_kit.failures import PermanentError
+from migration_kit.failures import PermanentError, TransientError
 from migration_kit.workers import bounded_map, item_executor
 
 RANGE_DOCUMENTS = 5_000
@@ -35,6 +36,7 @@ def spread(registry: Registry, layer: str, function: Callable[[Registry, str, Id
 
     Raises:
         PermanentError: a worker found another profile or taxonomy than the registry has.
+        TransientError: a worker process died.
     """
     ranges = cut(registry, layer)
     workers = positive_number("REGISTRY_WORKERS", registry.settings.workers, default=os.cpu_count() or 1)
@@ -47,9 +49,16 @@ def spread(registry: Registry, layer: str, function: Callable[[Registry, str, Id
     # What every worker needs is imported once, in the process that they are all forked from.
     get_context("forkserver").set_forkserver_preload(["__main__", __name__])
     work = partial(_in_worker, registry.settings, _goes_by(registry), layer, function)
-    with item_executor("process", workers) as executor:
-        for _, future in bounded_map(executor, work, ranges, window=2 * workers):
-            yield future.result()
+    try:
+        with item_executor("process", workers) as executor:
+            for _, future in bounded_map(executor, work, ranges, window=2 * workers):
+                yield future.result()
+    except BrokenExecutor as died:
+        raise TransientError(
+            "a worker process was ended from outside, as the system does where memory is short",
+            item=f"layer {layer}",
+            remedy="Set REGISTRY_WORKERS to fewer if it comes again; a new run takes up what is left",
+        ) from died
 
 
 def cut(registry: Registry, layer: str) -> list[IdRange]:
