@@ -132,6 +132,8 @@ def _findings(opened: "Registry", layer: str) -> dict[str, Any]:
 def _all_findings(opened: "Registry", layer: str) -> Iterator[dict[str, Any]]:
     for each in (layer, UNFILED, "environment"):
         for row in opened.workspace.findings(each):
+            if each == "environment" and row["item"] != f"layer-{layer}":
+                continue  # what the inventory of another layer found around it
             yield {"meaning": KINDS[row["kind"]][1], **{name: row[name] for name in row if name != "_id"}}
 
 
