@@ -11,6 +11,8 @@ from asset_registry_pipeline.registry.shapes import is_text
 
 MINIMUM_COMPONENTS, MAXIMUM_COMPONENTS = 2, 10
 
+_LONGEST_TOLD = 200
+"""Characters of a reference's own words that are told of it."""
 _BRACKETS = str.maketrans("", "", "[](){}<>\"'")
 _EXTENSIONS = frozenset({"png", "jpg", "jpeg", "webp", "mp4", "mov", "mp3", "wav", "json"})
 _OBJECT_KEYS = ("nnaAddress", "nna_address", "name", "_id", "id", "friendlyName")
@@ -82,11 +84,17 @@ def read_components(entries: Iterable[Any]) -> tuple[Reference, ...]:
 def _split(text: str) -> tuple[Reference, ...]:
     """The references in one text, whatever separates them."""
     plain = _without_extension(text).translate(_BRACKETS).replace("+", ":").replace(",", ":")
-    return tuple([_from_text(part) for each in plain.split(":") if (part := each.strip())])
+    parts = [part for each in plain.split(":") if (part := each.strip())]
+    return tuple([_from_text(part) if len(part) <= _REPEATED_LENGTH else _read(part) for part in parts])
 
 
-# A few components stand in very many composites, and a reference never changes.
-_listed = lru_cache(maxsize=16_384)(_split)
+# A few components stand in very many composites, and a reference never changes. Nothing that may be large is kept.
+_REPEATED_LENGTH = 200
+_listed_before = lru_cache(maxsize=16_384)(_split)
+
+
+def _listed(text: str) -> tuple[Reference, ...]:
+    return _listed_before(text) if len(text) <= _REPEATED_LENGTH else _split(text)
 
 
 def _without_extension(text: str) -> str:
@@ -95,9 +103,11 @@ def _without_extension(text: str) -> str:
     return stem if dot and extension.casefold() in _EXTENSIONS else text
 
 
-@lru_cache(maxsize=16_384)
-def _from_text(text: str) -> Reference:
-    return Reference((_normalised(text),), text)
+def _read(text: str) -> Reference:
+    return Reference((_normalised(text),), text[:_LONGEST_TOLD])
+
+
+_from_text = lru_cache(maxsize=16_384)(_read)
 
 
 def _from_object(entry: Mapping[str, Any]) -> Reference:
@@ -112,7 +122,7 @@ def _from_object(entry: Mapping[str, Any]) -> Reference:
         raise UnreadableReferenceError(
             f"a component object without {', '.join(_OBJECT_KEYS)}: {dict(entry)!r:.60}"
         )
-    return Reference(tuple(dict.fromkeys(keys)), keys[0])
+    return Reference(tuple(dict.fromkeys(keys)), keys[0][:_LONGEST_TOLD])
 
 
 def _normalised(text: str) -> str:

@@ -106,10 +106,16 @@ _REPEATED_FIELDS = 40
 _repeated_shape = lru_cache(maxsize=256)(_shape_of)
 _ONLY_TEXTS = frozenset({str})
 _PHASE_2B = frozenset(PHASE_2B_FIELDS)
+_LONGEST_ADDRESS = 4_000
+"""Characters; a composite's name with ten components has some 250."""
 
 
 def _addresses(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> Found:
     own_name, address = body["name"], body["nna_address"]
+    # They stand in the migration's own rows, too, once and again beside the document.
+    if len(own_name) > _LONGEST_ADDRESS or len(address) > _LONGEST_ADDRESS:
+        told = f"{len(own_name):,} and {len(address):,} characters, {_LONGEST_ADDRESS:,} at most"
+        return (("malformed_address", "name, nna_address", told),)
     if layer == "C":
         own_name = own_name.partition(":")[0]
     beginning, _, sequence = own_name.rpartition(".")
