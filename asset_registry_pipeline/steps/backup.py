@@ -19,6 +19,7 @@ from asset_registry_pipeline.stores.backup import (
     TAXONOMIES_PART,
     AtWork,
     BackupStore,
+    Damaged,
     Proof,
     Tally,
 )
@@ -256,17 +257,21 @@ def _holds_exactly(store: BackupStore, backup: str, part: str, digest: str) -> b
     """Whether a part that a lost run left behind is whole."""
     try:
         return Tally().all(store.read(backup, part)).digest == digest
-    except PermanentError:
+    except Damaged:
         return False
 
 
 def _spoilt(registry: Registry, store: BackupStore, proof: Proof) -> str | None:
-    """Why a proved part is no longer what it was, None if it is: read again, all of it."""
+    """Why a proved part is no longer what it was, None if it is: read again, all of it.
+
+    Raises:
+        PermanentError, TransientError: it could not be read, which says nothing of what it holds.
+    """
     why = f"the backup in {store.place} was changed since it was proved"
     try:
         if Tally().all(store.read(proof.backup, proof.part)).digest == proof.digest:
             return None
-    except PermanentError as error:
+    except Damaged as error:
         why = f"the backup in {store.place} cannot be used: {error.reason} ({error.item})"
     source = _source(registry, proof.part)
     if Tally().all(source()).digest != proof.digest:
@@ -279,7 +284,7 @@ def _readable(raws: Iterator[bytes]) -> Iterator[bytes]:
     """The documents up to where a damaged part ends."""
     try:
         yield from raws
-    except PermanentError:
+    except Damaged:
         return
 
 

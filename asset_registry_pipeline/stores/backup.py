@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from asset_registry_pipeline.stores import codec
-from migration_kit.failures import TransientError
+from migration_kit.failures import PermanentError, TransientError
 from migration_kit.fingerprints import SetDigest
 
 NAME_PREFIX = "assets_backup_"
@@ -21,6 +21,10 @@ _CHUNK_ROWS, _CHUNK_BYTES = 1_000, 8 * 1024 * 1024
 
 class AtWork(TransientError):  # noqa: N818 - reads as what happened
     """Another run is at the same part at this moment: soon it will be there, proved."""
+
+
+class Damaged(PermanentError):  # noqa: N818 - reads as what happened
+    """A part is not there, or holds something else than was put there; not one that could not be read just now."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ class BackupStore(Protocol):
         """The documents of a part in the order of their `_id`, streamed.
 
         Raises:
-            PermanentError: it is not there, or is damaged.
+            Damaged: it is not there, or cannot be what was written.
+            PermanentError: the place refuses to be read.
             TransientError: the place is lost.
         """
 

@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure, 
 
 from asset_registry_pipeline.registry.documents import masked
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.backup import SCRATCH_PREFIX, AtWork, Proof, Tally, chunks
+from asset_registry_pipeline.stores.backup import SCRATCH_PREFIX, AtWork, Damaged, Proof, Tally, chunks
 from asset_registry_pipeline.stores.batches import raw_documents
 from migration_kit.failures import PermanentError, TransientError
 from migration_kit.mongo import is_passing
@@ -64,7 +64,7 @@ class DatabaseBackups:
     def read(self, backup: str, part: str) -> Iterator[bytes]:
         """The documents of a part, streamed."""
         if not self.holds(backup, part):
-            raise PermanentError(
+            raise Damaged(
                 f"the collection is not in {self.place}",
                 item=f"{backup}.{part}",
                 remedy="Bring it back, or materialise registry/staging_backup again",

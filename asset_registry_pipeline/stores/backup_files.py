@@ -11,14 +11,14 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
 from struct import unpack
-from typing import Any
+from typing import Any, BinaryIO
 
-from asset_registry_pipeline.stores.backup import NAME_PREFIX, Proof, Tally
+from asset_registry_pipeline.stores.backup import NAME_PREFIX, Damaged, Proof, Tally
 from migration_kit.failures import PermanentError
 from migration_kit.reports import write_json
 
@@ -45,12 +45,11 @@ class FileBackups:
         path = self._path(backup, part)
         with _told(path):
             path.parent.mkdir(exist_ok=True)
-            _remove_leftovers(path)
+            with _locked(path.parent):
+                _remove_leftovers(path)
             partial = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.partial")
             try:
-                with partial.open("xb") as file:
-                    # As long as it is locked, its run is alive.
-                    fcntl.flock(file, fcntl.LOCK_EX)
+                with _begun(partial) as file:
                     # No file name and no time in the header: equal documents are equal bytes.
                     with gzip.GzipFile("", "wb", _LEVEL, file, mtime=0) as packed:
                         packed.writelines(raws)
@@ -142,7 +141,7 @@ def _proof(folder: Path, part: str, kept: dict[str, Any]) -> Proof:
         proof = Proof(**said | {"taken_at": datetime.fromisoformat(kept["taken_at"])})
     except (KeyError, TypeError, ValueError) as error:
         raise _wrong(folder / MANIFEST) from error
-    if (proof.backup, proof.part) != (folder.name, part):
+    if (proof.backup, proof.part) != (folder.name, part) or proof.taken_at.tzinfo is None:
         raise _wrong(folder / MANIFEST)
     return proof
 
@@ -156,8 +155,8 @@ def _wrong(path: Path) -> PermanentError:
     )
 
 
-def _damaged(path: Path, why: str) -> PermanentError:
-    return PermanentError(
+def _damaged(path: Path, why: str) -> Damaged:
+    return Damaged(
         why,
         item=str(path),
         remedy="Bring the file back as it was, or materialise registry/staging_backup again",
@@ -169,14 +168,20 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _begun(partial: Path) -> BinaryIO:
+    """A new file, locked before anybody may take it for a leftover: as long as it is, its run is alive."""
+    with _locked(partial.parent):
+        file = partial.open("xb")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return file
+
+
 def _remove_leftovers(path: Path) -> None:
     """Remove half files of runs that were killed; one that is still locked is being written."""
     for leftover in path.parent.glob(f".{path.name}.*.partial"):
-        with leftover.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
+        # Where it has gone meanwhile, its run has just ended.
+        with suppress(BlockingIOError, FileNotFoundError), leftover.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             leftover.unlink(missing_ok=True)
 
 

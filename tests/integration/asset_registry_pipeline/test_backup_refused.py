@@ -1,6 +1,7 @@
 """What is no proof: a backup that was changed, cut off or lost, and staging that moved on meanwhile."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -145,13 +146,58 @@ def test_an_archive_that_is_cut_off_or_a_manifest_that_lies_is_refused(
         for wrong, told in (
             ("{", "the manifest cannot be read"),
             ('{"parts": {"M": {}}}', "the manifest cannot be read"),
+            (said.replace("+00:00", ""), "the manifest cannot be read"),
             (json.dumps(lies), "not in the manifest"),
         ):
             manifest.write_text(wrong)
             with pytest.raises(PermanentError, match=told):
                 require_backup(registry, "M", seen)
+        # Somebody who changes a document, and the manifest with it, meets what the ledger knows.
+        other = bson.encode({"_id": 1, "layer": "M"})
+        path.write_bytes(gzip.compress(other))
+        forged = json.loads(said)
+        forged["parts"]["M"] |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        manifest.write_text(json.dumps(forged))
+        with pytest.raises(PermanentError, match="was changed since it was proved: "):
+            require_backup(registry, "M", seen)
+        forged["parts"]["M"]["digest"] = backup.Tally().all([other]).digest
+        manifest.write_text(json.dumps(forged))
+        with pytest.raises(PermanentError, match="not in the manifest"):
+            require_backup(registry, "M", seen)
+        path.write_bytes(whole)
         manifest.write_text(said)
         require_backup(registry, "M", seen)
+
+
+def test_a_proof_outlives_a_time_in_which_its_backup_cannot_be_read(
+    empty_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(empty_world, tmp_path)
+    with place.world.registry() as registry:
+        registry.ledger.install()
+        seen, _ = place.take(registry)
+
+        def failing(*_: Any, **__: Any) -> Any:
+            raise OSError(5, "Input/output error", str(tmp_path))
+
+        monkeypatch.setattr("gzip.open", failing)
+        for ask in (lambda: place.take(registry), lambda: require_backup(registry, "M", seen)):
+            with pytest.raises(PermanentError, match=r"Input/output error.*See to the disk"):
+                ask()
+        monkeypatch.undo()
+        _, parts = place.take(registry)
+        assert all(part.reused and not part.warning for part in parts)
+
+
+def test_another_run_that_ends_while_one_clears_up_does_no_harm(empty_world: Any, tmp_path: Path) -> None:
+    place = Place(empty_world, tmp_path)
+    (tmp_path / NAME).mkdir()
+    # A half file that is listed, and has gone when it is looked at.
+    (tmp_path / NAME / ".M.bson.gz.1.00.partial").symlink_to(tmp_path / "gone")
+    with place.world.registry() as registry:
+        registry.ledger.install()
+        seen, _ = place.take(registry)
+        assert require_backup(registry, "M", seen).backup == NAME
 
 
 def test_a_place_that_cannot_be_written_is_told_and_one_that_is_lost_passes(
