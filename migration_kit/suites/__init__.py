@@ -5,7 +5,7 @@ imports it only when it runs (seconds); ``rows`` keeps streamed rows for it to j
 data belongs to the pipeline's ``suites``.
 """
 
-from migration_kit.suites.adapter import validate_frame, validate_query, validate_rows
+from migration_kit.suites.adapter import validate_frame, validate_query, validate_rows, validate_rows_by
 from migration_kit.suites.model import ROW_COUNT, Rule, RuleResult, Severity, Suite, SuiteReport, rule
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "validate_frame",
     "validate_query",
     "validate_rows",
+    "validate_rows_by",
 ]

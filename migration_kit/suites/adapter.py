@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from migration_kit.redaction import mask_email, redact
 from migration_kit.suites.model import Rule, RuleResult, Suite, SuiteReport
-from migration_kit.suites.rows import TABLE, as_text, matches, stored
+from migration_kit.suites.rows import as_text, matches, stored, table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,16 +47,36 @@ def validate_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], suite: 
     Raises:
         PermanentError: the file could not be written, as where its disk is full.
     """
-    with stored(columns, rows) as path:
+    return validate_rows_by(columns, rows, [(suite, None)])[0]
+
+
+def validate_rows_by(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], suites: Sequence[tuple[Suite, str | None]]
+) -> list[SuiteReport]:
+    """As ``validate_rows``, of one stream by several suites: each for all rows, or for those where a column is true.
+
+    Raises:
+        PermanentError: the file could not be written, as where its disk is full.
+    """
+    with stored(columns, rows, [only for _, only in suites if only is not None]) as path:
         store = _context().data_sources.add_sqlite("rows", connection_string=f"sqlite:///{path}")
         engine = store.get_execution_engine().engine
         _match_by_python(engine)
         try:
-            source = store.add_table_asset("rows", table_name=TABLE)
-            return _validate(source.add_batch_definition_whole_table("all").get_batch(), suite)
+            return [_validate_table(store, engine, table_of(only), suite) for suite, only in suites]
         finally:
             engine.dispose()
             store.get_engine().dispose()
+
+
+def _validate_table(store: Any, engine: Any, table: str, suite: Suite) -> SuiteReport:
+    from sqlalchemy import func, select
+    from sqlalchemy import table as named
+
+    with engine.connect() as connection:
+        rows = connection.scalar(select(func.count()).select_from(named(table)))
+    source = store.add_table_asset(f"{suite.name} {table}", table_name=table)
+    return _validate(source.add_batch_definition_whole_table("all").get_batch(), suite, rows)
 
 
 def _match_by_python(engine: Any) -> None:
@@ -102,17 +122,22 @@ def _context() -> Any:
     return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def _validate(batch: Any, suite: Suite) -> SuiteReport:
-    """Ask which rules hold; then only of those that do not, which rows break them: that costs a look at all rows."""
-    rules = suite.all_rules
-    held = _run(
-        batch, suite.name, {n: one for n, one in enumerate(rules) if not one.always_counted}, "BOOLEAN_ONLY"
-    )
-    asked = {n: one for n, one in enumerate(rules) if one.always_counted or not _holds(held.get(n))}
+def _validate(batch: Any, suite: Suite, rows: int | None = None) -> SuiteReport:
+    """Ask which rules hold; then only of those that do not, which rows break them: that costs a look at all rows.
+
+    ``rows``: how many there are, where that is known without asking.
+    """
+    rules = dict(enumerate(suite.all_rules))
+    at_once = {n: one for n, one in rules.items() if not one.is_count or rows is not None}
+    strictly = _run(batch, suite.name, {n: one.strict for n, one in at_once.items()}, "BOOLEAN_ONLY")
+    # A rule that may hold although some rows break it is asked again, as it is, if any do.
+    held = {n: look for n, look in strictly.items() if _holds(look) or rules[n].strict is rules[n]}
+    asked = {n: one for n, one in rules.items() if not _holds(held.get(n))}
     # Never COMPLETE: of a large table that is all wrong it would fetch every row.
     details = _run(batch, suite.name, asked, "SUMMARY", suite.key_columns)
-    results = tuple(_result(one, held.get(n), details.get(n)) for n, one in enumerate(rules))
-    rows = details[0].result.get("observed_value") if 0 in details else None
+    results = tuple(_result(one, held.get(n), details.get(n)) for n, one in rules.items())
+    if rows is None:
+        rows = details[0].result.get("observed_value") if 0 in details else None
     return SuiteReport(suite.name, int(rows or 0), results)
 
 

@@ -1,7 +1,7 @@
 """What a suite and its report are: named rules as data, and which rows broke them; no Great Expectations here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Severity = Literal["critical", "warning"]
@@ -30,9 +30,16 @@ class Rule:
         return all(isinstance(value, bool) for value in self.arguments.get("value_set", [None]))
 
     @property
-    def always_counted(self) -> bool:
-        """Whether its numbers are wanted even where it holds: it may hold although some rows break it."""
-        return self.expectation == ROW_COUNT or "mostly" in self.arguments
+    def is_count(self) -> bool:
+        """Whether the rule is about how many rows there are."""
+        return self.expectation == ROW_COUNT
+
+    @property
+    def strict(self) -> "Rule":
+        """The rule without the share of rows that may break it; itself where none may."""
+        if "mostly" not in self.arguments:
+            return self
+        return replace(self, arguments={key: one for key, one in self.arguments.items() if key != "mostly"})
 
 
 def rule(

@@ -22,10 +22,13 @@ _LARGEST_INTEGER = 2**63 - 1
 
 
 @contextmanager
-def stored(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Path]:
+def stored(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], parts: Iterable[str] = ()
+) -> Iterator[Path]:
     """A SQLite file with one table of the rows, deleted afterwards.
 
-    Values are booleans (kept as 0 and 1), numbers, texts or None.
+    Values are booleans (kept as 0 and 1), numbers, texts or None. ``parts``: columns, for each of which there is a view
+    of the rows where it is true (see ``table_of``).
 
     Raises:
         PermanentError: the file could not be written, as where its disk is full.
@@ -44,6 +47,10 @@ def stored(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Pa
                 for chunk in chunked(rows, _CHUNK):
                     _insert(database, insert, chunk)
                 database.execute("COMMIT")
+                for part in parts:
+                    database.execute(
+                        f"CREATE VIEW {_quoted(table_of(part))} AS SELECT * FROM {TABLE} WHERE {_quoted(part)}"  # noqa: S608
+                    )
         except sqlite3.OperationalError as error:
             raise PermanentError(
                 f"the rows could not be kept for checking: {error}",
@@ -51,6 +58,11 @@ def stored(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Pa
                 remedy="Free some space in that folder, or let TMPDIR name a roomier one",
             ) from error
         yield path
+
+
+def table_of(part: str | None) -> str:
+    """The table of all rows, or the view of those where a column is true."""
+    return TABLE if part is None else f"{TABLE}_{part}"
 
 
 def _insert(database: sqlite3.Connection, insert: str, chunk: Sequence[Sequence[Any]]) -> None:

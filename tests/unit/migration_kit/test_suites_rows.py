@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from migration_kit.failures import PermanentError
-from migration_kit.suites import Suite, SuiteReport, rule, validate_frame, validate_rows
+from migration_kit.suites import Suite, SuiteReport, rule, validate_frame, validate_rows, validate_rows_by
 
 COLUMNS = ("item", "ok", "name", "length")
 SUITE = Suite(
@@ -53,6 +53,20 @@ def test_streamed_rows_that_keep_every_rule_pass() -> None:
     assert report.passed
     assert report.rows == 2
     assert not [result.error for result in report.results if result.error]
+
+
+def test_suites_that_judge_one_stream_look_each_at_its_own_rows() -> None:
+    every = Suite("every", (rule("expect_column_values_to_be_unique", column="item", name="each once"),))
+    rows = iter([GOOD, ("b", True, "no name", 1.0), ("b", False, "no name", None), ("c", None, None, None)])
+    whole, fine = validate_rows_by(COLUMNS, rows, [(every, None), (SUITE, "ok")])
+    assert (whole.rows, list(broken(whole))) == (4, ["each once"])
+    assert (fine.rows, list(broken(fine))) == (2, ["a name"])
+
+
+def test_what_a_rule_allows_is_counted_all_the_same() -> None:
+    report = validate_rows(COLUMNS, [GOOD, ("b", True, "X.0", 1.0)], SUITE)
+    assert report.passed
+    assert {result.rule: result.unexpected for result in report.results}["few X"] == 1
 
 
 @pytest.mark.parametrize(
