@@ -1,12 +1,10 @@
 """Taking back: what this migration wrote goes, what anybody touched stays, and a run that is lost costs nothing."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pytest
 from bson.objectid import ObjectId
 from bson.raw_bson import RawBSONDocument
 
@@ -209,55 +207,6 @@ def test_what_was_changed_in_place_becomes_what_it_was(world: Any, steps: Any) -
         str(third),
     }
     assert {one["_id"] for one in assets(world)} == {first, second, third}
-
-
-def test_a_rollback_that_is_killed_in_the_middle_is_ended_by_the_next(
-    world: Any, steps: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    migrate(steps, "L")
-    number = len(assets(world))
-    monkeypatch.setattr(rollback, "CHUNK", 3)
-    honest, calls = steps.registry.rollback.remember, []
-
-    def killed(*given: Any) -> None:
-        calls.append(given)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        honest(*given)
-
-    steps.registry.rollback.remember = killed
-    with pytest.raises(KeyboardInterrupt):
-        lines(steps, "L")
-    steps.registry.rollback.remember = honest
-    assert len(assets(world)) == number - 6
-    assert world.development["migration_rolled_back"].count_documents({}) == 6
-    (closed,) = steps.registry.ledger.gate("apply", ["L"]).closed
-    assert closed.why.endswith("by run taker")
-
-    # The same run, retried, tells also what it had done before.
-    assert len([line for line in lines(steps, "L") if line.done is Done.REMOVED]) == number
-    assert assets(world) == []
-    history = [row["item"] for row in world.development["migration_rolled_back"].find()]
-    assert len(history) == len(set(history)) == number
-
-
-def test_two_rollbacks_at_once_take_each_document_back_once(
-    world: Any, steps: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    migrate(steps, "L")
-    number = len(assets(world))
-    monkeypatch.setattr(rollback, "CHUNK", 4)
-
-    def run(name: str) -> int:
-        with world.registry() as own:
-            work = rollback.Rollback(own, name, dry_run=False)
-            return sum(line.done is Done.REMOVED for line in rollback.roll_back(work, "L"))
-
-    with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(run, ["one", "other"]))
-    assert sum(done) == number
-    assert assets(world) == []
-    assert world.development["migration_rolled_back"].count_documents({}) == number
 
 
 def test_a_layer_of_another_phase_is_refused(world: Any) -> None:
