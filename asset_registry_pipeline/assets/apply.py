@@ -113,17 +113,21 @@ def _apply(
 
 def _validate(opened: "Registry", staged: "Staged", layers: tuple[str, ...]) -> list["SuiteReport"]:
     from asset_registry_pipeline.steps import apply
-    from migration_kit.suites import validate_rows
+    from asset_registry_pipeline.steps.spreading import reference_counting
+    from migration_kit.suites import validate_rows_by
 
     documents = suites.documents(layers)
     if staged.dispositions.get("held") and not staged.dispositions.get("ready"):
         # All that is wanting is a curator: nothing to publish is then no failure.
         documents = replace(documents, min_rows=0)
     limit = suites.dispositions(opened.profile.quarantine_limit)
-    return [
-        validate_rows(apply.OUTCOME_COLUMNS, apply.outcome_rows(opened, staged), limit),
-        validate_rows(apply.DOCUMENT_COLUMNS, apply.document_rows(opened, staged), documents),
-    ]
+    with reference_counting():
+        reports = validate_rows_by(
+            apply.COLUMNS, apply.outcome_rows(opened, staged), [(limit, None), (documents, apply.READY)]
+        )
+    if not all(report.passed for report in reports):
+        apply.note_failed(opened, staged)
+    return reports
 
 
 def _publish(context: dg.AssetExecutionContext, opened: "Registry", staged: "Staged") -> Mapping[str, Any]:

@@ -23,8 +23,9 @@ from migration_kit.fingerprints import SetDigest
 from migration_kit.ledger import Plan
 from migration_kit.progress import track
 
-OUTCOME_COLUMNS = ("item", "label", "disposition", "reason", "explained", "has_document")
-DOCUMENT_COLUMNS = ("item", "label", *ANSWER_COLUMNS)
+READY = "ready"
+"""The column that is true for what is to be published, which the rules about documents are for."""
+COLUMNS = ("item", "label", "disposition", "reason", "explained", "has_document", READY, *ANSWER_COLUMNS)
 _UNANSWERED = (None,) * len(ANSWER_COLUMNS)
 
 
@@ -100,24 +101,19 @@ def _require_same(plan: Plan, parts: Mapping[str, str]) -> None:
 
 
 def outcome_rows(registry: Registry, staged: Staged) -> Iterator[tuple[Any, ...]]:
-    """A row for each staged outcome, in the order of OUTCOME_COLUMNS, streamed.
+    """A row for each staged outcome, in the order of COLUMNS, streamed; answers only about what is ready.
 
     Raises:
         PermanentError: at the end, if these are other outcomes than the plan has.
     """
     seen = SetDigest()
-    for one, with_document in registry.workspace.staged_outcomes(staged.layer):
+    for one, with_document, answers in registry.workspace.staged_outcomes(staged.layer):
         seen.add(outcome_line(one))
         ready = one.disposition == Disposition.READY
         explained, complete = (one.reason is None) == ready, with_document == ready
-        yield one.item, one.label, one.disposition, one.reason, explained, complete
+        answered = answers if ready and answers else _UNANSWERED
+        yield one.item, one.label, one.disposition, one.reason, explained, complete, ready, *answered
     _require_planned(staged, seen)
-
-
-def document_rows(registry: Registry, staged: Staged) -> Iterator[tuple[Any, ...]]:
-    """A row for each document that is ready, in the order of DOCUMENT_COLUMNS, streamed."""
-    for item, label, answers in registry.workspace.staged_answers(staged.layer):
-        yield item, label, *(answers or _UNANSWERED)
 
 
 def _require_planned(staged: Staged, seen: SetDigest) -> None:
@@ -146,7 +142,7 @@ def publish(
     registry.preimages.install()
     for index, problem in registry.development.ensure_indexes().items():
         log(f"the index {index} cannot be made, and verifying will say so: {problem}")
-    registry.progress.save(_before(registry, staged))
+    registry.progress.save(_recorded(registry, staged, Status.IN_PROGRESS))
     done = Tally()
     work = partial(publish_range, run_id=run_id, batch=batch)
     for each in track(spread(registry, layer, work), total=None, log=log, what=f"publishing {layer}, ranges"):
@@ -166,8 +162,13 @@ def too_many_quarantined(accounting: Accounting, profile: Profile) -> bool:
     return sum(accounting.quarantined.values()) > profile.quarantine_limit * accounting.source
 
 
-def _before(registry: Registry, staged: Staged) -> Progress:
-    """Where the layer stands by the ledger before this run; chunks are added to it as they are published."""
+def note_failed(registry: Registry, staged: Staged) -> None:
+    """Say that the layer's newest plan has not passed; what earlier ones brought still counts."""
+    registry.progress.save(_recorded(registry, staged, Status.FAILED))
+
+
+def _recorded(registry: Registry, staged: Staged, status: Status) -> Progress:
+    """Where the layer stands by the ledger; while it is published, chunks are added to it."""
     counts = Counter[State]()
     for state, _, documents in registry.ledger.counts(partition=staged.layer):
         counts[state] += documents
@@ -176,7 +177,7 @@ def _before(registry: Registry, staged: Staged) -> Progress:
         total=staged.plan.items,
         migrated=sum(counts[state] for state in IN_DEVELOPMENT),
         failed=counts[State.QUARANTINED],
-        status=Status.IN_PROGRESS,
+        status=status,
     )
 
 

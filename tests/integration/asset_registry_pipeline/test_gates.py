@@ -10,6 +10,7 @@ import pytest
 from asset_registry_pipeline.steps import apply, inventory
 from asset_registry_pipeline.steps.report import compile_report
 from asset_registry_pipeline.stores.connections import Registry
+from asset_registry_pipeline.stores.progress import Progress, Status
 from migration_kit.gates import Verdict, VerdictStatus
 
 BARRIER = ("S", "L", "W", "M", "G")
@@ -52,13 +53,13 @@ def test_a_barrier_that_closes_while_composites_are_validated_keeps_them_from_be
     world: Any, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_barrier(registry)
-    honest = apply.document_rows
+    honest = apply.outcome_rows
 
     def closing(*given: Any) -> Any:
         registry.ledger.begin_verdict("apply", "W", "W-2", "another run")
         return honest(*given)
 
-    monkeypatch.setattr(apply, "document_rows", closing)
+    monkeypatch.setattr(apply, "outcome_rows", closing)
     told = world.failure(world.migrate_layer("C"))
     assert "W: its checks are running" in told
     assert world.development["assets"].count_documents({}) == 0
@@ -97,10 +98,14 @@ def test_a_layer_of_which_too_much_is_quarantined_publishes_nothing(world: Any, 
     assert "at most 1% are quarantined" in told
     assert world.development["assets"].count_documents({}) == 0
     assert registry.ledger.gate("apply", ["L"]).closed[0].why.startswith("its newest checks failed")
+    assert registry.progress.of("L") == Progress("L", total=14, migrated=0, failed=0, status=Status.FAILED)
 
     world.use_profile(quarantine_limit=0.1)
     assert world.materialise("component_candidates", "components", layer="L").success
     assert registry.ledger.gate("apply", ["L"]).open
+    again = registry.progress.of("L")
+    assert again is not None
+    assert again.status is Status.COMPLETED
 
 
 @contextmanager
