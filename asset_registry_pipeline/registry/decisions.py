@@ -66,9 +66,17 @@ def read_csv(text: str) -> tuple[tuple[Decision, ...], tuple[RefusedRow, ...]]:
     """Read decisions from CSV text with a header; a bad row never stops its neighbours.
 
     Raises:
-        ValueError: a required column is missing from the header.
+        ValueError: a required column is missing from the header, or quotes are so that nobody can say where a row ends.
     """
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    # Strict: an open quote would else take all the rows after it for its own text.
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    try:
+        return _read_rows(reader)
+    except csv.Error as error:
+        raise ValueError(f"line {reader.reader.line_num}: {error}") from error
+
+
+def _read_rows(reader: "csv.DictReader[str]") -> tuple[tuple[Decision, ...], tuple[RefusedRow, ...]]:
     absent = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
     if absent:
         raise ValueError(f"the header lacks the column(s) {', '.join(absent)}")
@@ -77,7 +85,7 @@ def read_csv(text: str) -> tuple[tuple[Decision, ...], tuple[RefusedRow, ...]]:
     for row in reader:
         cells = {column: _unescaped(row.get(column) or "") for column in COLUMNS}
         try:
-            decision = _from_cells(cells)
+            decision = _from_cells(cells, too_many=None in row)
         except ValueError as error:
             refused.append(RefusedRow(reader.line_num, cells["name"], str(error)))
             continue
@@ -90,7 +98,8 @@ def read_csv(text: str) -> tuple[tuple[Decision, ...], tuple[RefusedRow, ...]]:
 def write_csv(decisions: Iterable[Decision]) -> str:
     """Decisions as CSV text that `read_csv` reads back; cells that look like formulas are escaped."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    # The standard's end of a row: only what stands in it is put in quotes where words hold it.
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     for decision in decisions:
         cells = {
@@ -108,7 +117,9 @@ def write_csv(decisions: Iterable[Decision]) -> str:
     return out.getvalue()
 
 
-def _from_cells(cells: dict[str, str]) -> Decision:
+def _from_cells(cells: dict[str, str], *, too_many: bool) -> Decision:
+    if too_many:
+        raise ValueError("more cells than columns: a text with commas belongs in quotes")
     empty = [column for column in _REQUIRED if not cells[column].strip()]
     if empty:
         raise ValueError(f"the column(s) {', '.join(empty)} are empty")

@@ -3,6 +3,7 @@
 The YAML files are in `asset_registry_pipeline/profiles`; reading them is a store's work.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, floor
@@ -38,6 +39,7 @@ _PER: Mapping[str, tuple[str, ...]] = {
 """Choices that are made for each of several things, and those things."""
 COPY, IN_PLACE = "copy", "in_place"
 _MODES = (COPY, IN_PLACE)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 FROM_SOURCE = "source"
 """The expectation of a profile that takes the source's numbers as they are."""
 
@@ -106,7 +108,7 @@ def from_mapping(values: Mapping[str, Any], *, where: str) -> Profile:
         "tolerance",
         "quarantine_limit",
     }
-    if wrong := sorted(wanted ^ {*values} - {"description"}):
+    if wrong := sorted(map(str, wanted ^ {*values} - {"description"})):
         raise _refused(where, f"missing or unknown: {', '.join(wrong)}")
     if values["mode"] not in _MODES:
         raise _refused(where, f"mode is {values['mode']!r}, one of {', '.join(_MODES)} expected")
@@ -117,8 +119,8 @@ def from_mapping(values: Mapping[str, Any], *, where: str) -> Profile:
         expected = {}
     elif (
         not isinstance(expected, Mapping)
-        or sorted(expected) != sorted(MIGRATED_LAYERS)
-        or not all(isinstance(n, int) for n in expected.values())
+        or {*expected} != {*MIGRATED_LAYERS}
+        or not all(type(n) is int and n >= 0 for n in expected.values())
     ):
         raise _refused(where, f"expected needs one count for each of {', '.join(MIGRATED_LAYERS)}")
     return Profile(
@@ -164,8 +166,9 @@ def _shapes(chosen: object, where: str) -> dict[str, Wanted]:
 def _bucket(policy: object, where: str) -> str | None:
     if policy == "keep":
         return None
-    if isinstance(policy, Mapping) and list(policy) == ["rewrite"] and isinstance(policy["rewrite"], str):
-        return policy["rewrite"]
+    bucket = policy.get("rewrite") if isinstance(policy, Mapping) and len(policy) == 1 else None
+    if isinstance(bucket, str) and _BUCKET.fullmatch(bucket):
+        return bucket
     raise _refused(where, f"storage_url is {policy!r}, 'keep' or 'rewrite: BUCKET' expected")
 
 

@@ -88,6 +88,7 @@ def load_decisions(path: str) -> tuple[tuple[Decision, ...], tuple[RefusedRow, .
         return (), ()
     remedy = "Correct REGISTRY_DECISIONS, or leave it empty when there are no recorded decisions"
     try:
-        return read_csv(Path(path).read_text(encoding="utf-8"))
+        # Not read_text: it would change the ends of lines within a curator's words.
+        return read_csv(Path(path).read_bytes().decode("utf-8"))
     except (OSError, ValueError) as error:
         raise PermanentError(f"the decisions cannot be read: {error}", item=path, remedy=remedy) from error

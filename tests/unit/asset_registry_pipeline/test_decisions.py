@@ -1,17 +1,20 @@
 """Curators' decisions as CSV: every word comes back, formulas are escaped, a bad row stops no other."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asset_registry_pipeline.registry.decisions import COLUMNS, Decision, Verdict, read_csv, write_csv
+from asset_registry_pipeline.stores.files import load_decisions
+from migration_kit.failures import PermanentError
 
 _text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(
     lambda text: bool(text.strip())
 )
-_words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x00"), min_size=1).filter(
+_words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1).filter(
     lambda text: bool(text.strip())
 )
 _decisions = st.builds(
@@ -47,6 +50,40 @@ def row(**changes: str) -> str:
 
 
 HEADER = ",".join(COLUMNS) + "\n"
+
+
+def test_the_ends_of_lines_within_words_stay_as_they_are_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "decisions.csv"
+    path.write_bytes(
+        (HEADER + row(creatorDescription="One.\r\nTwo.\rThree.\n")).replace("\n", "\r\n").encode()
+    )
+    (decision,), _ = load_decisions(str(path))
+    assert decision.words == "One.\r\r\nTwo.\rThree.\r\n"
+
+
+def test_a_row_with_more_cells_than_columns_is_refused_instead_of_losing_words() -> None:
+    cut = row().replace('"Words."', "Words, and more")
+    decisions, (refused,) = read_csv(HEADER + cut + row(name="G.HIP.MOD.002"))
+    assert "more cells than columns" in refused.why
+    assert [decision.name for decision in decisions] == ["G.HIP.MOD.002"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (row(creatorDescription="x").replace('"x"', '"x') + row(name="G.HIP.MOD.002"), "line 2"),
+        (row(reason="").removesuffix('"\n') + "\n", "unexpected end of data"),
+        (row(creatorDescription="x" * 200_000), "field larger than field limit"),
+    ],
+)
+def test_a_file_whose_rows_cannot_be_told_apart_is_refused_and_none_is_lost_in_another(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "decisions.csv"
+    path.write_text(HEADER + text)
+    with pytest.raises(PermanentError, match=told) as refused:
+        load_decisions(str(path))
+    assert "REGISTRY_DECISIONS" in str(refused.value.remedy)
 
 
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", "'=1+1"])

@@ -42,6 +42,11 @@ def test_every_profile_that_comes_with_the_package_is_valid(name: str) -> None:
         ({"storage_url": "drop"}, "storage_url"),
         ({"expected": {"S": 1}}, "expected needs"),
         ({"surprise": 1}, "surprise"),
+        ({1: 1}, "missing or unknown: 1"),
+        ({"expected": dict.fromkeys("SLWMGC", -1)}, "expected needs"),
+        ({"expected": dict.fromkeys("SLWMGC", True)}, "expected needs"),
+        ({"storage_url": {"rewrite": ""}}, "storage_url"),
+        ({"storage_url": {"rewrite": "a bucket/of mine"}}, "storage_url"),
         ({"target_shapes": {"components": {}}}, "target_shapes needs the fields of each"),
         (
             {"target_shapes": shapes("full") | {"songs": {"albumArt": "none"}}},
@@ -52,7 +57,7 @@ def test_every_profile_that_comes_with_the_package_is_valid(name: str) -> None:
     ],
 )
 def test_a_profile_that_names_what_does_not_exist_is_refused(
-    tmp_path: Any, change: dict[str, Any], told: str
+    tmp_path: Any, change: dict[Any, Any], told: str
 ) -> None:
     from importlib.resources import files
 
