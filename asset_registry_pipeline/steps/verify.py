@@ -208,7 +208,8 @@ def _beside(registry: Registry, layer: str, tally: Tally) -> Iterator[Row]:
         return
     for chunk in chunked(registry.development.having("layer", [layer], [layer]), _CHUNK_DOCUMENTS):
         found = {codec.item_of(raw): raw for raw in chunk}
-        bodies = [codec.decoded(raw) or {} for raw in chunk]
+        # Not strict: what cannot be read to the end may be one of staging's all the same.
+        bodies = [codec.decoded(raw, strict=False) or {} for raw in chunk]
         known = registry.staging.items_among(layer, [body["_id"] for body in bodies if body])
         unknown = [item for item in found if item not in known]
         entries = {entry.item: entry for entry in registry.ledger.entries(items=unknown)}

@@ -74,12 +74,13 @@ def problems_metadata(entries: Iterable[Entry], path: Path) -> dict[str, Any]:
 
 def suite_metadata(report: SuiteReport) -> dict[str, Any]:
     """A suite's report as a table of rules, with the rows that broke them."""
+    # Numbers before long texts: a wide table is cut off at its right.
     columns = [
+        dg.TableColumn("ok", "bool"),
+        dg.TableColumn("unexpected", "int"),
         dg.TableColumn("rule", "string"),
         dg.TableColumn("column", "string"),
         dg.TableColumn("severity", "string"),
-        dg.TableColumn("ok", "bool"),
-        dg.TableColumn("unexpected", "int"),
         dg.TableColumn("examples", "string"),
     ]
     records = [

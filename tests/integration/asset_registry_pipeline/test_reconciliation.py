@@ -1,5 +1,6 @@
 """Reconciliation on a real MongoDB: every planted fault is found, and named by the document and the field it is in."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from bson import Int64, encode
 from bson.raw_bson import RawBSONDocument
 
 from asset_registry_pipeline.registry.outcomes import CONFLICT
-from asset_registry_pipeline.steps import decisions, verify
+from asset_registry_pipeline.steps import decisions, plan, verify
 from asset_registry_pipeline.stores.connections import Registry
 
 SOUND = {"source_unchanged": True, "accounted": True, "words_length": None}
@@ -125,6 +126,22 @@ def test_records_that_tell_of_another_layer_of_other_bytes_or_of_a_conflict_that
         str(forged["_id"]): {"outcome": "recorded with another hash than it has"},
         str(settled["_id"]): {"outcome": f"now ready; recorded as quarantined ({CONFLICT})"},
     }
+
+
+def test_documents_that_were_staged_and_planned_otherwise_than_their_sources_make_them_are_found(
+    world: Any, steps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = plan.encoded
+
+    def forged(planned: Any, registry: Registry) -> Any:
+        document = planned.document and {**planned.document, "creatorDescription": "Words of somebody."}
+        return honest(replace(planned, document=document), registry)
+
+    monkeypatch.setattr(plan, "encoded", forged)
+    steps.migrate("M")
+    published = [str(one["_id"]) for one in world.development["assets"].find({"layer": "M"})]
+    assert published
+    assert found(steps, "M") == {one: {"content": "creatorDescription"} for one in published}
 
 
 def test_words_over_the_limit_are_told_by_their_length(world: Any, steps: Any) -> None:
@@ -250,8 +267,13 @@ def test_documents_beside_those_of_staging_are_told_apart_by_who_wrote_them(worl
         world.development["migration_ledger"],
     )
     assets.insert_one({"_id": "x", "layer": "M", "name": "x", "nna_address": "x"})
-    steps.migrate("M")
-    left, forgotten, *_ = assets.find({"layer": "M", "_id": {"$ne": "x"}})
+    # One of staging's own that nobody can read is beside none of them.
+    steps.plan("M")
+    broken = next(one for one in steps.registry.workspace.candidates("M") if one.raw is not None)
+    raw = encode({"_id": broken.identifier, "layer": "M", "text": "\x01"}).replace(b"\x01\0\0", b"\xff\0\0")
+    assets.insert_one(RawBSONDocument(raw))
+    steps.publish("M")
+    left, forgotten, *_ = assets.find({"layer": "M", "_id": {"$nin": ["x", broken.identifier]}})
     rows, tally = steps.reconcile("M")
     assert (tally.foreign, tally.left) == (1, 0)
     assert found(steps, "M") == {}
