@@ -42,7 +42,7 @@ def spread(registry: Registry, layer: str, function: Callable[[Registry, str, Id
     workers = positive_number("REGISTRY_WORKERS", registry.settings.workers, default=os.cpu_count() or 1)
     if len(ranges) == 1 or workers == 1:
         for each in ranges:
-            with _reference_counting():
+            with reference_counting():
                 result = function(registry, layer, each)
             yield result
         return
@@ -84,7 +84,7 @@ def _in_worker(
             item=f"layer {layer}",
             remedy="Materialise it again; after another taxonomy take the inventory first",
         )
-    with _reference_counting():
+    with reference_counting():
         return function(registry, layer, within)
 
 
@@ -93,7 +93,7 @@ def _goes_by(registry: Registry) -> tuple[str, str]:
 
 
 @contextmanager
-def _reference_counting() -> Iterator[None]:
+def reference_counting() -> Iterator[None]:
     """For a range of documents Python's search for cycles is put off: documents are trees, which need none.
 
     It would go through all that the process has loaded, again and again: up to half of the time of a range.

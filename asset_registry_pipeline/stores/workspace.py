@@ -11,7 +11,6 @@ from typing import Any
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
-from asset_registry_pipeline.registry.transform import Disposition
 from asset_registry_pipeline.stores import candidate_rows, codec, findings_view, snapshot
 from asset_registry_pipeline.stores.candidate_rows import Candidate, Outcome
 from asset_registry_pipeline.stores.findings_view import FINDINGS, INVENTORY, SNAPSHOT
@@ -181,12 +180,13 @@ class Workspace:
             for row in within.bounding_rows(found, layer):
                 yield candidate_rows.with_document(row)
 
-    def staged_outcomes(self, layer: str) -> Iterator[tuple[Outcome, bool]]:
-        """A layer's staged outcomes, streamed in any order, and whether each comes with a document."""
-        fields = dict.fromkeys(Outcome._fields[1:], 1)
+    def staged_outcomes(self, layer: str) -> Iterator[tuple[Outcome, bool, list[Any] | None]]:
+        """A layer's staged outcomes, streamed in any order; whether each comes with a document, and the answers."""
+        fields = dict.fromkeys((*Outcome._fields[1:], "answers"), 1)
         with_document = {"$eq": [{"$type": "$document"}, "object"]}
         with transient_errors("development"):
-            for row in self._candidates.find({"layer": layer}, {**fields, "with_document": with_document}):
+            found = self._candidates.find({"layer": layer}, {**fields, "with_document": with_document})
+            for row in found.batch_size(_CHUNK):
                 yield (
                     Outcome(
                         row["_id"],
@@ -197,14 +197,8 @@ class Workspace:
                         row["target_hash"],
                     ),
                     row["with_document"],
+                    row["answers"],
                 )
-
-    def staged_answers(self, layer: str) -> Iterator[tuple[str, str, list[Any] | None]]:
-        """Item, label and answers of what is ready of a layer, streamed in any order."""
-        ready = {"layer": layer, "disposition": str(Disposition.READY)}
-        with transient_errors("development"):
-            for row in self._candidates.find(ready, {"label": 1, "answers": 1}):
-                yield row["_id"], row["label"], row["answers"]
 
     def staged(self, items: Sequence[str]) -> Iterator[Candidate]:
         """The staged outcomes of these items, as far as they have one."""
