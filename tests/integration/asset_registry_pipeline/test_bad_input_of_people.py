@@ -45,7 +45,7 @@ def test_curators_words_come_through_the_csv_as_they_are_and_no_cell_is_a_formul
         else:
             assert song["creatorDescription"] == one.words
     out = write_csv(standing[one.key] for one in given)
-    assert out == path.read_text(encoding="utf-8")
+    assert out.encode() == path.read_bytes()
 
 
 def test_two_runners_at_once_over_bad_input_write_each_document_once(make_world: Any) -> None:
