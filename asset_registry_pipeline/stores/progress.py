@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pymongo import WriteConcern
 from pymongo.database import Database
 
 from migration_kit.mongo import transient_errors
@@ -50,13 +51,16 @@ class ProgressStore:
 
     def __init__(self, database: Database[Any]) -> None:
         self._rows = database["migration_progress"]
+        # What is shown meanwhile waits for no journal: it is counted anew by the next run, whatever is lost of it.
+        self._passing = self._rows.with_options(write_concern=WriteConcern(w=1))
 
     def save(self, progress: Progress) -> None:
         """Say where a layer stands, whatever was said before; a row that says the same is not written."""
         row = {"_id": progress.layer, **progress.in_the_plans_form()}
         with transient_errors("development"):
             if self._rows.find_one({"_id": progress.layer}) != row:
-                self._rows.replace_one({"_id": progress.layer}, row, upsert=True)
+                rows = self._passing if progress.status is Status.IN_PROGRESS else self._rows
+                rows.replace_one({"_id": progress.layer}, row, upsert=True)
 
     def advance(self, layer: str, *, migrated: int, failed: int, current: str) -> None:
         """Add what a chunk of documents brought."""
@@ -65,7 +69,7 @@ class ProgressStore:
             "$set": {"currentAsset": current},
         }
         with transient_errors("development"):
-            self._rows.update_one({"_id": layer}, change)
+            self._passing.update_one({"_id": layer}, change)
 
     def of(self, layer: str) -> Progress | None:
         """Where a layer stands; None where it was never published."""
