@@ -12,12 +12,13 @@ from asset_registry_pipeline.registry.answers import changed_fields, required_fi
 from asset_registry_pipeline.registry.documents import TRANSFORMED_FIELDS, SourceDocument, type_name
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS
 from asset_registry_pipeline.registry.outcomes import (
+    CONFLICT,
     FOUND_BY_PUBLISHING,
     IN_DEVELOPMENT,
     SUPERSEDED,
     stays_in_development,
 )
-from asset_registry_pipeline.registry.profiles import Profile
+from asset_registry_pipeline.registry.profiles import IN_PLACE, Profile
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.transform import Disposition
 from asset_registry_pipeline.stores import codec
@@ -101,7 +102,7 @@ def row(
         source.label,
         entry is None or entry.source_hash == source.source_hash,
         entry is not None,
-        None if entry is None else _outcome(source, expected, entry, held),
+        None if entry is None else _outcome(source, expected, entry, held, in_place=profile.mode == IN_PLACE),
         _presence(entry, there=held is not None),
     )
     if held is None or not claimed(entry):
@@ -126,7 +127,9 @@ def unexplained_row(item: str, label: str) -> Row:
     return (item, label, True, True, None, there, *(None,) * 6)
 
 
-def _outcome(source: SourceDocument, expected: Expected, entry: Entry, held: Held | None) -> str | None:
+def _outcome(
+    source: SourceDocument, expected: Expected, entry: Entry, held: Held | None, *, in_place: bool
+) -> str | None:
     """Why what the ledger says would not be said now; None where it would."""
     if entry.partition != source.layer:
         return f"recorded as {entry.state} of layer {entry.partition}"
@@ -137,7 +140,9 @@ def _outcome(source: SourceDocument, expected: Expected, entry: Entry, held: Hel
             return "recorded with another hash than it has"
         due = ready
     elif entry.reason in FOUND_BY_PUBLISHING:
-        due = ready and not equal
+        # In place the document in the way may be none that has arrived; a copy has to meet one.
+        free = equal or (entry.reason == CONFLICT and held is None and not in_place)
+        due = ready and not free
     elif entry.reason == SUPERSEDED:
         due = not ready
     else:

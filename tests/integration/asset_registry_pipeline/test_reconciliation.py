@@ -114,17 +114,20 @@ def test_records_that_tell_of_another_layer_of_other_bytes_or_of_a_conflict_that
     world: Any, steps: Any
 ) -> None:
     steps.migrate("M")
-    strayed, forged, settled = world.development["assets"].find({"layer": "M"}).limit(3)
+    strayed, forged, settled, removed = world.development["assets"].find({"layer": "M"}).limit(4)
     for victim, change in (
         (strayed, {"partition": "L"}),
         (forged, {"target_hash": "of something else"}),
         (settled, {"state": "quarantined", "reason": CONFLICT}),
+        (removed, {"state": "quarantined", "reason": CONFLICT}),
     ):
         world.development["migration_ledger"].update_one({"_id": str(victim["_id"])}, {"$set": change})
+    world.development["assets"].delete_one({"_id": removed["_id"]})
     assert found(steps, "M") == {
         str(strayed["_id"]): {"outcome": "recorded as migrated of layer L"},
         str(forged["_id"]): {"outcome": "recorded with another hash than it has"},
         str(settled["_id"]): {"outcome": f"now ready; recorded as quarantined ({CONFLICT})"},
+        str(removed["_id"]): {"outcome": f"now ready; recorded as quarantined ({CONFLICT})"},
     }
 
 
