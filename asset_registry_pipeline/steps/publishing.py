@@ -20,7 +20,7 @@ from asset_registry_pipeline.registry.outcomes import (
 from asset_registry_pipeline.registry.transform import Disposition
 from asset_registry_pipeline.steps import settling
 from asset_registry_pipeline.steps.plan import outcome_line
-from asset_registry_pipeline.steps.settling import Settled
+from asset_registry_pipeline.steps.settling import Settled, Verdict
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.candidate_rows import Candidate
 from asset_registry_pipeline.stores.connections import Registry
@@ -103,25 +103,24 @@ def _chunks(candidates: Iterable[Candidate], outcomes: SetDigest) -> Iterator[li
 
 
 def _publish_chunk(run: _Run, chunk: Sequence[Candidate], known: Mapping[str, Entry]) -> Settled:
-    new, others, entries = [], [], []
+    new: list[Candidate] = []
+    others: list[Candidate] = []
     for candidate in chunk:
-        if candidate.disposition is not Disposition.READY:
-            continue
-        # What was staged may have been changed since: only bytes that still are what was planned are written.
-        if candidate.raw is None or codec.content_hash(candidate.raw) != candidate.target_hash:
-            entries.append(_entry(run, candidate, known, State.QUARANTINED, DAMAGED))
-        elif candidate.item in known or run.registry.in_place:
-            others.append(candidate)
-        else:
-            new.append(candidate)
-    entries += _entries_not_ready(
-        run, [one for one in chunk if one.disposition is not Disposition.READY], known
-    )
-    run.registry.ledger.record(entries)
-    settled = Settled(entries=entries)
+        unheard_of = candidate.item not in known and not run.registry.in_place
+        (new if unheard_of and _may_be_written(candidate) else others).append(candidate)
+    settled = Settled()
     if new and not _insert_new(run, new, settled):
         others += new
     return settled if not others else settled + _settle(run, others)
+
+
+def _may_be_written(candidate: Candidate) -> bool:
+    return candidate.disposition is Disposition.READY and not _damaged(candidate)
+
+
+def _damaged(candidate: Candidate) -> bool:
+    """What was staged may have been changed since: only bytes that still are what was planned are written."""
+    return candidate.raw is None or codec.content_hash(candidate.raw) != candidate.target_hash
 
 
 def _insert_new(run: _Run, new: Sequence[Candidate], settled: Settled) -> bool:
@@ -148,7 +147,7 @@ def _insert_new(run: _Run, new: Sequence[Candidate], settled: Settled) -> bool:
 
 
 def _settle(run: _Run, chunk: Sequence[Candidate]) -> Settled:
-    """Compare a chunk and write what may be, in one transaction; where it fails for its content, in halves."""
+    """Compare a chunk, write what may be and record all, in one transaction; where its content fails, in halves."""
     words = ""
     for _ in range(_ATTEMPTS):
         try:
@@ -177,7 +176,12 @@ def _settle_once(run: _Run, chunk: Sequence[Candidate], session: ClientSession) 
         for entry in registry.ledger.entries(items=[one.item for one in chunk], session=session)
     }
     judge = settling.in_place if registry.in_place else settling.copying
-    verdicts = judge(registry, chunk, known, session)
+    writable: list[Candidate] = []
+    left_out: list[Candidate] = []
+    for one in chunk:
+        (writable if _may_be_written(one) else left_out).append(one)
+    verdicts = judge(registry, writable, known, session) if writable else []
+    verdicts += _verdicts_without_writing(registry, left_out)
     entries = [
         _entry(run, one.candidate, known, one.state, one.reason, detail=one.detail) for one in verdicts
     ]
@@ -186,22 +190,19 @@ def _settle_once(run: _Run, chunk: Sequence[Candidate], session: ClientSession) 
     return Settled(written=written, entries=entries, known=known)
 
 
-def _entries_not_ready(
-    run: _Run, candidates: Sequence[Candidate], known: Mapping[str, Entry]
-) -> Iterator[Entry]:
-    """Outcomes of documents that are not to be published; one that is there all the same is named and left."""
-    if not candidates:
-        return
-    there = run.registry.development.present(
-        candidate.identifier for candidate in candidates if candidate.identifier is not None
-    )
-    for candidate in candidates:
-        if candidate.item in there:
-            detail = {"planned": str(candidate.disposition), "because": candidate.reason, **candidate.detail}
-            yield _entry(run, candidate, known, State.QUARANTINED, SUPERSEDED, detail=detail)
+def _verdicts_without_writing(registry: Registry, candidates: Sequence[Candidate]) -> Iterator[Verdict]:
+    """Of documents that are not to be published; one that is there all the same is named and left."""
+    held_back = [one for one in candidates if one.disposition is not Disposition.READY]
+    identifiers = [one.identifier for one in held_back if one.identifier is not None]
+    there = registry.development.present(identifiers) if identifiers else ()
+    for one in candidates:
+        if one.disposition is Disposition.READY:
+            yield Verdict(one, State.QUARANTINED, DAMAGED)
+        elif one.item in there:
+            detail = {"planned": str(one.disposition), "because": one.reason, **one.detail}
+            yield Verdict(one, State.QUARANTINED, SUPERSEDED, detail)
         else:
-            state = _STATES[candidate.disposition]
-            yield _entry(run, candidate, known, state, candidate.reason, detail=candidate.detail)
+            yield Verdict(one, _STATES[one.disposition], one.reason, one.detail)
 
 
 def _entry(

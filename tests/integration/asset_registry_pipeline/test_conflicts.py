@@ -15,7 +15,9 @@ from asset_registry_pipeline.steps.accounting import conflicts, problems
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Settings, opened
 from asset_registry_pipeline.stores.progress import Status
+from migration_kit.accounting import State
 from migration_kit.failures import PermanentError
+from migration_kit.ledger import Entry
 
 
 def ready(steps: Any, layer: str) -> list[Any]:
@@ -146,6 +148,34 @@ def test_what_was_written_of_a_document_stays_known_when_it_moves_to_another_lay
     assert outcome["target_hash"] == moved["target_hash"]
     assert outcome["detail"]["written"]
     assert moved["_id"] in {entry.item for entry in problems(steps.registry, "W")}
+
+
+def test_what_an_older_run_writes_while_its_document_is_recorded_as_held_stays_known_as_written(
+    world: Any, steps: Any
+) -> None:
+    steps.plan("M")
+    victim = ready(steps, "M")[0]
+    held = {"disposition": "held", "reason": "r", "document": None, "target_hash": None}
+    world.development["migration_candidates"].update_one({"_id": victim.item}, {"$set": held})
+    development, ledger = steps.registry.development, steps.registry.ledger
+    honest = development.present
+    older = Entry(victim.item, "M", State.MIGRATED, target_hash=victim.target_hash, run_id="o", batch_id="o")
+
+    def meanwhile(*given: Any) -> Any:
+        development.present = honest
+        there = honest(*given)
+        with development.session() as session, session.start_transaction():
+            development.insert([victim.raw], session)
+            ledger.add([older], session=session)
+        return there
+
+    development.present = meanwhile
+    staged = apply.Staged(ledger.plan("M"))
+    with pytest.raises(PermanentError, match="other outcomes are staged"):
+        apply.publish(steps.registry, staged, run_id="run", batch="b", log=lambda _: None)
+    outcome = world.outcome(victim.item)
+    assert (outcome["reason"], outcome["target_hash"]) == (SUPERSEDED, victim.target_hash)
+    assert outcome["detail"]["written"]
 
 
 def test_composites_of_a_component_that_cannot_be_read_are_held_and_the_others_arrive(
