@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain, combinations
 from statistics import fmean
 from typing import Any
@@ -95,16 +95,21 @@ class ScoreInputs:
 
 def component_analysis(components: Sequence[Features]) -> dict[str, Any]:
     """The stored object: total, breakdown by layer, the ten most frequent tags, a description, a score or None."""
-    breakdown = dict.fromkeys(BREAKDOWN_LAYERS, 0)
-    for layer in sorted([component.layer for component in components]):
-        breakdown[layer] = breakdown.get(layer, 0) + 1
     return {
         "totalComponents": len(components),
-        "layerBreakdown": breakdown,
+        "layerBreakdown": dict(_breakdown(tuple([component.layer for component in components]))),
         "aggregatedTags": _most_frequent([component.folded_tags for component in components], TAG_LIMIT),
         "aggregatedDescription": aggregate_descriptions(components),
         "compatibilityScore": compatibility(components),
     }
+
+
+@lru_cache(maxsize=1_024)
+def _breakdown(layers: tuple[str, ...]) -> Mapping[str, int]:
+    breakdown = dict.fromkeys(BREAKDOWN_LAYERS, 0)
+    for layer in sorted(layers):
+        breakdown[layer] = breakdown.get(layer, 0) + 1
+    return breakdown
 
 
 def aggregate_tags(tags: Iterable[Iterable[str]], limit: int = TAG_LIMIT) -> list[str]:
@@ -117,15 +122,19 @@ def _folded(tags: Iterable[str]) -> set[str]:
 
 
 def _most_frequent(tags: Iterable[Iterable[str]], limit: int) -> list[str]:
-    counts = Counter(chain.from_iterable(tags))
+    counts = Counter(sorted(chain.from_iterable(tags)))
     # Sorting keeps the order of equals, reversed or not: alphabetical among tags of one frequency.
-    return sorted(sorted(counts), key=counts.__getitem__, reverse=True)[:limit]
+    return sorted(counts, key=counts.__getitem__, reverse=True)[:limit]
 
 
 def aggregate_descriptions(components: Sequence[Features]) -> str:
     """The first sentence of each component's text, song first, shortened like a description."""
-    ordered = sorted(components, key=lambda component: _ORDER.get(component.layer, len(_ORDER)))
+    ordered = sorted(components, key=_place)
     return shorten(" ".join([component.opening for component in ordered if component.opening]))
+
+
+def _place(component: Features) -> int:
+    return _ORDER.get(component.layer, len(_ORDER))
 
 
 def compatibility(components: Sequence[Features]) -> float | None:

@@ -52,15 +52,14 @@ def answers(
     return (
         layer,
         name,
-        # Only what stands before the references: reading those as well would cost ten times as much.
-        composites.read_name(name.partition(":")[0])[0] if composite else name,
+        composites.own_name(name) if composite else name,
         document["nna_address"],
         "absent" if words is None else type_name(words),
         float(len(words)) if is_text(words) else None,
         profile.names_as_words == "refuse" and is_text(words) and is_hfn(words.strip().split(":")[0]),
         all(field in document for field in required_fields(layer)),
         profile.json_strings == "keep" or not any(is_text(document.get(field)) for field in JSON_FIELDS),
-        not isinstance(listed, list) or shapes.without_blanks(listed) == listed,
+        not isinstance(listed, list) or not shapes.has_blanks(listed),
         not changed_fields(source, document, profile, same),
         "; ".join(shape_errors(document, kind_of(layer), profile, source.body))[:300] or RIGHT_SHAPE,
         _number(document.get("aiMetadata"), "confidence"),

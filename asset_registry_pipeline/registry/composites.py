@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Any
 
 from asset_registry_pipeline.registry.addresses import is_mfa, parse_mfa
 from asset_registry_pipeline.registry.layers import BREAKDOWN_LAYERS, REFERABLE_LAYERS
-from asset_registry_pipeline.registry.shapes import is_text
+from asset_registry_pipeline.registry.shapes import is_text, only_texts
 
 MINIMUM_COMPONENTS, MAXIMUM_COMPONENTS = 2, 10
 
@@ -15,6 +16,7 @@ _LONGEST_TOLD = 200
 """Characters of a reference's own words that are told of it."""
 _BRACKETS = str.maketrans("", "", "[](){}<>\"'")
 _EXTENSIONS = frozenset({"png", "jpg", "jpeg", "webp", "mp4", "mov", "mp3", "wav", "json"})
+_REFERABLE_OR_UNTOLD = REFERABLE_LAYERS | {None}
 _OBJECT_KEYS = ("nnaAddress", "nna_address", "name", "_id", "id", "friendlyName")
 
 
@@ -58,8 +60,13 @@ def read_name(name: str) -> tuple[str, tuple[Reference, ...]]:
 
     Strips brackets, blanks and a file extension; separators are `:`, `+` and `,`; empty parts are dropped.
     """
-    own, _, rest = name.partition(":")
-    return _without_extension(own), _split(rest) if rest else ()
+    _, _, rest = name.partition(":")
+    return own_name(name), _split(rest) if rest else ()
+
+
+def own_name(name: str) -> str:
+    """The HFN of a composite's name, without what it is built from."""
+    return _without_extension(name.partition(":")[0])
 
 
 def read_components(entries: Iterable[Any]) -> tuple[Reference, ...]:
@@ -68,6 +75,10 @@ def read_components(entries: Iterable[Any]) -> tuple[Reference, ...]:
     Raises:
         UnreadableReferenceError: an entry is neither a text nor an object with one of the known keys.
     """
+    entries = list(entries)
+    # As nearly all lists: nothing but texts, and short ones.
+    if only_texts(entries) and max(map(len, entries), default=0) <= _REPEATED_LENGTH:
+        return tuple(chain.from_iterable(map(_listed_before, entries)))
     references: list[Reference] = []
     for entry in entries:
         if is_text(entry):
@@ -173,10 +184,9 @@ def structural_breach(references: tuple[Reference, ...], resolved: tuple[Compone
     layers.update([component.layer for component in resolved])
     if "C" in layers:
         return "a composite inside a composite"
-    layers.discard(None)
-    if foreign := layers - REFERABLE_LAYERS:
+    if foreign := layers - _REFERABLE_OR_UNTOLD:
         return f"components of layer {', '.join(sorted(map(str, foreign)))}, which composites are not made of"
-    keys = {reference.key for reference in references}
+    keys = {reference.keys[0] for reference in references}
     items = {component.item for component in resolved}
     if len(keys) != len(references) or len(items) != len(resolved):
         return "the same component twice"
@@ -186,4 +196,4 @@ def structural_breach(references: tuple[Reference, ...], resolved: tuple[Compone
 def missing_layers(layers: Iterable[str | None]) -> tuple[str, ...]:
     """The layers of a complete composite that are not there; found by layer, never by position."""
     present = set(layers)
-    return tuple(layer for layer in BREAKDOWN_LAYERS if layer not in present)
+    return tuple([layer for layer in BREAKDOWN_LAYERS if layer not in present])

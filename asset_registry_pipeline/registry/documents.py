@@ -3,9 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from asset_registry_pipeline.registry import composites
 from asset_registry_pipeline.registry.shapes import is_text
 
 STAGING_FIELDS = (
@@ -58,6 +60,22 @@ class SourceDocument:
         """What to call it in a message: its name where it has one."""
         name = self.body.get("name") if self.body is not None else None
         return name.split(":")[0] if is_text(name) and name else self.item
+
+    @cached_property
+    def listed(self) -> tuple[composites.Reference, ...]:
+        """The references that the `components` of a composite list, read once for all that ask.
+
+        Raises:
+            UnreadableReferenceError: an entry is no reference.
+        """
+        entries = self.body.get("components") if self.body is not None else None
+        return composites.read_components(entries) if isinstance(entries, list) else ()
+
+    @cached_property
+    def named(self) -> tuple[composites.Reference, ...]:
+        """The references that stand in the name of a composite."""
+        name = self.body.get("name") if self.body is not None else None
+        return composites.read_name(name)[1] if is_text(name) else ()
 
 
 def type_name(value: object) -> str:

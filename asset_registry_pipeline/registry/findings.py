@@ -69,7 +69,7 @@ def inspect(source: SourceDocument, taxonomy: Taxonomy) -> tuple[Finding, ...]:
             found += phase_2b.found_in(body)
         found += _description(body)
         found += _tags(body)
-        found += _components(body, source.layer, taxonomy)
+        found += _components(source, body, taxonomy)
     return tuple([Finding(source.item, source.layer, kind, field, detail) for kind, field, detail in found])
 
 
@@ -77,7 +77,7 @@ def _shape(body: Mapping[str, Any]) -> Found:
     fields, types = tuple(body), tuple(map(type, body.values()))
     found = _repeated_shape(fields, types) if len(body) <= _REPEATED_FIELDS else _shape_of(fields, types)
     tags = body.get("tags")
-    if isinstance(tags, list) and not _ONLY_TEXTS.issuperset(map(type, tags)):
+    if isinstance(tags, list) and not shapes.only_texts(tags):
         return *found, ("wrong_type", "tags", "a tag that is no text")
     return found
 
@@ -104,7 +104,6 @@ def _shape_of(fields: tuple[str, ...], types: tuple[type, ...]) -> Found:
 # A layer has a handful of shapes, so each is judged once. Nothing that may be large is kept.
 _REPEATED_FIELDS = 40
 _repeated_shape = lru_cache(maxsize=256)(_shape_of)
-_ONLY_TEXTS = frozenset({str})
 _PHASE_2B = frozenset(PHASE_2B_FIELDS)
 _LONGEST_ADDRESS = 4_000
 """Characters; a composite's name with ten components has some 250."""
@@ -210,18 +209,16 @@ def _tags(body: Mapping[str, Any]) -> Found:
     return (("duplicate_tags", "tags", ", ".join(repeated)[:120]),) if repeated else ()
 
 
-def _components(body: Mapping[str, Any], layer: str, taxonomy: Taxonomy) -> Found:
+def _components(source: SourceDocument, body: Mapping[str, Any], taxonomy: Taxonomy) -> Found:
     found = []
-    entries = body.get("components") or []
-    if shapes.without_blanks(entries) != entries:
+    if shapes.has_blanks(body.get("components") or []):
         found.append(("blank_components", "components", ""))
-    if layer != "C":
+    if source.layer != "C":
         return found
     try:
-        listed = composites.read_components(entries)
+        listed, named = source.listed, source.named
     except composites.UnreadableReferenceError as error:
         return [*found, ("unreadable_reference", "components", str(error))]
-    named = composites.read_name(body["name"])[1]
     if listed and named and not _same_components(listed, named, taxonomy):
         detail = f"{len(listed)} listed, {len(named)} in the name"
         found.append(("components_differ_from_name", "components", detail))

@@ -1,11 +1,13 @@
 """Shapes of stored values: JSON in strings, character maps, blank lists, depth; no findings, no profiles."""
 
 import json
-from collections.abc import Mapping
+import marshal
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeGuard
 
 _NESTING = (dict, list)
+_TEXT = frozenset({str})
 MAXIMUM_DEPTH = 90
 """Levels of nesting that survive being staged inside another document (the server's limit is near 180)."""
 
@@ -19,13 +21,21 @@ def is_text(value: object) -> TypeGuard[str]:
     return type(value) is str
 
 
+def only_texts(values: Iterable[object]) -> TypeGuard[Iterable[str]]:
+    """Whether all of some values are plain texts."""
+    return _TEXT.issuperset(map(type, values))
+
+
 def parse_json_object(text: str) -> dict[str, Any]:
     """Read a string that holds one JSON object; nothing is repaired. What is returned is the caller's own.
 
     Raises:
         ShapeError: not JSON, not an object, a key twice, NaN or Infinity, or nested too deep.
     """
-    return _copied(_parsed_once(text)) if len(text) <= _REPEATED_LENGTH else _parsed(text)
+    if len(text) > _REPEATED_LENGTH:
+        return _parsed(text)
+    copied: dict[str, Any] = marshal.loads(_parsed_once(text))  # noqa: S302 - this process's own bytes
+    return copied
 
 
 def check_json_object(text: str) -> None:
@@ -53,15 +63,13 @@ def _parsed(text: str) -> dict[str, Any]:
     return value
 
 
-# Nearly all documents hold one of a few short texts. Nobody but `_copied` may see what is kept here.
+# Nearly all documents hold one of a few short texts. Bytes are kept, so that every caller gets a value of its own.
 _REPEATED_LENGTH = 400
-_parsed_once = lru_cache(maxsize=1024)(_parsed)
 
 
-def _copied(value: Any) -> Any:
-    if type(value) is dict:
-        return {key: _copied(each) for key, each in value.items()}
-    return [_copied(each) for each in value] if type(value) is list else value
+@lru_cache(maxsize=1024)
+def _parsed_once(text: str) -> bytes:
+    return marshal.dumps(_parsed(text))
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -118,6 +126,11 @@ def is_blank_list(value: object) -> bool:
         and len(value) > 0
         and all(is_text(entry) and not entry.strip() for entry in value)
     )
+
+
+def has_blanks(value: list[Any]) -> bool:
+    """Whether a list holds an empty text."""
+    return not all(map(str.strip, value)) if only_texts(value) else without_blanks(value) != value
 
 
 def without_blanks(value: list[Any]) -> list[Any]:

@@ -131,9 +131,7 @@ def plan_composite(
     if stopped := _quarantined(source, findings):
         return stopped
     body = source.body or {}
-    references = (
-        composites.read_components(body.get("components") or []) or composites.read_name(body["name"])[1]
-    )
+    references = source.listed or source.named
     resolution = composites.resolve(references, directory.find)
     if breach := composites.structural_breach(references, resolution.components):
         return Planned(

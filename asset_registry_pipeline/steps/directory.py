@@ -134,7 +134,10 @@ def _memory(settings: Settings, version: str) -> Memory:  # noqa: ARG001 - what 
 
 def references_of(source: SourceDocument) -> tuple[Reference, ...]:
     """What a composite says it is built from; nothing where that cannot be read."""
-    return references_in(source.body) if source.body is not None else ()
+    try:
+        return source.listed or source.named
+    except composites.UnreadableReferenceError:
+        return ()
 
 
 def references_in(body: Mapping[str, Any]) -> tuple[Reference, ...]:
