@@ -1,4 +1,4 @@
-"""The kinds of findings: what each leads to, and its words. Finding them is for `findings` and `cross_findings`."""
+"""The kinds of findings: what each leads to, and its words. Finding them is for others."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from asset_registry_pipeline.registry.cross_findings import component_set
 from asset_registry_pipeline.registry.documents import SourceDocument, masked, name_of_type
 from asset_registry_pipeline.registry.findings import Finding, inspect
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS, UNFILED
@@ -92,7 +91,7 @@ def take(registry: Registry, layer: str, *, run_id: str, batch: str) -> Inventor
     marks = {each: registry.staging.mark(each) for each in (layer, UNFILED)}
     require_documents(registry, layer)
     tally = Tally()
-    for each in spread(registry, layer, look):
+    for each in spread(registry, layer, look, afresh=True):
         tally.update(each)
     tally.kinds.update(registry.workspace.mark_across(layer))
     within = registry.profile.as_expected(layer, tally.documents)
@@ -180,8 +179,10 @@ def _set_key(registry: Registry, source: SourceDocument, known: Mapping[str, str
     """What a composite is made of, in one spelling and one order, whatever order and form it says it in."""
     if source.layer not in COMPOSITE_LAYERS:
         return None
-    addresses = component_set(source, registry.taxonomy, known)
-    return " ".join(addresses) or None
+    keys = [reference.key for reference in references_of(source)]
+    return (
+        " ".join(sorted([known.get(key) or registry.taxonomy.address_of(key) or key for key in keys])) or None
+    )
 
 
 def _addresses_named(registry: Registry, chunk: Sequence[SourceDocument]) -> Mapping[str, str]:

@@ -276,6 +276,34 @@ def test_a_migrated_document_that_left_staging_is_told_until_it_is_back(world: A
     assert look() == 0
 
 
+def test_composites_of_the_same_components_are_found_whatever_form_and_order_they_name_them_in(
+    world: Any, steps: Any
+) -> None:
+    assets = world.staging["assets"]
+    parts = [
+        assets.find_one({"layer": layer, "nna_address": {"$regex": rf"^{layer}\.\d"}}) for layer in "GSL"
+    ]
+    song, star, look = parts
+    forms: list[list[Any]] = [
+        [one["nna_address"] for one in parts],
+        [{"_id": look["_id"]}, "2" + star["nna_address"][1:], song["name"]],
+        [str(star["_id"]), f"{look['name']}+{song['nna_address']}"],
+    ]
+    assets.insert_many(
+        [{"_id": f"set {n}", "layer": "C", "components": form} for n, form in enumerate(forms)]
+        + [{"_id": "other", "layer": "C", "components": [*forms[0], "W.001.001.001"]}]
+    )
+    inventory.take(steps.registry, "C", run_id="r", batch="b")
+    found = {
+        row["item"]: row["detail"]
+        for row in steps.registry.workspace.findings("C")
+        if row["kind"] == "equal_component_sets"
+    }
+    assert found["str:'set 0'"] == "str:'set 1', str:'set 2'"
+    assert {"str:'set 1'", "str:'set 2'"} < found.keys()
+    assert "str:'other'" not in found
+
+
 def test_what_documents_have_in_common_is_marked_and_the_mark_goes_with_its_cause(
     world: Any, steps: Any
 ) -> None:

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from asset_registry_pipeline.registry.cross_findings import across
 from asset_registry_pipeline.registry.documents import MAXIMUM_SIZE, SourceDocument
 from asset_registry_pipeline.registry.findings import inspect
 from asset_registry_pipeline.registry.kinds import KINDS, Effect
@@ -104,27 +103,6 @@ def test_what_cannot_be_read_or_staged_is_found(taxonomy: Taxonomy) -> None:
     oversized = SourceDocument("y", "S", "h", MAXIMUM_SIZE + 1, {})
     assert [finding.kind for finding in inspect(unreadable, taxonomy)] == ["unreadable_document"]
     assert [finding.kind for finding in inspect(oversized, taxonomy)] == ["oversized_document"]
-
-
-def test_duplicates_and_equal_sets_are_found_across_documents(make: Any, taxonomy: Taxonomy) -> None:
-    star = make.source(make.star())
-    twin = make.source(make.star(_id="star-2", nna_address="S.001.007.002"))
-    other = make.source(make.star(_id="star-3", name="S.POP.HPM.003"))
-    one = make.source(make.composite(["S.001.007.001", "G.003.003.001"]))
-    same = make.source(
-        make.composite(
-            ["G.HIP.MOD.001", {"_id": "star-1"}], _id="c-2", name="C.FUL.POP.126", nna_address="C.x"
-        )
-    )
-    found = across([star, twin, other, one, same], taxonomy, {"star-1": "S.001.007.001"})
-    assert sorted((finding.item, finding.kind) for finding in found) == [
-        ("c-2", "equal_component_sets"),
-        ("composite-1", "equal_component_sets"),
-        ("star-1", "duplicate_address"),
-        ("star-1", "duplicate_name"),
-        ("star-2", "duplicate_name"),
-        ("star-3", "duplicate_address"),
-    ]
 
 
 def test_every_kind_about_documents_is_made_by_some_test() -> None:
