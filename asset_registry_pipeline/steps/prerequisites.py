@@ -42,6 +42,8 @@ from migration_kit.tally import Tally
 
 _COMPOSITES = COMPOSITE_LAYERS[0]
 _CHUNK = 1_000
+_MOST_TEXTS = 200_000
+"""Texts that a process keeps: some 50 MB."""
 _WAITING_STATES = (State.HELD, State.EXCLUDED)
 
 
@@ -156,6 +158,7 @@ class _Seen:
         """See what the texts of some composites lead to that were not seen before."""
         if len(self._components) > MOST_REMEMBERED:
             self._components.clear()
+        if len(self._items) > _MOST_TEXTS:
             self._items.clear()
         lists = (listed for parts in composites if isinstance(listed := parts.get("components"), list))
         texts = {text for listed in lists for text in listed if is_text(text)} - self._items.keys()
@@ -203,8 +206,9 @@ def _look_at_range(
     complete = waiting = unusable = 0
     missing: Counter[str] = Counter()
     for chunk in chunked(_parts(registry, layer, within), _CHUNK):
-        seen.learn(components, chunk)
-        rest = [references_in(parts) for parts in chunk if not seen.has_all(parts.get("components"))]
+        new = [parts for parts in chunk if not seen.has_all(parts.get("components"))]
+        seen.learn(components, new)
+        rest = [references_in(parts) for parts in new if not seen.has_all(parts.get("components"))]
         complete += len(chunk) - len(rest)
         seen.look_up(components, rest)
         for references in rest:

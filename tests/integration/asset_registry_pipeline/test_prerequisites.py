@@ -5,6 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from asset_registry_pipeline.registry.composites import read_components, resolve, structural_breach
 from asset_registry_pipeline.registry.decisions import Decision, write_csv
 from asset_registry_pipeline.registry.decisions import Verdict as Decided
@@ -15,6 +17,7 @@ from asset_registry_pipeline.registry.transform import (
     BUILT_FROM_TEST,
     WAITING,
 )
+from asset_registry_pipeline.steps import prerequisites
 from asset_registry_pipeline.steps.directory import open_components, references_of
 from asset_registry_pipeline.steps.prerequisites import Numbers, blockers, looking, unblocked
 from asset_registry_pipeline.stores import codec
@@ -165,7 +168,7 @@ def test_composites_in_development_are_named_when_a_curator_decides_against_a_co
 
 
 def test_what_the_texts_of_composites_tell_is_what_each_one_tells_resolved_by_itself(
-    world: Any, steps: Any
+    world: Any, steps: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every_second = list(world.staging["assets"].find({"layer": {"$in": [*"SLWMG"]}, "name": {"$ne": None}}))[
         ::2
@@ -212,7 +215,12 @@ def test_what_the_texts_of_composites_tell_is_what_each_one_tells_resolved_by_it
             wanted.update({reference.key for reference in found.missing})
         else:
             one_by_one += Numbers(complete=1)
-    with looking(registry) as seen:
-        assert seen.numbers == one_by_one
-        assert dict(seen.tally.most_first()) == wanted
+    for remembered in (prerequisites._MOST_TEXTS, 0):
+        # Also where nothing is remembered from one chunk to the next.
+        monkeypatch.setattr(prerequisites, "_MOST_TEXTS", remembered)
+        monkeypatch.setattr(prerequisites, "MOST_REMEMBERED", remembered)
+        monkeypatch.setattr(prerequisites, "_CHUNK", 20)
+        with looking(registry) as seen:
+            assert seen.numbers == one_by_one
+            assert dict(seen.tally.most_first()) == wanted
     assert min(one_by_one.complete, one_by_one.waiting, one_by_one.unusable) > 5
