@@ -27,18 +27,20 @@ R = TypeVar("R")
 _process = ExitStack()
 
 
-def spread(registry: Registry, layer: str, function: Callable[[Registry, str, IdRange], R]) -> Iterator[R]:
+def spread(
+    registry: Registry, layer: str, function: Callable[[Registry, str, IdRange], R], *, afresh: bool = False
+) -> Iterator[R]:
     """Call `function(registry, layer, range)` for ranges that cover the layer; results as they come.
 
     In worker processes (REGISTRY_WORKERS of them, by default one a core) the registry is one of the process's own, the
     function has to be a module's (or a `partial` of one), and what it takes and returns picklable and small. The first
-    error ends it.
+    error ends it. `afresh`: see `cut`.
 
     Raises:
         PermanentError: a worker found another profile or taxonomy than the registry has.
         TransientError: a worker process died.
     """
-    ranges = cut(registry, layer)
+    ranges = cut(registry, layer, afresh=afresh)
     workers = positive_number("REGISTRY_WORKERS", registry.settings.workers, default=os.cpu_count() or 1)
     if len(ranges) == 1 or workers == 1:
         for each in ranges:
@@ -61,11 +63,18 @@ def spread(registry: Registry, layer: str, function: Callable[[Registry, str, Id
         ) from died
 
 
-def cut(registry: Registry, layer: str) -> list[IdRange]:
-    """Ranges of about RANGE_DOCUMENTS documents each that together cover every `_id`."""
-    if registry.staging.count(layer, most=SPREAD_FROM) < SPREAD_FROM:
+def cut(registry: Registry, layer: str, *, afresh: bool = False) -> list[IdRange]:
+    """Ranges of about RANGE_DOCUMENTS documents each that together cover every `_id`, whatever has come since.
+
+    By what the newest inventory saw: to count a layer in staging, which has no index for that, all its documents are
+    looked at. `afresh`: by staging itself all the same.
+    """
+    inventory = None if afresh else registry.workspace.inventory(layer)
+    documents = inventory["documents"] if inventory else registry.staging.count(layer, most=SPREAD_FROM)
+    if documents < SPREAD_FROM:
         return [WHOLE]
-    edges = [WHOLE.lower, *registry.staging.marks_between(layer, RANGE_DOCUMENTS), WHOLE.upper]
+    marks = [*registry.workspace.marks_between(layer, RANGE_DOCUMENTS)] if inventory else []
+    edges = [WHOLE.lower, *(marks or registry.staging.marks_between(layer, RANGE_DOCUMENTS)), WHOLE.upper]
     return [IdRange(lower, upper) for lower, upper in pairwise(edges)]
 
 

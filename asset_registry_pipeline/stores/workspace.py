@@ -87,6 +87,18 @@ class Workspace:
             for row in self._snapshot.find({"layer": layer}, {"_id": 1}):
                 yield row["_id"]
 
+    def marks_between(self, layer: str, every: int) -> Iterator[Any]:
+        """Every so many documents of a layer's newest inventory the `_id` of one, found in the index alone."""
+        within = WHOLE
+        while True:
+            with transient_errors("development"):
+                found = self._snapshot.find({"layer": layer}, {"_id": 0, "identifier": 1})
+                row = next(within.bounding_rows(found, layer).skip(every).limit(1), None)
+            if row is None or row["identifier"] in (within.lower, WHOLE.upper):
+                return
+            yield row["identifier"]
+            within = IdRange(row["identifier"])
+
     def snapshot_of(self, items: Sequence[str]) -> dict[str, Snapshot]:
         """What the newest inventories saw of these documents, by item."""
         with transient_errors("development"):
