@@ -164,13 +164,16 @@ def test_a_layer_spread_over_processes_has_the_same_outcome_as_in_one(
 
     monkeypatch.setattr(spreading, "SPREAD_FROM", 2)
     monkeypatch.setattr(spreading, "RANGE_DOCUMENTS", 7)
-    assert len(spreading.cut(steps.registry, "C")) == 9
+    ranges = spreading.cut(steps.registry, "C")
+    assert len(ranges) == 9
     registry = replace(steps.registry, settings=replace(steps.registry.settings, workers="2"))
     seen = {layer: inventory.take(registry, layer, run_id="run", batch="batch-1") for layer in ("S", "C")}
     spread = {
         layer: plan.make(registry, layer, run_id="run", accepted=steps.accepted(layer))
         for layer in ("S", "C")
     }
+    # What the inventory has kept by now leads to the same ranges as staging itself.
+    assert spreading.cut(registry, "C") == spreading.cut(registry, "C", afresh=True) == ranges
     assert replace(seen["C"], written=0) == looked
     assert _staged(world) == kept
     for layer, planning in spread.items():
