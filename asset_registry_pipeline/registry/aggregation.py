@@ -59,6 +59,13 @@ class Features:
         )
 
 
+FEATURE_FIELDS = (
+    "layer", "creatorDescription", "description", "tags",
+    "aiMetadata.genre", "aiMetadata.bpm", "aiMetadata.energy", "aiMetadata.mood",
+)  # fmt: skip
+"""All that `features_of` looks at in a document."""
+
+
 def features_of(document: Mapping[str, Any]) -> Features:
     """What a component in development brings to its composites; nothing where a field has another shape.
 
@@ -110,11 +117,6 @@ def _breakdown(layers: tuple[str, ...]) -> Mapping[str, int]:
     for layer in sorted(layers):
         breakdown[layer] = breakdown.get(layer, 0) + 1
     return breakdown
-
-
-def aggregate_tags(tags: Iterable[Iterable[str]], limit: int = TAG_LIMIT) -> list[str]:
-    """The most frequent tags, case ignored; a component counts once per tag; ties in alphabetical order."""
-    return _most_frequent([_folded(each) for each in tags], limit)
 
 
 def _folded(tags: Iterable[str]) -> set[str]:

@@ -163,19 +163,6 @@ def resolve(references: Iterable[Reference], find: Callable[[str], Component | N
     return Resolution(tuple(found), tuple(missing))
 
 
-def index_components(components: Iterable[Component]) -> dict[str, Component]:
-    """Every key that a component may be looked up by. An address wins over a name, a name over an `_id`."""
-    known = list(components)
-    index: dict[str, Component] = {}
-    for component in known:
-        index.setdefault(component.address, component)
-    for component in known:
-        index.setdefault(component.name, component)
-    for component in known:
-        index.setdefault(component.item, component)
-    return index
-
-
 def structural_breach(references: tuple[Reference, ...], resolved: tuple[Component, ...] = ()) -> str | None:
     """The first rule that a composite breaks, in words; None when it breaks none."""
     if not MINIMUM_COMPONENTS <= len(references) <= MAXIMUM_COMPONENTS:

@@ -119,15 +119,6 @@ def join_character_map(value: Mapping[str, Any]) -> dict[str, Any]:
     return parse_json_object("".join(characters[index] for index in range(len(value))))
 
 
-def is_blank_list(value: object) -> bool:
-    """Whether a list holds nothing but empty texts, as `components: [""]` does."""
-    return (
-        isinstance(value, list)
-        and len(value) > 0
-        and all(is_text(entry) and not entry.strip() for entry in value)
-    )
-
-
 def has_blanks(value: list[Any]) -> bool:
     """Whether a list holds an empty text."""
     return not all(map(str.strip, value)) if only_texts(value) else without_blanks(value) != value

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from asset_registry_pipeline.registry import target_shapes
 from asset_registry_pipeline.registry.aggregation import Features
-from asset_registry_pipeline.registry.composites import Component, index_components
+from asset_registry_pipeline.registry.composites import Component
 from asset_registry_pipeline.registry.documents import PHASE_2B_FIELDS, STAGING_FIELDS
 from asset_registry_pipeline.registry.findings import inspect
 from asset_registry_pipeline.registry.kinds import KINDS, Effect
@@ -28,6 +28,7 @@ from asset_registry_pipeline.registry.transform import (
     plan_composite,
 )
 from asset_registry_pipeline.stores.files import load_profile
+from tests.unit.asset_registry_pipeline.lookups import index_components
 
 PROFILES = {name: load_profile(name) for name in ("default", "plan_000", "plan_001", "plan_002")}
 FIELDS = (*STAGING_FIELDS[1:], *PHASE_2B_FIELDS, "friendlyName", "language", "a.b", "$where", "")

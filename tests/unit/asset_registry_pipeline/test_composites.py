@@ -10,20 +10,19 @@ from hypothesis import strategies as st
 from asset_registry_pipeline.registry.aggregation import (
     Features,
     aggregate_descriptions,
-    aggregate_tags,
     compatibility,
     component_analysis,
 )
 from asset_registry_pipeline.registry.composites import (
     Component,
     UnreadableReferenceError,
-    index_components,
     missing_layers,
     read_components,
     read_name,
     resolve,
     structural_breach,
 )
+from tests.unit.asset_registry_pipeline.lookups import index_components
 
 FIVE = ["G.003.003.001", "S.001.002.004", "L.006.005.001", "M.017.001.017", "W.007.004.001"]
 
@@ -141,9 +140,15 @@ def test_a_missing_input_gives_no_score_rather_than_a_neutral_one(absent: dict[s
 
 
 def test_tags_are_counted_once_a_component_and_ordered_by_frequency() -> None:
-    tags = [["Pop", "pop", "x"], ["pop", "y"], ["y", "z"]]
-    assert aggregate_tags(tags) == ["pop", "y", "x", "z"]
-    assert len(aggregate_tags([[str(number) for number in range(20)]])) == 10
+    tags = [("Pop", "pop ", "x"), ("pop", "y"), ("y", "z")]
+    assert component_analysis([Features("S", tags=each) for each in tags])["aggregatedTags"] == [
+        "pop",
+        "y",
+        "x",
+        "z",
+    ]
+    many = Features("S", tags=tuple(str(number) for number in range(20)))
+    assert len(component_analysis([many])["aggregatedTags"]) == 10
 
 
 def test_the_analysis_counts_layers_and_describes_the_song_first() -> None:

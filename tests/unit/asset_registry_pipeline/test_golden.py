@@ -16,7 +16,7 @@ from bson import json_util
 
 from asset_registry_pipeline.registry import strategies, target_shapes
 from asset_registry_pipeline.registry.aggregation import features_of
-from asset_registry_pipeline.registry.composites import Component, index_components
+from asset_registry_pipeline.registry.composites import Component
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.findings import inspect
@@ -33,6 +33,7 @@ from asset_registry_pipeline.registry.transform import (
     plan_composite,
 )
 from tests.unit.asset_registry_pipeline.conftest import TABLE
+from tests.unit.asset_registry_pipeline.lookups import index_components
 
 GOLDEN = Path(__file__).parent / "golden"
 PROFILES = ("default", "plan_000", "plan_001", "plan_002")

@@ -8,7 +8,7 @@ import pytest
 
 from asset_registry_pipeline.registry import strategies
 from asset_registry_pipeline.registry.aggregation import Features
-from asset_registry_pipeline.registry.composites import Component, index_components
+from asset_registry_pipeline.registry.composites import Component
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.registry.findings import inspect
 from asset_registry_pipeline.registry.taxonomy import Taxonomy
@@ -31,6 +31,7 @@ from asset_registry_pipeline.registry.transform import (
     plan_composite,
 )
 from asset_registry_pipeline.stores.files import load_profile
+from tests.unit.asset_registry_pipeline.lookups import index_components
 
 WHEN = datetime(2025, 9, 1, tzinfo=UTC)
 LONG = "This sentence has exactly fifty characters, my dear. " * 12
