@@ -21,6 +21,7 @@ from asset_registry_pipeline.registry.composites import (
     resolve,
     structural_breach,
 )
+from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS, REFERABLE_LAYERS
 from asset_registry_pipeline.registry.profiles import ALL_COMPONENTS
 from asset_registry_pipeline.registry.shapes import is_text
@@ -29,7 +30,7 @@ from asset_registry_pipeline.steps.directory import (
     MOST_REMEMBERED,
     Components,
     open_components,
-    references_in,
+    references_of,
 )
 from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
@@ -208,7 +209,7 @@ def _look_at_range(
     for chunk in chunked(_parts(registry, layer, within), _CHUNK):
         new = [parts for parts in chunk if not seen.has_all(parts.get("components"))]
         seen.learn(components, new)
-        rest = [references_in(parts) for parts in new if not seen.has_all(parts.get("components"))]
+        rest = [_references(parts) for parts in new if not seen.has_all(parts.get("components"))]
         complete += len(chunk) - len(rest)
         seen.look_up(components, rest)
         for references in rest:
@@ -221,6 +222,10 @@ def _look_at_range(
             else:
                 complete += 1
     return Numbers(complete, waiting, unusable), dict(missing)
+
+
+def _references(parts: Mapping[str, Any]) -> tuple[Reference, ...]:
+    return references_of(SourceDocument(item="", layer=_COMPOSITES, source_hash="", size=0, body=parts))
 
 
 def _parts(registry: Registry, layer: str, within: IdRange) -> Iterator[Mapping[str, Any]]:
