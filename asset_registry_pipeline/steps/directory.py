@@ -140,16 +140,6 @@ def references_of(source: SourceDocument) -> tuple[Reference, ...]:
         return ()
 
 
-def references_in(body: Mapping[str, Any]) -> tuple[Reference, ...]:
-    """The same of its fields `components` and `name`."""
-    listed, name = body.get("components"), body.get("name")
-    try:
-        references = composites.read_components(listed) if isinstance(listed, list) else ()
-    except composites.UnreadableReferenceError:
-        return ()
-    return references or (composites.read_name(name)[1] if is_text(name) else ())
-
-
 def _look_up(
     registry: Registry,
     keys: Sequence[str],
