@@ -15,9 +15,10 @@ def test_what_an_earlier_version_kept_is_taken_over_and_what_left_staging_since_
     development.drop_collection("migration_findings")
     development["migration_findings"].insert_one({"_id": "a/b", "layer": "S", "item": "a", "kind": "b"})
     snapshot = development["migration_snapshot"]
-    development["migration_candidates"].update_many({}, {"$unset": {"answers": ""}})
     fields = ("identifier", "name", "keys", "found", "grave", "review", "across")
-    snapshot.update_many({}, {"$unset": dict.fromkeys(fields, ""), "$set": {"digest": "of another version"}})
+    other = {"digest": "of another version"}
+    snapshot.update_many({}, {"$unset": dict.fromkeys(fields, ""), "$set": other})
+    development["migration_candidates"].update_many({}, {"$unset": {"answers": ""}, "$set": other})
     gone = development["assets"].find_one({"layer": "S"})["_id"]
     world.staging["assets"].delete_one({"_id": gone})
 
