@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from bson.objectid import ObjectId
 
 from asset_registry_pipeline.registry import composites
-from asset_registry_pipeline.registry.aggregation import Features, features_of
+from asset_registry_pipeline.registry.aggregation import FEATURE_FIELDS, Features, features_of
 from asset_registry_pipeline.registry.composites import Component, Reference
 from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, REFERABLE_LAYERS
@@ -35,6 +35,7 @@ T = TypeVar("T")
 MOST_REMEMBERED = 40_000
 """Components that a process keeps: some 50 MB."""
 _NAMED_BY = ("layer", "name", "nna_address")
+_FEATURES = (*dict.fromkeys((*_NAMED_BY, *FEATURE_FIELDS)),)
 _ABSENT, _NOT_YET = Absence(NOT_IN_STAGING), Absence("not migrated yet")
 
 
@@ -73,13 +74,15 @@ class Components:
 
     def directory(self, sources: Sequence[SourceDocument]) -> Directory:
         """What the references of some composites lead to."""
-        return self.leading_to(reference for source in sources for reference in references_of(source))
+        return self.leading_to([reference for source in sources for reference in references_of(source)])
 
     def leading_to(self, references: Iterable[Reference]) -> Directory:
         """What these references lead to."""
         keys = {key for reference in references for key in reference.keys}
         known = self.memory.recall(keys)
-        looked_up = _look_up(self.registry, [key for key in keys if key not in known], _with_features)
+        looked_up = _look_up(
+            self.registry, [key for key in keys if key not in known], _with_features, _FEATURES
+        )
         self.memory.keep(looked_up)
         known |= looked_up
         there = self._to_be_built_upon({key: each.component for key, each in known.items()})

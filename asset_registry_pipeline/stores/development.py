@@ -67,8 +67,8 @@ class Development:
     def existing(self, identifiers: Iterable[Any], session: ClientSession | None = None) -> dict[str, bytes]:
         """The bytes of the documents with these `_id`s, by item, whoever wrote them."""
         # Not wrapped: inside a transaction the driver has to see its own errors to retry them.
-        found = self._assets.find({"_id": {"$in": list(identifiers)}}, session=session)
-        return {codec.item_of(document.raw): document.raw for document in found}
+        found = self._assets.find_raw_batches({"_id": {"$in": list(identifiers)}}, session=session)
+        return {codec.item_of(raw): raw for raw in raw_documents(found)}
 
     def arrived(self, identifiers: Iterable[Any]) -> dict[str, bytes]:
         """As `existing`, but of a migration in place only the documents that it has written."""
@@ -121,7 +121,7 @@ class Development:
 
     def _written(self, items: Iterable[str]) -> Collection[str]:
         """Of items that stand in the collection those that a migration has brought or replaced."""
-        known = list(items)
+        known = {*items}
         return known if self._preimages is None else self._preimages.having(known)
 
     def taken(
