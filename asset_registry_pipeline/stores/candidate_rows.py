@@ -10,6 +10,9 @@ from asset_registry_pipeline.registry.transform import Disposition
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.rows import UNPLACED, identifier_of
 
+_EMPTY = 5
+"""Bytes of a document without fields."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -73,7 +76,7 @@ def with_document(row: RawBSONDocument) -> Candidate:
         label=said["label"],
         disposition=Disposition(said["disposition"]),
         reason=said["reason"],
-        detail=codec.decode(bytes(detail.raw)) if detail else {},
+        detail=codec.decode(bytes(detail.raw)) if len(detail.raw) > _EMPTY else {},
         source_hash=said["source_hash"],
         identifier=codec.decode(bytes(identifier.raw))
         if isinstance(identifier, RawBSONDocument)

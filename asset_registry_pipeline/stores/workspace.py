@@ -194,10 +194,10 @@ class Workspace:
 
     def staged_outcomes(self, layer: str) -> Iterator[tuple[Outcome, bool, list[Any] | None]]:
         """A layer's staged outcomes, streamed in any order; whether each comes with a document, and the answers."""
-        fields = dict.fromkeys((*Outcome._fields[1:], "answers"), 1)
-        with_document = {"$eq": [{"$type": "$document"}, "object"]}
+        # Of a document in it only that it is one, which costs half as much as to ask the server for its type.
+        fields = dict.fromkeys((*Outcome._fields[1:], "answers", "document.none"), 1)
         with transient_errors("development"):
-            found = self._candidates.find({"layer": layer}, {**fields, "with_document": with_document})
+            found = self._candidates.find({"layer": layer}, fields)
             for row in found.batch_size(_CHUNK):
                 yield (
                     Outcome(
@@ -208,7 +208,7 @@ class Workspace:
                         row["source_hash"],
                         row["target_hash"],
                     ),
-                    row["with_document"],
+                    isinstance(row.get("document"), dict),
                     row["answers"],
                 )
 
