@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain
 from typing import Any
 
 from asset_registry_pipeline.registry.addresses import is_mfa, parse_mfa
 from asset_registry_pipeline.registry.layers import BREAKDOWN_LAYERS, REFERABLE_LAYERS
-from asset_registry_pipeline.registry.shapes import is_text, only_texts
+from asset_registry_pipeline.registry.shapes import is_text
 
 MINIMUM_COMPONENTS, MAXIMUM_COMPONENTS = 2, 10
 
@@ -75,10 +74,6 @@ def read_components(entries: Iterable[Any]) -> tuple[Reference, ...]:
     Raises:
         UnreadableReferenceError: an entry is neither a text nor an object with one of the known keys.
     """
-    entries = list(entries)
-    # As nearly all lists: nothing but texts, and short ones.
-    if only_texts(entries) and max(map(len, entries), default=0) <= _REPEATED_LENGTH:
-        return tuple(chain.from_iterable(map(_listed_before, entries)))
     references: list[Reference] = []
     for entry in entries:
         if is_text(entry):
