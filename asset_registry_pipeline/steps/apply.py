@@ -14,7 +14,7 @@ from asset_registry_pipeline.steps.accounting import account_layer
 from asset_registry_pipeline.steps.plan import outcome_line
 from asset_registry_pipeline.steps.publishing import Tally, publish_range
 from asset_registry_pipeline.steps.sources import layer_parts, other_parts
-from asset_registry_pipeline.steps.spreading import spread
+from asset_registry_pipeline.steps.spreading import reference_counting, spread
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.progress import Progress, Status
 from migration_kit.accounting import Accounting, State, require_balanced
@@ -150,7 +150,8 @@ def publish(
     # Whoever staged other outcomes meanwhile has changed what the verdict would stand for.
     _require_planned(staged, done.outcomes)
     registry.development.ensure_text_index()
-    accounting = account_layer(registry, layer, batch=batch)
+    with reference_counting():
+        accounting = account_layer(registry, layer, batch=batch)
     require_balanced(accounting, where=f"layer {layer}")
     over = too_many_quarantined(accounting, registry.profile)
     registry.progress.save(_progress(layer, accounting, Status.FAILED if over else Status.COMPLETED))
