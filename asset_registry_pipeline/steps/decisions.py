@@ -41,11 +41,16 @@ def import_decisions(registry: Registry, layer: str) -> Imported:
     # One look at staging serves all rows.
     hashes = _hashes(registry, layer, about)
     standing = registry.decisions.among(list(hashes))
+    new = [decision for decision in about if decision.key in hashes and decision.key not in standing]
+    added = registry.decisions.add(new)
     for decision in about:
         current = hashes.get(decision.key)
-        outcome = (
-            "no such asset in staging" if current is None else _settle(registry, decision, standing, current)
-        )
+        if current is None:
+            outcome = "no such asset in staging"
+        elif decision.key in added:
+            outcome = "added"
+        else:
+            outcome = _settle(registry, decision, standing, current)
         if outcome in outcomes:
             outcomes[outcome] += 1
         else:
@@ -69,7 +74,7 @@ def _settle(registry: Registry, decision: Decision, known: Mapping[str, Decision
     standing = known.get(decision.key)
     for _ in range(_ATTEMPTS):
         if standing is None:
-            if registry.decisions.add(decision):
+            if registry.decisions.add([decision]):
                 return "added"
         elif standing == decision:
             return "unchanged"

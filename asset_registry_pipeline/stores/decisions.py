@@ -5,14 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError
 
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.stores import codec
+from migration_kit.chunks import chunked
 from migration_kit.fingerprints import SetDigest, fingerprint
 from migration_kit.mongo import transient_errors
 
 _FIELDS = ("layer", "name", "nna_address", "source_hash", "words", "reason", "decided_by", "decided_at")
+_CHUNK, _DUPLICATE_KEY = 1_000, 11000
 
 
 class DecisionStore:
@@ -41,16 +43,34 @@ class DecisionStore:
                 digest.add(fingerprint(_as_decision(row)))
         return digest.hexdigest()
 
-    def add(self, decision: Decision) -> bool:
-        """Store a decision where there is none; False when there is one already."""
-        now = datetime.now(UTC)
-        row = {"_id": decision.key, **_as_row(decision), "revision": 1, "history": [], "stored_at": now}
+    def add(self, decisions: Sequence[Decision]) -> set[str]:
+        """Store decisions where there are none; the keys of those that were stored."""
+        stored: set[str] = set()
+        for chunk in chunked(decisions, _CHUNK):
+            rows = [
+                {
+                    "_id": decision.key,
+                    **_as_row(decision),
+                    "revision": 1,
+                    "history": [],
+                    "stored_at": datetime.now(UTC),
+                }
+                for decision in chunk
+            ]
+            stored |= {decision.key for decision in chunk} - self._refused(rows)
+        return stored
+
+    def _refused(self, rows: Sequence[dict[str, Any]]) -> set[str]:
+        """Insert the rows; the keys of those that are there already."""
         try:
             with transient_errors("development"):
-                self._decisions.insert_one(row)
-        except DuplicateKeyError:
-            return False
-        return True
+                self._decisions.insert_many(rows, ordered=False)
+        except BulkWriteError as clash:
+            errors = clash.details["writeErrors"]
+            if any(error["code"] != _DUPLICATE_KEY for error in errors):
+                raise
+            return {error["op"]["_id"] for error in errors}
+        return set()
 
     def replace(self, standing: Decision, decision: Decision) -> bool:
         """Put a decision in the place of the one that was read; False when another one stands there now."""

@@ -185,7 +185,8 @@ def test_composites_of_a_component_that_cannot_be_read_are_held_and_the_others_a
         steps.migrate(layer)
     assets = world.development["assets"]
     world_of_one = assets.find_one({"layer": "W"})
-    raw = codec.encode({**world_of_one, "description": "\x01\x01"}).replace(b"\x01\x01", b"\xff\xfe")
+    mood = {"aiMetadata": {**world_of_one["aiMetadata"], "mood": "\x01\x01"}}
+    raw = codec.encode({**world_of_one, **mood}).replace(b"\x01\x01", b"\xff\xfe")
     assets.delete_one({"_id": world_of_one["_id"]})
     assets.insert_one(RawBSONDocument(raw))
     published = steps.migrate("C")

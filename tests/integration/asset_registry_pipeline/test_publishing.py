@@ -198,7 +198,7 @@ def test_a_decision_that_someone_else_changed_meanwhile_is_not_replaced(world: A
     standing = next(iter(store.of_layer("G").values()))
     assert store.replace(standing, words(standing, "First."))
     assert not store.replace(standing, words(standing, "Second, on what is no longer there."))
-    assert not store.add(standing)
+    assert store.add([standing]) == set()
 
 
 def test_decisions_about_nothing_in_staging_and_bad_rows_are_told_and_stop_no_other(
