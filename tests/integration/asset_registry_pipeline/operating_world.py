@@ -57,10 +57,11 @@ def launched(world: Any) -> list[set[tuple[str, str | None]]]:
 
 
 def tick(world: Any, sensor: dg.SensorDefinition, cursor: str | None = None) -> Any:
-    context = dg.build_sensor_context(
+    # Closed here, not when it is forgotten: Dagster's global state goes by the order in which contexts end.
+    with dg.build_sensor_context(
         instance=world.instance, cursor=cursor, definitions=build_defs(), resources=resources(world)
-    )
-    return sensor.evaluate_tick(context)
+    ) as context:
+        return sensor.evaluate_tick(context)
 
 
 def ended(world: Any, request: dg.RunRequest, status: dg.DagsterRunStatus) -> str:

@@ -148,12 +148,14 @@ def test_the_report_follows_once_for_each_verified_state_and_counts_the_batch_ve
 
 
 def test_the_nightly_delta_asks_for_the_job_that_looks_and_both_are_off_until_turned_on() -> None:
-    with dg.instance_for_test() as instance:
-        context = dg.build_schedule_context(
+    with (
+        dg.instance_for_test() as instance,
+        dg.build_schedule_context(
             instance=instance,
             scheduled_execution_time=datetime(2026, 3, 1, 2, 30, tzinfo=UTC),
             repository_def=build_defs().get_repository_def(),
-        )
+        ) as context,
+    ):
         (request,) = nightly_delta.evaluate_tick(context).run_requests
     assert nightly_delta.job_name == "registry_delta"
     assert request.partition_key is None

@@ -26,10 +26,11 @@ from nabo_pipeline.stores.mapping_files import read_mappings
 
 
 def tick(sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None = None) -> Any:
-    context = dg.build_sensor_context(
+    # Closed here, not when it is forgotten: Dagster's global state goes by the order in which contexts end.
+    with dg.build_sensor_context(
         instance=instance, cursor=cursor, definitions=build_defs(), resources=resources()
-    )
-    return sensor.evaluate_tick(context)
+    ) as context:
+        return sensor.evaluate_tick(context)
 
 
 def ended(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> str:
