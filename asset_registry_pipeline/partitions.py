@@ -27,9 +27,6 @@ def _same(keys: tuple[str, ...]) -> dg.StaticPartitionMapping:
 # serves two directions is at some point refused for a key that the other direction's definition does not have.
 inventory_to_backup = dg.IdentityPartitionMapping()
 """Not a static one: what maps identically goes into one run, without another wait for Dagster's tick."""
-inventory_to_components = _same(COMPONENT_LAYERS)
-inventory_to_songs = _same(SONG_LAYERS)
-inventory_to_composites = _same(COMPOSITE_LAYERS)
 backup_to_components = _same(COMPONENT_LAYERS)
 backup_to_songs = _same(SONG_LAYERS)
 backup_to_composites = _same(COMPOSITE_LAYERS)

@@ -4,9 +4,7 @@ Each asks for a run until it has succeeded, a few times at most; its cursor move
 what is unblocked and whether all is verified is asked in `steps`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -18,25 +16,7 @@ from asset_registry_pipeline.jobs import (
 )
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS
 from asset_registry_pipeline.resources import RegistryResource
-from migration_kit.failures import MigrationError
-from migration_kit.orchestration import BATCH_TAG, UNPARTITIONED, batch_of, standing
-from migration_kit.redaction import redact
-
-if TYPE_CHECKING:
-    from asset_registry_pipeline.stores.connections import Registry
-
-
-class CannotLookError(Exception):
-    """A sensor could not look: its tick fails, since what was not seen is not nothing."""
-
-
-@contextmanager
-def _looking(resource: RegistryResource) -> Iterator["Registry"]:
-    try:
-        with resource.open() as opened:
-            yield opened
-    except MigrationError as error:
-        raise CannotLookError(redact(str(error))) from None
+from migration_kit.orchestration import UNPARTITIONED, ask_nothing, ask_once, looking, tags_of_batch
 
 
 @dg.sensor(
@@ -52,12 +32,12 @@ def staging_watch(context: dg.SensorEvaluationContext, registry: RegistryResourc
     """Asks for one delta for each state of staging."""
     from asset_registry_pipeline.steps.operating import arrived
 
-    with _looking(registry) as opened:
+    with looking(), registry.open() as opened:
         found = arrived(opened)
     told = "; ".join(f"{layer}: {why}" for layer, why in found.left_out.items())
     if not found.why:
-        return _result(context, told or "nothing arrived in staging since the newest inventories")
-    return _once(
+        return ask_nothing(context, told or "nothing arrived in staging since the newest inventories")
+    return ask_once(
         context, f"registry:delta:{found.fingerprint[:32]}", in_the_way=_at_work(context, [*found.why])
     )
 
@@ -76,14 +56,14 @@ def unblocked(context: dg.SensorEvaluationContext, registry: RegistryResource) -
     from migration_kit.fingerprints import SetDigest
 
     found, composites = SetDigest(), 0
-    with _looking(registry) as opened:
+    with looking(), registry.open() as opened:
         for composites, item in enumerate(held_for_nothing(opened), 1):  # noqa: B007 - how many is asked below
             found.add(item)
     if not composites:
-        return _result(context, "no composite is held whose components are all in development")
+        return ask_nothing(context, "no composite is held whose components are all in development")
     context.log.info(f"{composites} composites are held whose components are all in development by now")
     key = f"registry:unblocked:{found.hexdigest()[:32]}"
-    return _once(context, key, in_the_way=_at_work(context, COMPOSITE_LAYERS))
+    return ask_once(context, key, in_the_way=_at_work(context, COMPOSITE_LAYERS))
 
 
 @dg.sensor(
@@ -98,33 +78,16 @@ def report_when_verified(context: dg.SensorEvaluationContext, registry: Registry
     """Asks for the report of a state of all reconciliations, once."""
     from asset_registry_pipeline.steps.operating import verified
 
-    with _looking(registry) as opened:
+    with looking(), registry.open() as opened:
         found = verified(opened)
     if found is None:
-        return _result(context, "nothing has been migrated yet")
+        return ask_nothing(context, "nothing has been migrated yet")
     if not found.gate.open:
-        return _result(context, f"not verified: {'; '.join(map(str, found.gate.closed))}")
-    run = context.instance.get_run_by_id(found.newest_run)
+        return ask_nothing(context, f"not verified: {'; '.join(map(str, found.gate.closed))}")
     # The report counts what the batch did that was verified last.
-    batch = {BATCH_TAG: batch_of(run)} if run else {}
+    batch = tags_of_batch(context.instance, found.newest_run)
     key = f"registry:report:{found.fingerprint[:32]}"
-    return _once(context, key, in_the_way=_at_work(context, (*MIGRATED_LAYERS, UNPARTITIONED)), tags=batch)
-
-
-def _once(
-    context: dg.SensorEvaluationContext, key: str, *, in_the_way: str, tags: Mapping[str, str] | None = None
-) -> dg.SensorResult:
-    """A request under this key, unless a run under it has succeeded, is on its way or may not start now."""
-    ask = standing(context.instance, key)
-    if ask.done or context.cursor == key:
-        return dg.SensorResult(skip_reason="a run for what stands there now has succeeded", cursor=key)
-    if told := ask.wait or in_the_way:
-        return _result(context, told)
-    return dg.SensorResult(run_requests=[ask.request(tags=tags)], cursor=context.cursor or "")
-
-
-def _result(context: dg.SensorEvaluationContext, reason: str) -> dg.SensorResult:
-    return dg.SensorResult(skip_reason=reason, cursor=context.cursor or "")
+    return ask_once(context, key, in_the_way=_at_work(context, (*MIGRATED_LAYERS, UNPARTITIONED)), tags=batch)
 
 
 def _at_work(context: dg.SensorEvaluationContext, parts: Sequence[str]) -> str:

@@ -5,19 +5,19 @@ and whether all is verified, is asked in `steps.operating`.
 """
 
 import json
-from collections.abc import Mapping
 
 import dagster as dg
 
-from migration_kit.failures import MigrationError
-from migration_kit.orchestration import BATCH_TAG, Ask, batch_of, newest_runs, standing
-from migration_kit.redaction import redact
+from migration_kit.orchestration import (
+    ask_nothing,
+    ask_once,
+    looking,
+    newest_runs,
+    standing,
+    tags_of_batch,
+)
 from nabo_pipeline.jobs import CATEGORY_ASSETS, GRAPH, migrate_category, report
 from nabo_pipeline.resources import DatabaseResource, MappingsResource
-
-
-class CannotLookError(Exception):
-    """A sensor could not look: its tick fails, since what was not seen is not nothing."""
 
 
 @dg.sensor(
@@ -35,10 +35,8 @@ def pick_up_mapped(
     """Asks for a run of just the categories of which something has appeared."""
     from nabo_pipeline.stores.appeared import appeared
 
-    try:
+    with looking():
         found = appeared(database.conninfo, mappings.read())
-    except MigrationError as error:
-        raise CannotLookError(redact(str(error))) from None
     busy = newest_runs(context.instance, GRAPH, CATEGORY_ASSETS).busy if found else {}
     seen: dict[str, str] = json.loads(context.cursor or "{}")
     kept, requests, told = {}, [], []
@@ -53,7 +51,10 @@ def pick_up_mapped(
             context.log.info(f"{category}: {one.files} files can be migrated by now, as {one.examples[0]}")
             requests.append(ask.request(partition=category))
     reason = "; ".join(told) or "no file is left out whose mapping, person, service or message has appeared"
-    return _result(requests, reason, cursor=json.dumps(kept))
+    cursor = json.dumps(kept)
+    if requests:
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
+    return dg.SensorResult(skip_reason=reason, cursor=cursor)
 
 
 @dg.sensor(
@@ -68,21 +69,16 @@ def report_when_verified(context: dg.SensorEvaluationContext, database: Database
     """Asks for the report of a state of the four validations, once."""
     from nabo_pipeline.steps.operating import verified
 
-    try:
+    with looking():
         found = verified(database.conninfo)
-    except MigrationError as error:
-        raise CannotLookError(redact(str(error))) from None
-    cursor = context.cursor or ""
     if found is None:
-        return _result([], "nothing has been migrated yet", cursor=cursor)
+        return ask_nothing(context, "nothing has been migrated yet")
     if not found.gate.open:
-        return _result([], f"not verified: {'; '.join(map(str, found.gate.closed))}", cursor=cursor)
-    ask = standing(context.instance, f"nabo:report:{found.fingerprint[:32]}")
-    if ask.done or cursor == found.fingerprint:
-        return _result([], "the report of this state has been made", cursor=found.fingerprint)
-    if told := ask.wait or _in_the_way(context.instance):
-        return _result([], told, cursor=cursor)
-    return _result([_with_batch(context.instance, ask, found.newest_run)], "", cursor=cursor)
+        return ask_nothing(context, f"not verified: {'; '.join(map(str, found.gate.closed))}")
+    # The report counts what the batch did that was verified last.
+    batch = tags_of_batch(context.instance, found.newest_run)
+    key = f"nabo:report:{found.fingerprint[:32]}"
+    return ask_once(context, key, in_the_way=_in_the_way(context.instance), tags=batch)
 
 
 def _in_the_way(instance: dg.DagsterInstance) -> str:
@@ -91,19 +87,6 @@ def _in_the_way(instance: dg.DagsterInstance) -> str:
     told = [f"{category}: {why}" for category, why in sorted(runs.busy.items())]
     told += [f"{category}: the newest run failed" for category in sorted(runs.failed)]
     return "; ".join(told)
-
-
-def _with_batch(instance: dg.DagsterInstance, ask: Ask, newest_run: str) -> dg.RunRequest:
-    """The report counts what the batch did that was verified last."""
-    run = instance.get_run_by_id(newest_run)
-    tags: Mapping[str, str] = {BATCH_TAG: batch_of(run)} if run else {}
-    return ask.request(tags=tags)
-
-
-def _result(requests: list[dg.RunRequest], reason: str, *, cursor: str) -> dg.SensorResult:
-    if requests:
-        return dg.SensorResult(run_requests=requests, cursor=cursor)
-    return dg.SensorResult(skip_reason=reason, cursor=cursor)
 
 
 SENSORS = [pick_up_mapped, report_when_verified]

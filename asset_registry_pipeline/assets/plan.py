@@ -13,9 +13,6 @@ from asset_registry_pipeline.partitions import (
     backup_to_songs,
     component_layers,
     composite_layers,
-    inventory_to_components,
-    inventory_to_composites,
-    inventory_to_songs,
     prerequisites_to_candidates,
     song_layers,
 )
@@ -29,10 +26,7 @@ from migration_kit.orchestration import NETWORK_RETRY, batch_id, failing, requir
     **stage("plan"),
     partitions_def=component_layers,
     retry_policy=NETWORK_RETRY,
-    deps=[
-        dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_components),
-        dg.AssetDep(["registry", "staging_backup"], partition_mapping=backup_to_components),
-    ],
+    deps=[dg.AssetDep(["registry", "staging_backup"], partition_mapping=backup_to_components)],
 )
 def component_candidates(
     context: dg.AssetExecutionContext, registry: RegistryResource
@@ -45,10 +39,7 @@ def component_candidates(
     **stage("plan"),
     partitions_def=song_layers,
     retry_policy=NETWORK_RETRY,
-    deps=[
-        dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_songs),
-        dg.AssetDep(["registry", "staging_backup"], partition_mapping=backup_to_songs),
-    ],
+    deps=[dg.AssetDep(["registry", "staging_backup"], partition_mapping=backup_to_songs)],
 )
 def song_candidates(
     context: dg.AssetExecutionContext, registry: RegistryResource
@@ -62,7 +53,6 @@ def song_candidates(
     partitions_def=composite_layers,
     retry_policy=NETWORK_RETRY,
     deps=[
-        dg.AssetDep(["registry", "staging_inventory"], partition_mapping=inventory_to_composites),
         dg.AssetDep(["registry", "staging_backup"], partition_mapping=backup_to_composites),
         dg.AssetDep(["registry", "composite_prerequisites"], partition_mapping=prerequisites_to_candidates),
     ],
@@ -94,7 +84,6 @@ def _plan(context: dg.AssetExecutionContext, resource: RegistryResource) -> dg.M
         data_version=dg.DataVersion(planning.plan.fingerprint),
         metadata={
             "why_not_ready": table(reasons, ("reason", "documents")),
-            "what_composites_wait_for": table(planning.blocking, ("reference", "why", "composites")),
             "items_in": planning.plan.items,
             **dict(sorted(planning.dispositions.items())),
             "rows_written": planning.written,

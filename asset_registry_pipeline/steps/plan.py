@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from asset_registry_pipeline.registry.answers import answers
 from asset_registry_pipeline.registry.decisions import Decision
@@ -35,7 +34,7 @@ from migration_kit.fingerprints import SetDigest, fingerprint
 from migration_kit.ledger import Plan
 
 UNSTORABLE = "the new document cannot be stored"
-_MOST_NAMED, _MOST_BLOCKING = 5, 1_000
+_MOST_NAMED = 5
 _NEVER = ("", Judged())
 
 
@@ -43,8 +42,7 @@ _NEVER = ("", Judged())
 class Tally:
     """What planning a range or a layer adds up to.
 
-    `blocking`: how many composites wait for each missing component. `strange`: the first documents that are not as
-    the inventory saw them.
+    `strange`: the first documents that are not as the inventory saw them.
     """
 
     items: int = 0
@@ -53,7 +51,6 @@ class Tally:
     outcomes: SetDigest = field(default_factory=SetDigest)
     dispositions: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
-    blocking: Counter[tuple[str, str]] = field(default_factory=Counter)
     strange: list[str] = field(default_factory=list)
 
     def turned_up(self, source: SourceDocument, how: str) -> None:
@@ -69,8 +66,6 @@ class Tally:
         self.dispositions[str(candidate.disposition)] += 1
         if candidate.reason:
             self.reasons[candidate.reason] += 1
-            for missing in candidate.detail.get("missing", ()):
-                self.blocking[missing["reference"], missing["why"]] += 1
 
     def update(self, other: "Tally") -> None:
         """Take in what another range adds up to."""
@@ -80,21 +75,16 @@ class Tally:
         self.outcomes.update(other.outcomes)
         self.dispositions.update(other.dispositions)
         self.reasons.update(other.reasons)
-        self.blocking.update(other.blocking)
         self.strange = [*self.strange, *other.strange][:_MOST_NAMED]
 
 
 @dataclass(frozen=True)
 class Planning:
-    """A saved plan, how many documents have which outcome and why, and the staged rows that were written.
-
-    `blocking`: the references that composites wait for, why each leads nowhere, and how many wait; most first.
-    """
+    """A saved plan, how many documents have which outcome and why, and the staged rows that were written."""
 
     plan: Plan
     dispositions: Mapping[str, int]
     reasons: Mapping[str, int]
-    blocking: Sequence[Mapping[str, Any]]
     written: int
 
 
@@ -132,10 +122,6 @@ def make(
     if tally.strange or tally.source.hexdigest() != inventory["fingerprint"]:
         raise _refused(layer, _what_changed(tally, inventory["documents"]))
     reasons = dict(sorted(tally.reasons.items(), key=lambda counted: (-counted[1], counted[0])))
-    blocking = [
-        {"reference": reference, "why": why, "composites": n}
-        for (reference, why), n in sorted(tally.blocking.items(), key=_most_first)[:_MOST_BLOCKING]
-    ]
     plan = Plan(
         partition=layer,
         fingerprint=tally.outcomes.hexdigest(),
@@ -145,7 +131,7 @@ def make(
         run_id=run_id,
     )
     registry.ledger.save_plan(plan)
-    return Planning(plan, dict(tally.dispositions), reasons, blocking, tally.written)
+    return Planning(plan, dict(tally.dispositions), reasons, tally.written)
 
 
 def plan_range(registry: Registry, layer: str, within: IdRange, *, components: str = "") -> Tally:
@@ -255,10 +241,6 @@ def encoded(planned: Planned, registry: Registry) -> Candidate:
 def _what_changed(tally: Tally, documents: int) -> str:
     told = f"staging has changed since its inventory: of {documents:,} documents {tally.items:,} are as they were"
     return f"{told}; {', '.join(tally.strange)}" if tally.strange else told
-
-
-def _most_first(counted: tuple[tuple[str, str], int]) -> tuple[int, tuple[str, str]]:
-    return -counted[1], counted[0]
 
 
 def _refused(layer: str, reason: str) -> PermanentError:

@@ -3,7 +3,15 @@
 What is decided about data does not belong here: these functions carry verdicts into Dagster's terms.
 """
 
-from migration_kit.orchestration.asking import Ask, standing
+from migration_kit.orchestration.asking import (
+    Ask,
+    CannotLookError,
+    ask_nothing,
+    ask_once,
+    looking,
+    standing,
+    tags_of_batch,
+)
 from migration_kit.orchestration.errors import failing
 from migration_kit.orchestration.gating import gate_check_specs, require_gate, validate_then_publish
 from migration_kit.orchestration.metadata import accounting_metadata, problems_metadata
@@ -31,10 +39,13 @@ __all__ = [
     "UNPARTITIONED",
     "Ask",
     "AssetAttributes",
+    "CannotLookError",
     "Launch",
     "NewestRuns",
     "Stage",
     "accounting_metadata",
+    "ask_nothing",
+    "ask_once",
     "asset_attributes",
     "asset_graph",
     "batch_id",
@@ -44,9 +55,11 @@ __all__ = [
     "failing",
     "gate_check_specs",
     "launch_and_tell",
+    "looking",
     "newest_runs",
     "problems_metadata",
     "require_gate",
     "standing",
+    "tags_of_batch",
     "validate_then_publish",
 ]

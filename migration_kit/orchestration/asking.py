@@ -4,14 +4,36 @@ A run key that failed never fires again, so each attempt has a key of its own; a
 the runs themselves, so that a cursor moves only after success. What is asked for is the sensor's matter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
 
+from migration_kit.failures import MigrationError
+from migration_kit.orchestration.runs import BATCH_TAG, batch_of
+from migration_kit.redaction import redact
+
 ASKED_TAG = "migration/asked_for"
 ATTEMPT_TAG = "migration/attempt"
 MOST_ATTEMPTS = 3
+
+
+class CannotLookError(Exception):
+    """A sensor could not look: its tick fails, since what was not seen is not nothing."""
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Around a sensor's look at the migration: a failed look fails the tick, in the words for the person on call.
+
+    Raises:
+        CannotLookError: the look failed; what it said, without secrets.
+    """
+    try:
+        yield
+    except MigrationError as error:
+        raise CannotLookError(redact(str(error))) from None
 
 
 @dataclass(frozen=True)
@@ -58,6 +80,36 @@ def standing(instance: dg.DagsterInstance, key: str) -> Ask:
             " materialise by hand",
         )
     return Ask(key, attempt=attempt + 1)
+
+
+def ask_once(
+    context: dg.SensorEvaluationContext,
+    key: str,
+    *,
+    in_the_way: str = "",
+    tags: Mapping[str, str] | None = None,
+) -> dg.SensorResult:
+    """A request under this key, unless a run under it has succeeded, is on its way or may not start now.
+
+    The cursor becomes the key once a run has succeeded, so that it is known after Dagster has forgotten the run.
+    """
+    ask = standing(context.instance, key)
+    if ask.done or context.cursor == key:
+        return dg.SensorResult(skip_reason="a run for what stands there now has succeeded", cursor=key)
+    if told := ask.wait or in_the_way:
+        return ask_nothing(context, told)
+    return dg.SensorResult(run_requests=[ask.request(tags=tags)], cursor=context.cursor or "")
+
+
+def ask_nothing(context: dg.SensorEvaluationContext, reason: str) -> dg.SensorResult:
+    """No request, with the reason; the cursor stays."""
+    return dg.SensorResult(skip_reason=reason, cursor=context.cursor or "")
+
+
+def tags_of_batch(instance: dg.DagsterInstance, run_id: str) -> Mapping[str, str]:
+    """The tags by which a run counts to the batch of an earlier one; none where Dagster has forgotten that."""
+    run = instance.get_run_by_id(run_id)
+    return {BATCH_TAG: batch_of(run)} if run else {}
 
 
 def _will_be_retried(run: dg.DagsterRun) -> bool:

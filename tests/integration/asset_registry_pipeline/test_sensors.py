@@ -9,10 +9,10 @@ import pytest
 from asset_registry_pipeline.definitions import build_defs
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
 from asset_registry_pipeline.schedules import nightly_delta
-from asset_registry_pipeline.sensors import CannotLookError, report_when_verified, staging_watch, unblocked
+from asset_registry_pipeline.sensors import report_when_verified, staging_watch, unblocked
 from asset_registry_pipeline.steps.operating import what_to_run_again
 from migration_kit.accounting import State
-from migration_kit.orchestration import BATCH_TAG
+from migration_kit.orchestration import BATCH_TAG, CannotLookError
 from tests.integration.asset_registry_pipeline.operating_world import (
     at_work,
     ended,

@@ -13,14 +13,14 @@ import pytest
 
 from migration_kit.accounting import State
 from migration_kit.ledger import Entry
-from migration_kit.orchestration import BATCH_TAG, standing
+from migration_kit.orchestration import BATCH_TAG, CannotLookError, standing
 from nabo_pipeline.definitions import build_defs
 from nabo_pipeline.media.mappings import ChatImage, Mappings
 from nabo_pipeline.media.paths import CATEGORIES, CHAT_NOT_MIGRATED
 from nabo_pipeline.media.plans import NO_MESSAGE, NO_PROFILE, NO_SERVICE, USER_NOT_MAPPED
 from nabo_pipeline.resources import resources
 from nabo_pipeline.schedules import nightly_delta
-from nabo_pipeline.sensors import CannotLookError, pick_up_mapped, report_when_verified
+from nabo_pipeline.sensors import pick_up_mapped, report_when_verified
 from nabo_pipeline.stores.appeared import appeared
 from nabo_pipeline.stores.mapping_files import read_mappings
 
@@ -191,19 +191,21 @@ def test_the_report_follows_once_for_each_verified_state_and_counts_the_batch_ve
     ended(instance, retried, dg.DagsterRunStatus.SUCCESS)
     done = tick(report_when_verified, instance, first.cursor)
     assert done.run_requests == []
-    assert "has been made" in done.skip_message
+    assert "has succeeded" in done.skip_message
     passed("verify", "chat", candidate="another")
     assert len(tick(report_when_verified, instance, done.cursor).run_requests) == 1
 
 
 def test_the_nightly_delta_asks_for_each_category_that_nothing_is_at_as_one_batch():
     night = datetime(2026, 3, 1, 2, tzinfo=UTC)
-    with dg.instance_for_test() as instance:
-        context = dg.build_schedule_context(
+    with (
+        dg.instance_for_test() as instance,
+        dg.build_schedule_context(
             instance=instance,
             scheduled_execution_time=night,
             repository_def=build_defs().get_repository_def(),
-        )
+        ) as context,
+    ):
         requests = nightly_delta.evaluate_tick(context).run_requests
         assert [request.partition_key for request in requests] == list(CATEGORIES)
         assert {request.tags[BATCH_TAG] for request in requests} == {"nabo-delta-2026-03-01"}

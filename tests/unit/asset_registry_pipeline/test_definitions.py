@@ -40,9 +40,6 @@ def test_the_songs_lead_to_the_composites_and_back() -> None:
 @pytest.mark.parametrize(
     ("into", "out_of", "own"),
     [
-        ("inventory_to_components", "components_to_reconciliation", partitions.component_layers),
-        ("inventory_to_songs", "songs_to_reconciliation", partitions.song_layers),
-        ("inventory_to_composites", "composites_to_reconciliation", partitions.composite_layers),
         ("backup_to_components", "components_to_reconciliation", partitions.component_layers),
         ("backup_to_songs", "songs_to_reconciliation", partitions.song_layers),
         ("backup_to_composites", "composites_to_reconciliation", partitions.composite_layers),

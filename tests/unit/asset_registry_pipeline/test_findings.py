@@ -32,7 +32,7 @@ STARS = [
     ("malformed_address", {"nna_address": "S.1.7.1"}),
     ("malformed_address", {"nna_address": "2.001.007.001"}),
     ("malformed_address", {"name": "S.POP.HPM.001\n"}),
-    ("unknown_code", {"name": "S.POP.XXX.001"}),
+    ("unknown_code", {"name": "S.POP.ZZZ.001"}),
     ("address_mismatch", {"nna_address": "S.001.004.001"}),
     ("address_mismatch", {"name": "G.HIP.MOD.001", "nna_address": "G.003.003.001"}),
     ("category_mismatch", {"category": "Rock"}),
