@@ -51,8 +51,9 @@ bench: .venv/bench.installed system-packages bench-packages ## measure; figures 
 lock: $(UV) ## resolve the dependencies anew and write the locks
 	@lock="$(UV) pip compile --quiet --no-header --upgrade --generate-hashes --python-version 3.11 pyproject.toml"; \
 	$$lock -o requirements/core.txt; \
-	$$lock -c requirements/core.txt --extra local -o requirements/local.txt; \
-	$$lock -c requirements/local.txt --extra local --extra bench -o requirements/bench.txt; \
+	$$lock -c requirements/core.txt --extra desk --extra openai -o requirements/desk.txt; \
+	$$lock -c requirements/desk.txt --extra desk --extra openai --extra local -o requirements/local.txt; \
+	$$lock -c requirements/local.txt --extra desk --extra openai --extra local --extra bench -o requirements/bench.txt; \
 	$$lock -c requirements/bench.txt --all-extras -o requirements/dev.txt
 
 clean: ## remove what was installed and built
