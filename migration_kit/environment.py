@@ -1,17 +1,17 @@
-"""The environment variables that configure the migrations, and the checks on their values.
+"""Checks on the values of the environment variables that configure the migrations; which there are is in `variables`.
 
 Each check names the variable and the remedy before anything is touched. Connecting to what a variable
 points at belongs to the stores.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from migration_kit.failures import PermanentError
+from migration_kit.variables import VARIABLES
 
 _PLACEHOLDER = re.compile(r"^<.*>$|\$\{|^(changeme|xxx+)$", re.IGNORECASE)
 # JSON may write a slash as \/. What is only the name of a variable, or an example's placeholder, is no password.
@@ -23,82 +23,6 @@ _PRODUCTION = re.compile(r"prod", re.IGNORECASE)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, never bound
 _THIS_MACHINE = ("localhost/*",)
 _DEFAULT_PORTS = {"mongodb": 27017, "postgresql": 5432, "postgres": 5432}
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A variable: what it means, an example of its value, and whether it is optional."""
-
-    meaning: str
-    example: str
-    optional: bool = False
-
-
-VARIABLES: Mapping[str, Variable] = {
-    "DAGSTER_POSTGRES_URL": Variable(
-        "Dagster's own storage", "postgresql+psycopg2://dagster@localhost:5432/dagster"
-    ),
-    "REPORTS_PATH": Variable("folder for JSON and HTML reports", "./reports", optional=True),
-    "DASK_SCHEDULER_ADDRESS": Variable(
-        "Dask cluster for per-item work", "tcp://scheduler.example:8786", optional=True
-    ),
-    "S3_BACKUP_PATH": Variable("the media backup: s3://bucket/prefix or a folder", "s3://nabo-backup/media"),
-    "S3_ENDPOINT_URL": Variable(
-        "endpoint of an S3-compatible store; unset for AWS", "https://s3.example", optional=True
-    ),
-    "AWS_ACCESS_KEY_ID": Variable("key id for the backup", "AKIA...", optional=True),
-    "AWS_SECRET_ACCESS_KEY": Variable("its secret", "...", optional=True),
-    "AWS_REGION": Variable("region of the backup", "eu-north-1", optional=True),
-    "NABO_MAPPINGS_PATH": Variable("folder with the mapping files", "./mappings"),
-    "NABO_PRICES": Variable(
-        "YAML with prices and rates for the plan's estimates; unset for the packaged one",
-        "./prices.yaml",
-        optional=True,
-    ),
-    "SUPABASE_URL": Variable("address of Supabase, without /storage/v1", "https://project.supabase.example"),
-    "SUPABASE_SERVICE_ROLE_KEY": Variable("Supabase's service-role key", "eyJ..."),
-    "NABO_DATABASE_URL": Variable("Supabase's PostgreSQL", "postgresql://postgres@localhost:5432/postgres"),
-    "REGISTRY_STAGING_URI": Variable("MongoDB of staging; read only", "mongodb://localhost:27017"),
-    "REGISTRY_STAGING_DB": Variable("database of staging", "nna-registry-service-staging"),
-    "REGISTRY_DEVELOPMENT_URI": Variable(
-        "MongoDB of development", "mongodb://localhost:27017/?replicaSet=rs0"
-    ),
-    "REGISTRY_DEVELOPMENT_DB": Variable("database of development", "nna-registry-service-dev"),
-    "REGISTRY_ALLOWED": Variable(
-        "HOST/DATABASE patterns, separated by commas, that the registry may be on; unset: on this machine only",
-        "*.dev.example/nna-registry-service-*",
-        optional=True,
-    ),
-    "REGISTRY_PROFILE": Variable(
-        "plan_000, plan_001, plan_002, default, or the path of a YAML profile", "default", optional=True
-    ),
-    "REGISTRY_TAXONOMY": Variable(
-        "path of a taxonomy JSON; unset for the registry's own collection", "./taxonomy.json", optional=True
-    ),
-    "REGISTRY_DECISIONS": Variable(
-        "CSV of recorded curator decisions, imported before the songs", "./decisions.csv", optional=True
-    ),
-    "REGISTRY_BACKUP_DB": Variable(
-        "database for backups of staging, on development's server; unset: REGISTRY_DEVELOPMENT_DB with -backup",
-        "nna-registry-service-dev-backup",
-        optional=True,
-    ),
-    "REGISTRY_BACKUP_PATH": Variable(
-        "folder for backups of staging as file archives, in place of a database", "./backups", optional=True
-    ),
-    "REGISTRY_CONFIRMED": Variable(
-        "names with 'prod' in them that are meant all the same, separated by commas",
-        "product-registry-dev",
-        optional=True,
-    ),
-    "REGISTRY_WORKERS": Variable(
-        "processes for layers of 20,000 documents and more; unset: one for each core", "4", optional=True
-    ),
-    "ARTWORK_DATABASE_URL": Variable(
-        "PostgreSQL of the artworks", "postgresql://artwork@localhost:5432/artwork"
-    ),
-}
-"""Every variable that the migrations read; ``.env.example`` lists the same."""
 
 
 def required(name: str, value: str | None) -> str:

@@ -25,7 +25,8 @@ from asset_registry_pipeline.stores.backup import (
 )
 from asset_registry_pipeline.stores.backup_collections import DatabaseBackups, Scratch
 from asset_registry_pipeline.stores.backup_files import FileBackups
-from asset_registry_pipeline.stores.connections import Registry, Settings, backup_database
+from asset_registry_pipeline.stores.connections import Registry, backup_database
+from asset_registry_pipeline.stores.settings import Settings
 from migration_kit.environment import required_folder
 from migration_kit.failures import PermanentError, TransientError, retrying
 from migration_kit.mongo import connect

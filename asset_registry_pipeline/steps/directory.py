@@ -26,7 +26,8 @@ from asset_registry_pipeline.registry.profiles import OWN_COMPONENTS
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.transform import NOT_IN_STAGING, Absence, Directory, absence_of
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.connections import Registry, Settings
+from asset_registry_pipeline.stores.connections import Registry
+from asset_registry_pipeline.stores.settings import Settings
 from migration_kit.accounting import State
 from migration_kit.ledger import Entry
 

@@ -19,7 +19,6 @@ from asset_registry_pipeline.steps.probing import samples
 from asset_registry_pipeline.stores import servers
 from asset_registry_pipeline.stores.connections import (
     Places,
-    Settings,
     backup_database,
     connected,
     pinned_taxonomy,
@@ -27,6 +26,7 @@ from asset_registry_pipeline.stores.connections import (
     require_replica_set,
 )
 from asset_registry_pipeline.stores.development import ASSETS, WANTED_INDEXES, Development
+from asset_registry_pipeline.stores.settings import Settings
 from asset_registry_pipeline.stores.staging import Staging
 from migration_kit.environment import hosts, required_folder
 from migration_kit.failures import PermanentError

@@ -34,8 +34,9 @@ from asset_registry_pipeline.steps.directory import (
 )
 from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.connections import Registry, Settings
+from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.id_ranges import IdRange
+from asset_registry_pipeline.stores.settings import Settings
 from migration_kit.accounting import State
 from migration_kit.chunks import chunked
 from migration_kit.gates import Gate

@@ -13,8 +13,9 @@ from itertools import pairwise
 from multiprocessing import get_context
 from typing import TypeVar
 
-from asset_registry_pipeline.stores.connections import Registry, Settings, opened
+from asset_registry_pipeline.stores.connections import Registry, opened
 from asset_registry_pipeline.stores.id_ranges import WHOLE, IdRange
+from asset_registry_pipeline.stores.settings import Settings
 from migration_kit.environment import positive_number
 from migration_kit.failures import PermanentError, TransientError
 from migration_kit.workers import bounded_map, item_executor

@@ -15,6 +15,7 @@ from asset_registry_pipeline.stores.files import load_profile, load_taxonomy, re
 from asset_registry_pipeline.stores.preimages import Preimages
 from asset_registry_pipeline.stores.progress import ProgressStore
 from asset_registry_pipeline.stores.rollback import RollbackStore
+from asset_registry_pipeline.stores.settings import Settings
 from asset_registry_pipeline.stores.staging import Staging
 from asset_registry_pipeline.stores.workspace import Workspace
 from migration_kit import environment
@@ -30,24 +31,6 @@ LEGACY_NAMES = {
 _LONGEST_DATABASE_NAME = 63
 """Bytes; MongoDB's limit."""
 _NOT_IN_DATABASE_NAMES = '/\\."$*<>:|? '
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the environment says: where from, where to, what is allowed, which profile, taxonomy and decisions."""
-
-    staging_uri: str
-    staging_db: str
-    development_uri: str
-    development_db: str
-    profile: str = ""
-    taxonomy: str = ""
-    decisions: str = ""
-    allowed: str = ""
-    workers: str = ""
-    backup_db: str = ""
-    backup_path: str = ""
-    confirmed: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from asset_registry_pipeline.definitions import build_defs
 from asset_registry_pipeline.resources import RegistryResource
 from asset_registry_pipeline.steps import apply, comparing, decisions, inventory, plan, verify
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.connections import Registry, Settings, opened
+from asset_registry_pipeline.stores.connections import Registry, opened
+from asset_registry_pipeline.stores.settings import Settings
 from local_stack.sources import registry as source
 from tests.integration.asset_registry_pipeline.backup_place import Place
 

@@ -13,8 +13,9 @@ from asset_registry_pipeline.registry.outcomes import CONFLICT, DAMAGED, SUPERSE
 from asset_registry_pipeline.steps import apply, publishing
 from asset_registry_pipeline.steps.accounting import conflicts, problems
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.connections import Settings, opened
+from asset_registry_pipeline.stores.connections import opened
 from asset_registry_pipeline.stores.progress import Status
+from asset_registry_pipeline.stores.settings import Settings
 from migration_kit.accounting import State
 from migration_kit.failures import PermanentError
 from migration_kit.ledger import Entry

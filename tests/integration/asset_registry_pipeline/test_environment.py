@@ -10,7 +10,8 @@ from pymongo import MongoClient
 
 from asset_registry_pipeline.registry.decisions import COLUMNS
 from asset_registry_pipeline.steps import decisions
-from asset_registry_pipeline.stores.connections import Settings, check, opened
+from asset_registry_pipeline.stores.connections import check, opened
+from asset_registry_pipeline.stores.settings import Settings
 from local_stack.servers import mongo as mongo_server
 from local_stack.servers.ports import LOOPBACK
 from local_stack.sources import registry as source

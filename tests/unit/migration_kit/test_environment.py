@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from migration_kit.environment import (
-    VARIABLES,
     refuse_literal_credentials,
     refuse_production,
     refuse_same_database,
@@ -15,6 +14,7 @@ from migration_kit.environment import (
     required_url,
 )
 from migration_kit.failures import PermanentError
+from migration_kit.variables import VARIABLES
 
 PROJECT = Path(__file__).parents[3]
 
