@@ -15,7 +15,7 @@ from asset_registry_pipeline.assets.common import MOST_ROWS, POOL, PREFIX, table
 from asset_registry_pipeline.registry.rollback import PHASES, REFERRED, Done, Tally
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.failures import PermanentError
-from migration_kit.orchestration import NETWORK_RETRY, batch_of, failing
+from migration_kit.orchestration import NETWORK_RETRY, batch_of, configuration_to_do_it, failing
 from migration_kit.reports import reports_path, write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def rollback_job(phase: str, layers: tuple[str, ...]) -> dg.JobDefinition:
             f"Takes back what this migration wrote of the {phase} (layer {', '.join(layers)}), where nobody changed it"
             " since: copied documents are removed, documents changed in place become what they were. Composites go"
             " before what they are built from. As it stands it only tells what it would do; to do it, launch it with"
-            f" this configuration:\n\n```yaml\n{_configuration(step)}```"
+            f" this configuration:\n\n{configuration_to_do_it(step)}"
         ),
         tags={"pipeline": PREFIX, "stage": "rollback"},
     )
@@ -63,10 +63,6 @@ def rollback_job(phase: str, layers: tuple[str, ...]) -> dg.JobDefinition:
         take_back()
 
     return job
-
-
-def _configuration(step: str) -> str:
-    return f"ops:\n  {step}:\n    config:\n      dry_run: false\n"
 
 
 def _chosen(phase: str, layers: tuple[str, ...], wanted: Sequence[str]) -> tuple[str, ...]:
@@ -109,7 +105,7 @@ def _take_back(
     context.add_output_metadata(
         {
             **told,
-            "to_do_it": dg.MetadataValue.md(f"```yaml\n{_configuration(context.op.name)}```"),
+            "to_do_it": dg.MetadataValue.md(configuration_to_do_it(context.op.name)),
             "seconds": round(time.monotonic() - began, 2),
         }
     )

@@ -6,11 +6,7 @@ BENCH_ITEMS (done items of `recheck`) and BENCH_ROWS (files of `scale`) set how 
 numbers and adds `scale`. What must be true of the migration, whatever the speed, belongs to the tests.
 """
 
-import os
-import platform
 import tempfile
-import time
-import traceback
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from benchmarks.parts import measured_parts
 
 PARTS = ("ways", "memory", "recheck")
 FULL_PARTS = (*PARTS, "scale")
@@ -35,26 +33,8 @@ GOALS = {
 
 def run(environment: Mapping[str, str]) -> dict[str, Any]:
     """The figures of every part, the machine they were measured on, and what failed."""
-    import psutil
-
-    figures: dict[str, Any] = {
-        "cpus": os.cpu_count(),
-        "memory_gib": psutil.virtual_memory().total / 2**30,
-        "python": platform.python_version(),
-        "load_before": os.getloadavg()[0],
-    }
-    failed: dict[str, str] = {}
     parts = FULL_PARTS if environment.get("BENCH_SCALE") == "full" else PARTS
-    for part in environment.get("BENCH_PARTS", ",".join(parts)).split(","):
-        began = time.perf_counter()
-        try:
-            for more in _figures(part, environment):
-                figures |= more
-        except Exception as error:  # one part's failure costs its figures alone
-            traceback.print_exc()
-            failed[part] = f"{type(error).__name__}: {error}"
-        figures[f"{part}_part_s"] = time.perf_counter() - began
-    return figures | {"failed": failed, "load_after": os.getloadavg()[0]}
+    return measured_parts(environment.get("BENCH_PARTS"), parts, lambda part: _figures(part, environment))
 
 
 def _figures(part: str, environment: Mapping[str, str]) -> Iterator[dict[str, Any]]:

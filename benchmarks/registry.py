@@ -5,14 +5,12 @@ Each part is measured by a function of `registry_scale`, on databases of its own
 200,000 if unset, 1,000,000 with BENCH_SCALE=full. What must be true whatever the speed belongs to the tests.
 """
 
-import os
-import platform
 import tempfile
-import time
-import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from benchmarks.parts import measured_parts
 
 PARTS = ("plan_size", "large")
 LARGE, FULL = 200_000, 1_000_000
@@ -28,27 +26,8 @@ GOALS = {
 
 def run(environment: Mapping[str, str]) -> dict[str, Any]:
     """The figures of every part, the machine they were measured on, and what failed."""
-    import psutil
-
-    figures: dict[str, Any] = {
-        "cpus": os.cpu_count(),
-        "memory_gib": psutil.virtual_memory().total / 2**30,
-        "python": platform.python_version(),
-        "load_before": os.getloadavg()[0],
-    }
-    failed: dict[str, str] = {}
     _warm_up()
-    for part in environment.get("BENCH_PARTS", ",".join(PARTS)).split(","):
-        began = time.perf_counter()
-        try:
-            for more in _figures(part, environment):
-                figures |= more
-        except Exception as error:  # one part's failure costs its figures alone
-            traceback.print_exc()
-            # The first line: the whole trace, which Dagster's errors carry, is printed above.
-            failed[part] = f"{type(error).__name__}: {error}".splitlines()[0]
-        figures[f"{part}_part_s"] = time.perf_counter() - began
-    return figures | {"failed": failed, "load_after": os.getloadavg()[0]}
+    return measured_parts(environment.get("BENCH_PARTS"), PARTS, lambda part: _figures(part, environment))
 
 
 def _figures(part: str, environment: Mapping[str, str]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from migration_kit.failures import PermanentError
-from migration_kit.orchestration import NETWORK_RETRY, failing
+from migration_kit.orchestration import NETWORK_RETRY, configuration_to_do_it, failing
 from migration_kit.orchestration.metadata import MOST_PROBLEMS
 from migration_kit.progress import track
 from migration_kit.reports import markdown_table, reports_path, write_json
@@ -63,7 +63,7 @@ def rollback_job(name: str, categories: tuple[str, ...]) -> dg.JobDefinition:
         description=(
             f"Takes back what was migrated of {', '.join(categories)}: rows of public.media and objects that this"
             " migration created and that nobody changed since. As it stands it only tells what it would do; to do it,"
-            f" launch it with this configuration:\n\n```yaml\n{_configuration(step)}```"
+            f" launch it with this configuration:\n\n{configuration_to_do_it(step)}"
         ),
         tags={"pipeline": PREFIX, "stage": "rollback"},
     )
@@ -71,10 +71,6 @@ def rollback_job(name: str, categories: tuple[str, ...]) -> dg.JobDefinition:
         take_back()
 
     return job
-
-
-def _configuration(step: str) -> str:
-    return f"ops:\n  {step}:\n    config:\n      dry_run: false\n"
 
 
 @dataclass
@@ -138,7 +134,7 @@ def _take_back(  # noqa: PLR0917 - what Dagster hands over
     context.add_output_metadata(
         {
             **_metadata(tallies, dry_run=config.dry_run),
-            "to_do_it": dg.MetadataValue.md(f"```yaml\n{_configuration(context.op.name)}```"),
+            "to_do_it": dg.MetadataValue.md(configuration_to_do_it(context.op.name)),
             "seconds": round(time.monotonic() - started, 2),
         }
     )

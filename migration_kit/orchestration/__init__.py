@@ -14,7 +14,11 @@ from migration_kit.orchestration.asking import (
 )
 from migration_kit.orchestration.errors import failing
 from migration_kit.orchestration.gating import gate_check_specs, require_gate, validate_then_publish
-from migration_kit.orchestration.metadata import accounting_metadata, problems_metadata
+from migration_kit.orchestration.metadata import (
+    accounting_metadata,
+    configuration_to_do_it,
+    problems_metadata,
+)
 from migration_kit.orchestration.rerun import (
     UNPARTITIONED,
     Launch,
@@ -51,6 +55,7 @@ __all__ = [
     "batch_id",
     "batch_of",
     "batch_seconds",
+    "configuration_to_do_it",
     "environment_variable",
     "failing",
     "gate_check_specs",

@@ -107,3 +107,8 @@ def suite_metadata(report: SuiteReport) -> dict[str, Any]:
 def _cell(text: str) -> str:
     flat = mask_email(redact(" ".join(text.split()))).replace("|", "¦")
     return flat if len(flat) <= LONGEST_CELL else f"{flat[:LONGEST_CELL]}…"
+
+
+def configuration_to_do_it(op: str) -> str:
+    """How a job that only rehearses as it stands is launched to do it: the run configuration, as Markdown."""
+    return f"```yaml\nops:\n  {op}:\n    config:\n      dry_run: false\n```"
