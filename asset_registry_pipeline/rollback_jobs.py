@@ -113,7 +113,7 @@ def _take_back(
 
 def _export_decisions(opened: "Registry", phase: str, layers: tuple[str, ...]) -> tuple[Path, int]:
     """The standing decisions about these layers as a CSV that an import takes; they stay where they are as well."""
-    from asset_registry_pipeline.registry.decisions import write_csv
+    from asset_registry_pipeline.registry.decisions_csv import write_csv
 
     standing = [one for layer in layers for one in opened.decisions.of_layer(layer).values()]
     path = reports_path(PREFIX) / f"decisions-before-rollback-{phase}.csv"

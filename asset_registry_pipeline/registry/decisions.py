@@ -1,22 +1,23 @@
-"""Curators' decisions: what one is, and how it is read from and written to CSV text; no files, no stores.
+"""Curators' decisions about assets and songs: what one is, and what is wrong with one; no CSV, no stores.
 
-A decision holds who decided, when, and the hash of the source that was looked at. Words are kept byte for byte.
+A decision holds who decided, when, and the hash of the source that was looked at. Words are kept byte for byte. What a
+curator put in the place of what was found out about a song says what is wrong with it when it is made.
 """
 
-import csv
-import io
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
-COLUMNS = (
-    "layer", "name", "nna_address", "source_hash", "decision", "creatorDescription", "reason",
-    "decided_by", "decided_at",
-)  # fmt: skip
-_REQUIRED = ("layer", "name", "nna_address", "source_hash", "decision", "decided_by", "decided_at")
-# A spreadsheet takes a cell that begins with one of these for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+LOOKED_UP_SOURCES = ("iTunes", "MusicBrainz")
+"""Where album art is looked up; what a curator accepts comes from one of them."""
+OWN_SOURCES = ("Manual", "AI Generated")
+"""Where a picture comes from that a curator puts in the place of what was found."""
+BPM_GIVEN = (20, 400)
+"""Beats per minute that a curator may give: wider than what a text is searched for, as a person has listened."""
+_LONGEST = 500
+_LONGEST_URL = 2_000
+_HTTPS = re.compile(r"https://[^\s/?#@\x00-\x20\x7f\\]+(?:[/?#][^\s\x00-\x20\x7f]*)?", re.IGNORECASE)
 
 
 class Verdict(StrEnum):
@@ -33,9 +34,96 @@ AGAINST = (Verdict.REJECT, Verdict.TEST, Verdict.EXCLUDE)
 """The verdicts that leave an asset behind. What becomes of its composites is the profile's to say."""
 
 
+class ArtVerdict(StrEnum):
+    """What a curator says to album art: this candidate, another picture, or none."""
+
+    ACCEPT = "accept"
+    REPLACE = "replace"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True)
+class SongTitleGiven:
+    """The title as a curator gave it, in the place of the whole parsed one; without an album where it is None.
+
+    Raises:
+        ValueError: there is no song, or a part is blank or over 500 characters.
+    """
+
+    song: str | None
+    album: str | None = None
+    artist: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.song is None:
+            raise ValueError("a title needs the name of the song")
+        for name in ("song", "album", "artist"):
+            _check_text(name, getattr(self, name))
+
+
+@dataclass(frozen=True)
+class ArtChoice:
+    """What a curator said about the album art: `url` of the picture that was accepted or is to replace what was found.
+
+    Raises:
+        ValueError: an accepted picture is from no look-up, a URL is missing or not https, or one was refused and named.
+    """
+
+    verdict: str
+    url: str | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "verdict", ArtVerdict(self.verdict))
+        if self.verdict == ArtVerdict.REFUSE:
+            if self.url is not None or self.source is not None:
+                raise ValueError("album art is refused, or a picture is named; not both")
+            return
+        if self.url is None or len(self.url) > _LONGEST_URL or not _HTTPS.fullmatch(self.url):
+            raise ValueError(f"album art {(self.url or '')[:100]!r} is neither `refuse` nor an https URL")
+        sources = LOOKED_UP_SOURCES if self.verdict == ArtVerdict.ACCEPT else (*OWN_SOURCES, None)
+        if self.source not in sources:
+            known = ", ".join(source for source in sources if source)
+            raise ValueError(f"album art of source {self.source!r}: {self.verdict} expects {known}")
+
+
+@dataclass(frozen=True)
+class FactsGiven:
+    """Facts of the regenerated metadata that a curator replaced; None where what was found stands.
+
+    `bpm` in beats per minute; `genre` may name several, with commas between them.
+
+    Raises:
+        ValueError: none is given, the tempo is out of range, or a text is blank or over 500 characters.
+    """
+
+    bpm: int | None = None
+    key: str | None = None
+    mood: str | None = None
+    genre: str | None = None
+    tempo: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.given:
+            raise ValueError("no fact is given")
+        if self.bpm is not None and not _is_bpm(self.bpm):
+            raise ValueError(f"bpm {self.bpm!r} is not a whole number from {BPM_GIVEN[0]} to {BPM_GIVEN[1]}")
+        for name in ("key", "mood", "genre", "tempo"):
+            _check_text(name, getattr(self, name))
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The names of the facts that are given."""
+        return tuple(name for name in self.__dataclass_fields__ if getattr(self, name) is not None)
+
+
 @dataclass(frozen=True)
 class Decision:
-    """One decision about one asset; `words` is the creator's description where the curator gave one."""
+    """One decision about one asset; `words` is the creator's description where the curator gave one.
+
+    `title`, `album_art` and `facts` are for songs: what the curator put in the place of what was parsed, looked up and
+    regenerated; None where it stands as it is.
+    """
 
     layer: str
     name: str
@@ -46,6 +134,9 @@ class Decision:
     reason: str | None
     decided_by: str
     decided_at: datetime
+    title: SongTitleGiven | None = None
+    album_art: ArtChoice | None = None
+    facts: FactsGiven | None = None
 
     @property
     def key(self) -> str:
@@ -53,109 +144,10 @@ class Decision:
         return f"{self.layer}|{self.name}|{self.nna_address}"
 
 
-@dataclass(frozen=True)
-class RefusedRow:
-    """A row that is no decision: its line in the file (1 is the header), what it is about, and why not."""
-
-    line: int
-    name: str
-    why: str
+def _is_bpm(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and BPM_GIVEN[0] <= value <= BPM_GIVEN[1]
 
 
-def read_csv(text: str) -> tuple[tuple[Decision, ...], tuple[RefusedRow, ...]]:
-    """Read decisions from CSV text with a header; a bad row never stops its neighbours.
-
-    Raises:
-        ValueError: a required column is missing from the header, or quotes are so that nobody can say where a row ends.
-    """
-    # Strict: an open quote would else take all the rows after it for its own text.
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-    try:
-        return _read_rows(reader)
-    except csv.Error as error:
-        raise ValueError(f"line {reader.reader.line_num}: {error}") from error
-
-
-def _read_rows(reader: "csv.DictReader[str]") -> tuple[tuple[Decision, ...], tuple[RefusedRow, ...]]:
-    absent = [column for column in _REQUIRED if column not in (reader.fieldnames or ())]
-    if absent:
-        raise ValueError(f"the header lacks the column(s) {', '.join(absent)}")
-    decisions: dict[str, Decision] = {}
-    refused: list[RefusedRow] = []
-    for row in reader:
-        cells = {column: _unescaped(row.get(column) or "") for column in COLUMNS}
-        try:
-            decision = _from_cells(cells, too_many=None in row)
-        except ValueError as error:
-            refused.append(RefusedRow(reader.line_num, cells["name"], str(error)))
-            continue
-        if decisions.setdefault(decision.key, decision) != decision:
-            why = "an earlier line decides the same asset differently; the earlier one counts"
-            refused.append(RefusedRow(reader.line_num, cells["name"], why))
-    return tuple(decisions.values()), tuple(refused)
-
-
-def write_csv(decisions: Iterable[Decision]) -> str:
-    """Decisions as CSV text that `read_csv` reads back; cells that look like formulas are escaped."""
-    out = io.StringIO()
-    # The standard's end of a row: only what stands in it is put in quotes where words hold it.
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for decision in decisions:
-        cells = {
-            "layer": decision.layer,
-            "name": decision.name,
-            "nna_address": decision.nna_address,
-            "source_hash": decision.source_hash,
-            "decision": str(decision.verdict),
-            "creatorDescription": decision.words or "",
-            "reason": decision.reason or "",
-            "decided_by": decision.decided_by,
-            "decided_at": decision.decided_at.isoformat(),
-        }
-        writer.writerow({column: _escaped(cell) for column, cell in cells.items()})
-    return out.getvalue()
-
-
-def _from_cells(cells: dict[str, str], *, too_many: bool) -> Decision:
-    if too_many:
-        raise ValueError("more cells than columns: a text with commas belongs in quotes")
-    empty = [column for column in _REQUIRED if not cells[column].strip()]
-    if empty:
-        raise ValueError(f"the column(s) {', '.join(empty)} are empty")
-    try:
-        verdict = Verdict(cells["decision"].strip().lower())
-    except ValueError:
-        raise ValueError(f"the decision {cells['decision']!r} is not one of {', '.join(Verdict)}") from None
-    words = cells["creatorDescription"] if cells["creatorDescription"].strip() else None
-    if verdict is Verdict.EDIT and words is None:
-        raise ValueError("an edit without words")
-    return Decision(
-        layer=cells["layer"].strip(),
-        name=cells["name"].strip(),
-        nna_address=cells["nna_address"].strip(),
-        source_hash=cells["source_hash"].strip(),
-        verdict=verdict,
-        words=words,
-        reason=cells["reason"] or None,
-        decided_by=cells["decided_by"].strip(),
-        decided_at=_time(cells["decided_at"].strip()),
-    )
-
-
-def _time(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"the time {text!r} is not ISO 8601") from None
-    # MongoDB keeps milliseconds; a decision read back has to equal the one that was stored.
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _escaped(cell: str) -> str:
-    return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA_STARTS) else cell
-
-
-def _unescaped(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA_STARTS) else cell
+def _check_text(name: str, text: str | None) -> None:
+    if text is not None and not (text.strip() and len(text) <= _LONGEST):
+        raise ValueError(f"{name} is blank" if not text.strip() else f"{name} has over {_LONGEST} characters")

@@ -1,19 +1,28 @@
 """Curators' decisions as stored: `migration_decisions`, written by compare-and-set only, with their history."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from asset_registry_pipeline.registry.decisions import Decision, Verdict
+from asset_registry_pipeline.registry.decisions import (
+    ArtChoice,
+    Decision,
+    FactsGiven,
+    SongTitleGiven,
+    Verdict,
+)
 from asset_registry_pipeline.stores import codec
 from migration_kit.chunks import chunked
 from migration_kit.fingerprints import SetDigest, fingerprint
 from migration_kit.mongo import transient_errors
 
 _FIELDS = ("layer", "name", "nna_address", "source_hash", "words", "reason", "decided_by", "decided_at")
+_SONG_PARTS = {"title": SongTitleGiven, "album_art": ArtChoice, "facts": FactsGiven}
+"""What a decision about a song may hold besides; rows from before these existed lack them."""
 _CHUNK, _DUPLICATE_KEY = 1_000, 11000
 
 
@@ -88,8 +97,18 @@ class DecisionStore:
 
 
 def _as_row(decision: Decision) -> dict[str, Any]:
-    return {field: getattr(decision, field) for field in _FIELDS} | {"decision": str(decision.verdict)}
+    row = {field: getattr(decision, field) for field in _FIELDS} | {"decision": str(decision.verdict)}
+    for part in _SONG_PARTS:
+        given = getattr(decision, part)
+        # As plain texts and numbers: BSON has no names for our own kinds of text.
+        row[part] = given and {
+            name: str(value) if isinstance(value, str) else value for name, value in asdict(given).items()
+        }
+    return row
 
 
 def _as_decision(row: dict[str, Any]) -> Decision:
-    return Decision(**{field: row[field] for field in _FIELDS}, verdict=Verdict(row["decision"]))
+    parts: dict[str, Any] = {
+        part: kind(**given) for part, kind in _SONG_PARTS.items() if (given := row.get(part))
+    }
+    return Decision(**{field: row[field] for field in _FIELDS}, verdict=Verdict(row["decision"]), **parts)

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from asset_registry_pipeline.registry.decisions import Decision, RefusedRow, read_csv
+from asset_registry_pipeline.registry.decisions import Decision
+from asset_registry_pipeline.registry.decisions_csv import RefusedRow, read_csv
 from asset_registry_pipeline.registry.profiles import Profile, from_mapping
 from migration_kit.environment import refuse_literal_credentials
 from migration_kit.failures import PermanentError

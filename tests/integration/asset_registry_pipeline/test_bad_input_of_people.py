@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from asset_registry_pipeline.registry.decisions import Verdict, write_csv
+from asset_registry_pipeline.registry.decisions import Verdict
+from asset_registry_pipeline.registry.decisions_csv import write_csv
 from asset_registry_pipeline.stores.files import load_decisions
 from local_stack.sources import registry as source
 

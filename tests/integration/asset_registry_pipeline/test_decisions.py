@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from asset_registry_pipeline.registry.decisions import Decision, Verdict, write_csv
+from asset_registry_pipeline.registry.decisions import Decision, Verdict
+from asset_registry_pipeline.registry.decisions_csv import write_csv
 from asset_registry_pipeline.steps import decisions, directory
 from asset_registry_pipeline.stores import codec
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from asset_registry_pipeline.registry.decisions import COLUMNS
+from asset_registry_pipeline.registry.decisions_csv import COLUMNS
 from asset_registry_pipeline.steps import decisions
 from asset_registry_pipeline.stores.connections import check, opened
 from asset_registry_pipeline.stores.settings import Settings

@@ -154,7 +154,7 @@ def words(decision: Decision, text: str, **changes: Any) -> Decision:
 
 
 def rewrite(world: Any, *given: Decision) -> None:
-    from asset_registry_pipeline.registry.decisions import write_csv
+    from asset_registry_pipeline.registry.decisions_csv import write_csv
 
     (world.folder / "decisions.csv").write_text(write_csv(given))
 

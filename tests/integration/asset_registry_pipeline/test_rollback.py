@@ -9,7 +9,7 @@ from bson.objectid import ObjectId
 from bson.raw_bson import RawBSONDocument
 
 from asset_registry_pipeline.definitions import build_defs
-from asset_registry_pipeline.registry.decisions import read_csv
+from asset_registry_pipeline.registry.decisions_csv import read_csv
 from asset_registry_pipeline.registry.outcomes import ROLLED_BACK
 from asset_registry_pipeline.registry.rollback import CHANGED, REFERRED, Done
 from asset_registry_pipeline.resources import RegistryResource
