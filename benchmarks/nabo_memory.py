@@ -109,7 +109,7 @@ def _in_mode(picture: "Image.Image", mode: str) -> "Image.Image":
 
 
 def _peak(case: tuple[str, Path, str]) -> Peak:
-    from nabo_pipeline.codecs.isolation import isolated_workers
+    from migration_kit.pictures.isolation import isolated_workers
     from nabo_pipeline.media.compression import MAX_SIDE, Settings, Task
 
     name, path, bucket = case

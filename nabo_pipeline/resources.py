@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from migration_kit.ledger.postgres import PostgresLedger
-    from nabo_pipeline.codecs.isolation import IsolatedWorkers
+    from migration_kit.pictures.isolation import IsolatedWorkers
     from nabo_pipeline.media.compression import Settings
     from nabo_pipeline.media.estimates import Estimates
     from nabo_pipeline.media.mappings import Mappings
@@ -175,7 +175,8 @@ class TransferSettings(dg.ConfigurableResource[None]):
     def rules(self) -> "Settings":
         """The settings as the compression's rules take them. Raises PermanentError for a policy that there is not."""
         from migration_kit.failures import PermanentError
-        from nabo_pipeline.media.compression import MIB, POLICIES, Settings
+        from migration_kit.pictures.bounds import MIB
+        from nabo_pipeline.media.compression import POLICIES, Settings
 
         if self.policy not in POLICIES:
             raise PermanentError(
@@ -206,7 +207,7 @@ class TransferSettings(dg.ConfigurableResource[None]):
     @contextmanager
     def isolated(self) -> Iterator["IsolatedWorkers"]:
         """The worker processes, with their limits."""
-        from nabo_pipeline.codecs.isolation import isolated_workers
+        from migration_kit.pictures.isolation import isolated_workers
 
         rules = self.rules()
         with isolated_workers(self.workers, seconds=rules.max_seconds, memory=rules.max_memory) as workers:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import ImageSequence
 
-from nabo_pipeline.codecs import pictures
+from migration_kit.pictures.decoding import decode, frame_count
 from nabo_pipeline.media import compression as rules
 from nabo_pipeline.media.compression import Compressed
 
@@ -35,10 +35,10 @@ def to_animated_webp(image: Image.Image, kept: Compressed, effort: int) -> Compr
         out, "WEBP", save_all=True, lossless=True, exact=True, method=2, quality=effort, duration=times,
         loop=_repetitions(image), background=(0, 0, 0, 0),
     )  # fmt: skip
-    made = pictures.decode(out.getvalue(), "image/webp")
+    made = decode(out.getvalue(), "image/webp")
     if made.size != image.size or made.info.get("loop") != _repetitions(image) or _timeline(made) != before:
         return None
-    frames = pictures.frame_count(made)
+    frames = frame_count(made)
     return replace(
         kept,
         data=out.getvalue(),

@@ -11,14 +11,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from migration_kit.accounting import State
-from nabo_pipeline.codecs import encoders, pictures
+from migration_kit.pictures.bounds import breach
+from migration_kit.pictures.decoding import UndecodableError, decode, decode_all, load_all
+from migration_kit.pictures.encoding import encode_jpeg
+from migration_kit.pictures.privacy import is_multi_picture, strip
+from migration_kit.pictures.showing import upright
+from migration_kit.pictures.structure import SkeletonError, is_animated_png, png_chunks, read_skeleton
+from nabo_pipeline.codecs import encoders
 from nabo_pipeline.codecs.animation import to_animated_webp
+from nabo_pipeline.codecs.comparison import same_look, same_pixels, similarity
 from nabo_pipeline.codecs.reduce import within_limit
 from nabo_pipeline.media import compression as rules
-from nabo_pipeline.media.bounds import check_bounds
 from nabo_pipeline.media.compression import Compressed, Rejected, Settings, Task, saving
-from nabo_pipeline.media.privacy import is_multi_picture, strip
-from nabo_pipeline.media.structure import SkeletonError, is_animated_png, png_chunks, read_skeleton
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,13 +44,13 @@ def compress(task: Task) -> Compressed | Rejected:
 
     Raises MemoryError where the process has a limit that is too low for this picture.
     """
-    if (rejected := check_bounds(task.data, task.mime, task.settings)) is not None:
-        return rejected
+    if (reason := breach(task.data, task.mime, task.settings)) is not None:
+        return Rejected(State.QUARANTINED, reason)
     try:
         clean = strip(task.data, task.mime)
-        image = pictures.decode(clean, task.mime)
-        frames = pictures.load_all(image)
-    except pictures.UndecodableError as error:
+        image = decode(clean, task.mime)
+        frames = load_all(image)
+    except UndecodableError as error:
         return Rejected(State.QUARANTINED, f"Undecodable: {error}")
     except SkeletonError as error:
         return Rejected(State.QUARANTINED, f"{error.label}: {error}")
@@ -66,8 +70,8 @@ def decodes(file: tuple[bytes, str]) -> bool:
     data, mime = file
     try:
         read_skeleton(data, mime)
-        return pictures.decode_all(data, mime) > 0
-    except (pictures.UndecodableError, SkeletonError, KeyError):
+        return decode_all(data, mime) > 0
+    except (UndecodableError, SkeletonError, KeyError):
         return False
 
 
@@ -155,18 +159,18 @@ def _jpeg(image: Image.Image, kept: Compressed, settings: Settings) -> Compresse
     data = encoders.optimize_jpeg(kept.data)
     if saving(len(kept.data), len(data)) < settings.min_saving_lossless:
         return left
-    made = pictures.decode(data, "image/jpeg")
-    if not (pictures.same_look(image, made) and pictures.same_pixels(image, made)):
+    made = decode(data, "image/jpeg")
+    if not (same_look(image, made) and same_pixels(image, made)):
         return replace(kept, verdict=rules.KEPT_QUALITY)
     return replace(kept, data=data, verdict=rules.OPTIMIZED, similarity=1.0)
 
 
 def _jpeg_with_loss(image: Image.Image, kept: Compressed, settings: Settings) -> Compressed:
-    data = encoders.encode_jpeg(image, settings.jpeg_quality)
+    data = encode_jpeg(image, settings.jpeg_quality)
     if saving(len(kept.data), len(data)) < settings.min_saving_lossy:
         return kept
-    made = pictures.decode(data, "image/jpeg")
-    alike = pictures.similarity(image, made) if pictures.same_look(image, made) else 0.0
+    made = decode(data, "image/jpeg")
+    alike = similarity(image, made) if same_look(image, made) else 0.0
     if alike < settings.similarity_floor["image/jpeg"]:
         return replace(kept, verdict=rules.KEPT_QUALITY)
     return replace(kept, data=data, verdict=rules.COMPRESSED, similarity=round(alike, 4))
@@ -185,8 +189,8 @@ def _lossless(image: Image.Image, kept: Compressed, task: Task, *, must: bool) -
     data, mime, shown = encoded
     if not must and saving(len(kept.data), len(data)) < task.settings.min_saving_lossless:
         return kept
-    made = pictures.decode(data, mime)
-    if not (pictures.same_look(shown, made) and pictures.same_pixels(shown, made)):
+    made = decode(data, mime)
+    if not (same_look(shown, made) and same_pixels(shown, made)):
         return replace(kept, verdict=rules.KEPT_QUALITY)
     verdict = rules.CONVERTED if must else rules.COMPRESSED if mime != task.mime else rules.OPTIMIZED
     size = {"width": shown.width, "height": shown.height}
@@ -203,13 +207,13 @@ def _encoded_without_loss(
     webp = "image/webp" in types and small and encoders.can_be_webp(image)
     if webp and (must or settings.policy == rules.SMALLEST):
         # Viewers differ in whether they turn a WebP by its EXIF, so it is turned here.
-        shown = encoders.upright(image)
+        shown = upright(image)
         return encoders.encode_lossless_webp(shown, settings.webp_effort), "image/webp", shown
     if "image/png" not in types:
         return None
     if task.mime == "image/png":
         return encoders.optimize_png(kept.data), "image/png", image
-    shown = encoders.upright(image)
+    shown = upright(image)
     return encoders.optimize_png(encoders.encode_png(shown)), "image/png", shown
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from PIL import Image, ImageOps, JpegImagePlugin
+from PIL import Image
 
-from nabo_pipeline.codecs.pictures import has_alpha
-from nabo_pipeline.media.privacy import minimal_exif, orientation_of
+from migration_kit.pictures.decoding import has_alpha
+from migration_kit.pictures.encoding import fitting_profile, metadata
 
 WEBP_MAX_SIDE = 16_383
 _WEBP_METHOD = 2
@@ -25,35 +25,12 @@ _OXIPNG_LEVEL = 1
 """Level 0 saves 1% of a photograph, 1 saves 7% at a quarter of the speed, 2 saves 7 to 8% at half of that."""
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """The picture as it is looked at: its EXIF orientation is in the pixels. Itself where there is nothing to turn."""
-    orientation = orientation_of(image.info.get("exif", b""))
-    if orientation == 1:
-        return image
-    turned = ImageOps.exif_transpose(image)
-    turned.info.pop("exif", None)
-    return turned
-
-
-def encode_jpeg(image: Image.Image, quality: int) -> bytes:
-    """A baseline JPEG with its own Huffman tables: on photographs as small as a progressive one, and a third faster."""
-    sampling = JpegImagePlugin.get_sampling(image) if getattr(image, "layer", None) else -1
-    out = io.BytesIO()
-    # 4:4:4 stays 4:4:4: coloured edges and lettering suffer first.
-    subsampling = sampling if sampling in (0, 1, 2) else 2
-    picture = image if image.mode in ("RGB", "L") else image.convert("RGB")
-    picture.save(
-        out, "JPEG", quality=quality, subsampling=subsampling, optimize=True, **_metadata(image, picture.mode)
-    )
-    return out.getvalue()
-
-
 def encode_webp(image: Image.Image, quality: int) -> bytes:
     """WebP with loss, `quality` 1 to 100."""
     picture = _rgb(image)
     out = io.BytesIO()
     how = {"quality": quality, "method": _WEBP_LOSSY_METHOD}
-    picture.save(out, "WEBP", **how, **_metadata(image, picture.mode))
+    picture.save(out, "WEBP", **how, **metadata(image, picture.mode))
     return out.getvalue()
 
 
@@ -62,7 +39,7 @@ def encode_lossless_webp(image: Image.Image, effort: int) -> bytes:
     picture = _rgb(image)
     out = io.BytesIO()
     how: dict[str, Any] = {"lossless": True, "exact": True, "method": _WEBP_METHOD, "quality": effort}
-    picture.save(out, "WEBP", **how, **_metadata(image, picture.mode))
+    picture.save(out, "WEBP", **how, **metadata(image, picture.mode))
     return out.getvalue()
 
 
@@ -88,7 +65,7 @@ def estimated_lossless_size(image: Image.Image, effort: int) -> float:
 def encode_png(image: Image.Image) -> bytes:
     """A PNG of a decoded picture, in its own mode, quickly: what is to be small goes through `optimize_png`."""
     out = io.BytesIO()
-    kept = _metadata(image, image.mode)
+    kept = metadata(image, image.mode)
     if "transparency" in image.info:
         kept["transparency"] = image.info["transparency"]
     image.save(out, "PNG", compress_level=1, **kept)
@@ -112,7 +89,7 @@ def optimize_jpeg(data: bytes) -> bytes:
 def can_be_webp(image: Image.Image) -> bool:
     """Whether WebP can hold the picture: its sides, and a colour profile of RGB colours if it has one."""
     return max(image.size) <= WEBP_MAX_SIDE and (
-        not image.info.get("icc_profile") or _profile(image, "RGB") is not None
+        not image.info.get("icc_profile") or fitting_profile(image, "RGB") is not None
     )
 
 
@@ -121,24 +98,3 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("RGB", "RGBA") and "transparency" not in image.info:
         return image
     return image.convert("RGBA" if has_alpha(image) else "RGB")
-
-
-def _profile(image: Image.Image, mode: str) -> bytes | None:
-    """The colour profile if it describes colours as `mode` has them: a gray profile on RGB pixels gives wrong colours.
-
-    Its colour space stands in bytes 16 to 19 of the header (ICC.1:2022, 7.2).
-    """
-    profile: bytes = image.info.get("icc_profile") or b""
-    space = b"GRAY" if mode in ("L", "LA", "1") else b"RGB "
-    return profile if profile[16:20] == space else None
-
-
-def _metadata(image: Image.Image, mode: str) -> dict[str, Any]:
-    """Colour profile and orientation: what must go into every new file."""
-    kept: dict[str, Any] = {}
-    if (profile := _profile(image, mode)) is not None:
-        kept["icc_profile"] = profile
-    orientation = orientation_of(image.info.get("exif", b""))
-    if orientation != 1:
-        kept["exif"] = b"Exif\x00\x00" + minimal_exif(orientation)
-    return kept

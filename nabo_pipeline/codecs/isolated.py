@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from migration_kit.accounting import State
+from migration_kit.pictures.isolation import IsolatedWorkers
 from nabo_pipeline.codecs.compress import compress
-from nabo_pipeline.codecs.isolation import IsolatedWorkers, WorkerDiedError
 from nabo_pipeline.media import compression as rules
 from nabo_pipeline.media.compression import Compressed, Rejected, Task
 
@@ -17,20 +17,11 @@ def compress_isolated(workers: IsolatedWorkers, task: Task) -> Compressed | Reje
     Encoders fail more often than decoders. So a picture that one of them failed on is looked at once more without any:
     if it decodes, it goes as it is.
     """
-    failure = _failure_or_result(workers, task)
+    failure = workers.run_or_reason(compress, task)
     if not isinstance(failure, str):
         return failure
     careful = replace(task, settings=replace(task.settings, policy=rules.AS_IT_IS))
-    result = _failure_or_result(workers, careful)
+    result = workers.run_or_reason(compress, careful)
     if isinstance(result, Compressed) and result.verdict == rules.KEPT_BY_POLICY:
         return replace(result, verdict=rules.KEPT_CODEC)
     return Rejected(State.QUARANTINED, failure)
-
-
-def _failure_or_result(workers: IsolatedWorkers, task: Task) -> Compressed | Rejected | str:
-    try:
-        return workers.run(compress, task)
-    except WorkerDiedError as error:
-        return rules.TOO_SLOW if error.timed_out else rules.CRASHED
-    except MemoryError:
-        return rules.TOO_BIG

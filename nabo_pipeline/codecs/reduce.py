@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from nabo_pipeline.codecs import encoders, pictures
+from migration_kit.pictures import decoding
+from migration_kit.pictures.encoding import encode_jpeg
+from migration_kit.pictures.showing import eight_bits, in_srgb, scaled, upright
+from nabo_pipeline.codecs import encoders
+from nabo_pipeline.codecs.comparison import same_pixels, similarity
 from nabo_pipeline.media import compression as rules
 from nabo_pipeline.media.compression import Compressed, Task
 
@@ -31,8 +35,8 @@ def within_limit(image: Image.Image, task: Task) -> Compressed | None:
                 break
             if len(data) > limit:
                 continue
-            made = pictures.decode(data, mime)
-            alike = float(pictures.same_pixels(base, made)) if faithful else pictures.similarity(base, made)
+            made = decoding.decode(data, mime)
+            alike = float(same_pixels(base, made)) if faithful else similarity(base, made)
             if alike >= (1.0 if faithful else task.settings.similarity_floor[mime]):
                 return Compressed(data, mime, rules.REDUCED, round(alike, 4), *base.size, 1)
     return None
@@ -58,7 +62,7 @@ def _target(base: Image.Image, task: Task) -> str | None:
     """
     types = task.bucket_types or frozenset(("image/webp", "image/jpeg"))
     if base.width * base.height > task.settings.max_webp_pixels:
-        jpeg = "image/jpeg" in types and not pictures.has_alpha(base)
+        jpeg = "image/jpeg" in types and not decoding.has_alpha(base)
         return "image/jpeg" if jpeg else None
     wanted = ("image/jpeg", "image/webp") if task.mime == "image/jpeg" else ("image/webp", "image/png")
     return next((mime for mime in wanted if mime in types), None)
@@ -67,40 +71,44 @@ def _target(base: Image.Image, task: Task) -> str | None:
 def _plain(image: Image.Image) -> Image.Image:
     """The picture upright, in eight bits a channel, with what has to travel on."""
     if image.mode == "CMYK" or image.mode.startswith("I"):
-        return pictures.to_srgb(encoders.upright(image))
-    shown = encoders.upright(image)
+        return _to_srgb(upright(image))
+    shown = upright(image)
     if shown.mode in ("RGB", "RGBA", "L") and "transparency" not in shown.info:
         return shown
-    return shown.convert("RGBA" if pictures.has_alpha(shown) else "RGB")
+    return shown.convert("RGBA" if decoding.has_alpha(shown) else "RGB")
 
 
 def _sizes(plain: Image.Image, max_side: int | None) -> Iterator[Image.Image]:
     yield plain
     if max_side is None or max(plain.size) <= max_side:
         return
-    from PIL import Image as Pillow
-
     scale = max_side / max(plain.size)
     size = (max(1, round(plain.width * scale)), max(1, round(plain.height * scale)))
-    scaled = plain.resize(size, Pillow.Resampling.LANCZOS)
-    if "icc_profile" in plain.info:
-        scaled.info["icc_profile"] = plain.info["icc_profile"]
-    yield scaled
+    yield scaled(plain, size)
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """A CMYK or 16-bit picture as 8-bit sRGB or gray, by its own colour profile where it has one."""
+    if image.mode.startswith("I"):
+        return eight_bits(image)
+    made = in_srgb(image, image.info.get("icc_profile")) or image.convert("RGB")
+    made.info.pop("icc_profile", None)
+    return made
 
 
 def _steps(
     base: Image.Image, mime: str, task: Task, qualities: Sequence[int] | None
 ) -> Iterator[tuple[Callable[[Image.Image], bytes], bool]]:
     """Encoders in the order in which they are tried, and whether each is without loss. No qualities: it is scaled."""
-    settings, scaled = task.settings, qualities is None
+    settings, smaller = task.settings, qualities is None
     if mime == "image/webp" and not encoders.can_be_webp(base):
         return
-    if scaled and mime == "image/webp":
+    if smaller and mime == "image/webp":
         yield lambda image: encoders.encode_lossless_webp(image, settings.webp_effort), True
-    if scaled and mime == "image/png":
+    if smaller and mime == "image/png":
         yield lambda image: encoders.optimize_png(encoders.encode_png(image)), True
     if mime == "image/png":
         return
-    encode = encoders.encode_jpeg if mime == "image/jpeg" else encoders.encode_webp
+    encode = encode_jpeg if mime == "image/jpeg" else encoders.encode_webp
     for quality in settings.limit_qualities if qualities is None else qualities:
         yield lambda image, quality=quality: encode(image, quality), False  # type: ignore[misc]

@@ -9,9 +9,10 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
-from nabo_pipeline.codecs.pictures import decode
+from migration_kit.pictures.decoding import decode
+from migration_kit.pictures.showing import as_seen
 
 ZOOM = 2
 """Details are shown this many times enlarged, without smoothing: artefacts must not be hidden by the sheet."""
@@ -67,7 +68,7 @@ def tile(view: View) -> Tile:
 
     Raises UndecodableError, and whatever a decoder raises on broken files.
     """
-    picture = _upright(view)
+    picture = _seen(view)
     picture.thumbnail((view.side, view.side), Image.Resampling.LANCZOS)
     return _tile(_on_chequers(picture))
 
@@ -77,7 +78,7 @@ def details(views: tuple[View, View]) -> tuple[Tile, Tile, bool]:
 
     A picture that was scaled down is compared at the size that it has now.
     """
-    before, after = (_on_chequers(_upright(view)) for view in views)
+    before, after = (_on_chequers(_seen(view)) for view in views)
     if before.size != after.size:
         before = before.resize(after.size, Image.Resampling.LANCZOS)
     width, height = (min(views[0].side // ZOOM, side) for side in after.size)
@@ -146,34 +147,8 @@ def _fitting(text: str, font: Font, width: int) -> str:
     return f"{text[: kept // 2]}…{text[-(kept // 2) :]}"
 
 
-def _upright(view: View) -> Image.Image:
-    """The decoded picture, turned as its EXIF says, in sRGB; RGB, or RGBA where it has transparency."""
-    picture = ImageOps.exif_transpose(decode(view.data, view.mime))
-    profile = picture.info.get("icc_profile")
-    if picture.mode.startswith("I"):
-        # 16 bits of gray: Pillow would clip all but the darkest values.
-        picture = Image.fromarray((np.asarray(picture).clip(0, 65_535) // 257).astype(np.uint8))
-    clear = picture.has_transparency_data
-    alpha = picture.convert("RGBA").getchannel("A") if clear else None
-    if picture.mode not in ("RGB", "CMYK", "L"):
-        picture = picture.convert("RGB")
-    picture = _in_srgb(picture, profile).convert("RGB")
-    if alpha is not None:
-        picture.putalpha(alpha)
-    return picture
-
-
-def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    if not profile:
-        return picture
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(
-            picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return picture  # a profile that does not fit its picture: browsers, too, show it without
-    return converted or picture
+def _seen(view: View) -> Image.Image:
+    return as_seen(decode(view.data, view.mime))
 
 
 def _on_chequers(picture: Image.Image) -> Image.Image:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from migration_kit.accounting import State
-
-MIB = 1_048_576
+from migration_kit.pictures.bounds import Limits
 
 SMALLEST, KEEP_FORMAT, AS_IT_IS = "smallest faithful", "keep format", "as it is"
 POLICIES = (SMALLEST, KEEP_FORMAT, AS_IT_IS)
@@ -31,14 +30,10 @@ CONVERTED = "converted"
 CONVERTED_ANIMATION = "converted: animation"
 REDUCED = "reduced to the bucket's limit"
 
-EMPTY_FILE = "Empty file (0 bytes)"
 OVER_LIMIT = "Over bucket limit after compression"
 ANIMATED = "Animation cannot be kept in this bucket"
 PAGES = "Several pages cannot be kept in this bucket"
 NO_LOSSLESS_COPY = "Cannot be converted without loss"
-CRASHED = "Decoder crashed on this file"
-TOO_BIG = "Decoding needs more memory than the limit"
-TOO_SLOW = "Decoding took longer than the time limit"
 
 MAX_SIDE: Mapping[str, int] = {"avatars": 1024, "service-media": 2048}
 """The app's own upload limits in pixels, applied only where a picture is too large for its bucket."""
@@ -52,8 +47,8 @@ _LUMINANCE = (
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What compression may do. Sizes in bytes, times in seconds, savings in percent, similarity as SSIM (0 to 1)."""
+class Settings(Limits):
+    """What compression may do, within limits. Savings in percent, similarity as SSIM (0 to 1)."""
 
     policy: str = SMALLEST
     jpeg_quality: int = 85
@@ -74,13 +69,6 @@ class Settings:
     """By the format of a result with loss."""
     limit_qualities: tuple[int, ...] = (90, 85, 80)
     """Quality steps for a picture over its bucket's limit."""
-    max_bytes: int = 25 * MIB
-    max_pixels: int = 50_000_000
-    max_frames: int = 60
-    max_frame_pixels: int = 500_000_000
-    """Pixels of all frames together: what a small file can make a decoder draw."""
-    max_seconds: int = 120
-    max_memory: int = 2048 * MIB
 
 
 @dataclass(frozen=True)

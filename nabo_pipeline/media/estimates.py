@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from migration_kit.failures import PermanentError
+from migration_kit.pictures.file_types import EMPTY
 from nabo_pipeline.media.compression import AS_IT_IS, SMALLEST
-from nabo_pipeline.media.file_types import EMPTY
 from nabo_pipeline.media.plans import BucketRules
 
 MB = 1_000_000

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import SetDigest
-from nabo_pipeline.media.file_types import FileType
+from migration_kit.pictures.file_types import FileType
 from nabo_pipeline.media.paths import CATEGORIES, CHAT_NOT_MIGRATED, category_of, place
 
 

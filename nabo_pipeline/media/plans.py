@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from migration_kit.accounting import State
-from nabo_pipeline.media.file_types import EMPTY, EXTENSIONS
+from migration_kit.pictures.file_types import EMPTY, EXTENSIONS
 from nabo_pipeline.media.inventory import InventoryItem
 from nabo_pipeline.media.mappings import Mappings
 from nabo_pipeline.media.paths import is_storage_key

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from migration_kit.ledger import Entry
-from nabo_pipeline.media.file_types import EXTENSIONS
+from migration_kit.pictures.file_types import EXTENSIONS
 
 
 @dataclass(frozen=True)

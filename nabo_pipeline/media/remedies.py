@@ -6,6 +6,7 @@ A reason may carry a detail after its beginning (a type, a limit): it is found b
 from __future__ import annotations
 
 from migration_kit.accounting import State
+from migration_kit.pictures import bounds, isolation
 from nabo_pipeline.media import compression, paths, plans
 
 _NOTHING = "Nothing to do: a rule says no."
@@ -38,7 +39,7 @@ REMEDIES: tuple[tuple[str, str], ...] = (
     (compression.PAGES, "Nothing to do, unless its first page is enough: then save it as a still picture."),
     (compression.OVER_LIMIT, "Raise the bucket's limit, or make the picture smaller in the backup."),
     ("Bucket ", "Allow the type in the bucket, or convert the picture in the backup."),
-    (compression.EMPTY_FILE, _BROKEN),
+    (bounds.EMPTY_FILE, _BROKEN),
     ("Broken file: ", _BROKEN),
     ("Undecodable: ", _BROKEN),
     ("Type mismatch: ", _HOSTILE),
@@ -50,9 +51,9 @@ REMEDIES: tuple[tuple[str, str], ...] = (
     ),
     ("More than ", _LIMIT),
     ("Larger than ", _LIMIT),
-    (compression.CRASHED, _HOSTILE),
-    (compression.TOO_SLOW, _HOSTILE),
-    (compression.TOO_BIG, _HOSTILE),
+    (isolation.CRASHED, _HOSTILE),
+    (isolation.TOO_SLOW, _HOSTILE),
+    (isolation.TOO_BIG, _HOSTILE),
     (plans.NO_PROFILE, _PARENT_FIRST),
     (plans.NO_SERVICE, _PARENT_FIRST),
     (plans.NO_MESSAGE, _PARENT_FIRST),

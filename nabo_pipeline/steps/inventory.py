@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from migration_kit.chunks import chunked
 from migration_kit.failures import PermanentError
+from migration_kit.pictures.file_types import HEAD_BYTES, FileType, sniff
 from migration_kit.progress import track
 from migration_kit.workers import bounded_map, item_executor
-from nabo_pipeline.media.file_types import HEAD_BYTES, FileType, sniff
 from nabo_pipeline.media.inventory import (
     StoredObject,
     Survey,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from migration_kit.fingerprints import combine
 from migration_kit.gates import Gate, judge
 from migration_kit.ledger.postgres import PostgresLedger
-from nabo_pipeline.media import compression
+from migration_kit.pictures import isolation
 from nabo_pipeline.media.mappings import Mappings
 from nabo_pipeline.media.paths import CATEGORIES
 from nabo_pipeline.stores.appeared import Appeared, appeared
@@ -25,7 +25,7 @@ WORTH_ANOTHER_TRY = (
     "Source cannot be read",
     "Source changed since the plan",
     "The object read back differs",
-    compression.TOO_SLOW,
+    isolation.TOO_SLOW,
 )
 """How reasons of quarantined files begin that may not come again: a store, a moment, a busy machine was in the way."""
 

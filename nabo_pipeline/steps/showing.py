@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from migration_kit.failures import MigrationError
+from migration_kit.pictures.file_types import EXTENSIONS, sniff
+from migration_kit.pictures.isolation import IsolatedWorkers, WorkerDiedError
 from migration_kit.workers import bounded_map, item_executor
-from nabo_pipeline.codecs.isolation import IsolatedWorkers, WorkerDiedError
 from nabo_pipeline.codecs.sheet import Cell, Sheet, Tile, View, contact_sheet, details, tile
-from nabo_pipeline.media.file_types import EXTENSIONS, sniff
 from nabo_pipeline.media.statistics import Done, human_bytes
 from nabo_pipeline.stores.backup import Backup
 from nabo_pipeline.stores.reporting import ReportSource

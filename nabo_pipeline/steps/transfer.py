@@ -17,13 +17,13 @@ from migration_kit.accounting import State
 from migration_kit.failures import MigrationError
 from migration_kit.ledger import Entry
 from migration_kit.ledger.postgres import PostgresLedger
+from migration_kit.pictures.file_types import EXTENSIONS
+from migration_kit.pictures.isolation import IsolatedWorkers
 from migration_kit.progress import track
 from migration_kit.workers import bounded_map, item_executor
 from nabo_pipeline.codecs.isolated import compress_isolated
-from nabo_pipeline.codecs.isolation import IsolatedWorkers
 from nabo_pipeline.media import compression
 from nabo_pipeline.media.compression import Compressed, Rejected, Settings, Task
-from nabo_pipeline.media.file_types import EXTENSIONS
 from nabo_pipeline.media.plans import HAS_AVATAR, BucketRules, PlanItem
 from nabo_pipeline.steps.placing import put
 from nabo_pipeline.stores import outcomes, pending

@@ -15,11 +15,11 @@ from migration_kit.chunks import chunked
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import SetDigest, canonical_json
 from migration_kit.ledger import Entry, Ledger
+from migration_kit.pictures.file_types import sniff
+from migration_kit.pictures.isolation import IsolatedWorkers, WorkerDiedError
 from migration_kit.progress import track
 from migration_kit.workers import bounded_map, item_executor
 from nabo_pipeline.codecs.compress import decodes
-from nabo_pipeline.codecs.isolation import IsolatedWorkers, WorkerDiedError
-from nabo_pipeline.media.file_types import sniff
 from nabo_pipeline.media.reconciliation import ObjectFacts, Reading, Unexplained, Whose, reading, whose
 from nabo_pipeline.steps.transfer import stands_for_object
 from nabo_pipeline.stores.bucket_listing import stage_listing

@@ -126,7 +126,7 @@ def prepare() -> None:
     import tenacity.nap
 
     from migration_kit.orchestration import errors
-    from nabo_pipeline.codecs.isolation import IsolatedWorkers
+    from migration_kit.pictures.isolation import IsolatedWorkers
 
     errors.FIRST_WAIT_SECONDS = 0
     tenacity.nap.time = SimpleNamespace(sleep=lambda _: None)

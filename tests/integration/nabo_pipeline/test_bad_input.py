@@ -9,9 +9,9 @@ from PIL import Image, ImageOps
 
 from local_stack.sources.media import make_hostile
 from local_stack.sources.media.broken import odd_files
-from nabo_pipeline.codecs.pictures import same_pixels, similarity
-from nabo_pipeline.media.file_types import EXTENSIONS, sniff
-from nabo_pipeline.media.privacy import strip
+from migration_kit.pictures.file_types import EXTENSIONS, sniff
+from migration_kit.pictures.privacy import strip
+from nabo_pipeline.codecs.comparison import same_pixels, similarity
 
 
 def test_every_bad_file_ends_as_it_must_and_its_neighbours_arrive(place):

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from local_stack.sources.media.servers import storage_client
-from nabo_pipeline.codecs.isolation import isolated_workers
+from migration_kit.pictures.isolation import isolated_workers
 from nabo_pipeline.media.statistics import Done
 from nabo_pipeline.steps.showing import LARGEST, RANDOM, WORST, Viewer, show
 from nabo_pipeline.stores.backup import FolderBackup

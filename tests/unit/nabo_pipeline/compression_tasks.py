@@ -5,11 +5,11 @@ import random
 from dataclasses import replace
 
 from local_stack.sources.media.photographs import encode, picture
+from migration_kit.pictures.file_types import sniff
 from nabo_pipeline.media.compression import (
     Settings,
     Task,
 )
-from nabo_pipeline.media.file_types import sniff
 
 AVATARS = frozenset({"image/jpeg", "image/png", "image/webp"})
 

@@ -13,9 +13,12 @@ from local_stack.sources.media.odd import animated, display_p3, png_chunk
 from local_stack.sources.media.photographs import phone_exif, picture
 from migration_kit.accounting import State
 from migration_kit.failures import PermanentError
+from migration_kit.pictures.decoding import decode
+from migration_kit.pictures.file_types import sniff
+from migration_kit.pictures.structure import OtherTypeError
 from nabo_pipeline.codecs import encoders
+from nabo_pipeline.codecs.comparison import same_pixels, similarity
 from nabo_pipeline.codecs.compress import compress, decodes
-from nabo_pipeline.codecs.pictures import decode, same_pixels, similarity
 from nabo_pipeline.media.compression import (
     CONVERTED,
     KEPT_ANIMATION,
@@ -31,8 +34,6 @@ from nabo_pipeline.media.compression import (
     Settings,
     estimate_jpeg_quality,
 )
-from nabo_pipeline.media.file_types import sniff
-from nabo_pipeline.media.structure import OtherTypeError
 from nabo_pipeline.resources import TransferSettings
 from tests.unit.nabo_pipeline.compression_tasks import AVATARS, photograph, task
 
@@ -102,14 +103,18 @@ def test_a_result_that_is_not_alike_is_not_used():
 
 @pytest.mark.parametrize(
     ("encoder", "format_"),
-    [("encode_lossless_webp", "PNG"), ("optimize_jpeg", "JPEG"), ("encode_jpeg", "JPEG")],
+    [
+        ("nabo_pipeline.codecs.encoders.encode_lossless_webp", "PNG"),
+        ("nabo_pipeline.codecs.encoders.optimize_jpeg", "JPEG"),
+        ("nabo_pipeline.codecs.compress.encode_jpeg", "JPEG"),
+    ],
 )
 def test_a_picture_that_an_encoder_refuses_goes_as_it_is(monkeypatch, encoder, format_):
     def refuse(*_):
         raise ValueError("not today")
 
-    monkeypatch.setattr(encoders, encoder, refuse)
-    data = photograph(format_, quality=95 if encoder == "encode_jpeg" else 80)
+    monkeypatch.setattr(encoder, refuse)
+    data = photograph(format_, quality=95 if encoder.endswith("encode_jpeg") else 80)
     result = compress(task(data))
     assert (result.verdict, result.data) == (KEPT_CODEC, data)
 
@@ -168,7 +173,7 @@ def test_a_picture_turned_by_exif_is_turned_for_good_in_another_format():
 def test_bytes_of_another_type_than_the_inventory_saw_are_quarantined():
     replaced = replace(task(photograph("gif")), mime="image/png")
     assert compress(replaced) == Rejected(
-        State.QUARANTINED, "Type mismatch: it was image/png in the inventory and is image/gif now"
+        State.QUARANTINED, "Type mismatch: it was said to be image/png and is image/gif"
     )
 
 

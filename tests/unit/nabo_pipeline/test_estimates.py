@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migration_kit.failures import PermanentError
+from migration_kit.pictures.file_types import EMPTY, EXTENSIONS
 from nabo_pipeline.media.estimates import Quantities, parse_estimates, treatment_of
-from nabo_pipeline.media.file_types import EMPTY, EXTENSIONS
 from nabo_pipeline.media.plans import BucketRules
 from nabo_pipeline.stores.estimates_file import read_estimates
 

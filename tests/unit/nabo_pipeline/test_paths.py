@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nabo_pipeline.media.file_types import FileType
+from migration_kit.pictures.file_types import FileType
 from nabo_pipeline.media.inventory import StoredObject, describe
 from nabo_pipeline.media.paths import SALON, is_id, place
 

@@ -9,9 +9,9 @@ from PIL import Image
 
 from local_stack.sources.media.broken import jpeg_of_size
 from migration_kit.accounting import State
+from migration_kit.pictures.decoding import decode
 from nabo_pipeline.codecs import encoders
 from nabo_pipeline.codecs.compress import compress, decodes
-from nabo_pipeline.codecs.pictures import decode
 from nabo_pipeline.media.compression import (
     REDUCED,
     Rejected,

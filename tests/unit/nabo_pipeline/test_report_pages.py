@@ -8,13 +8,13 @@ import pytest
 
 from local_stack.stack import PROJECT
 from migration_kit.accounting import Accounting, State
+from migration_kit.pictures.structure import SkeletonError
 from nabo_pipeline.media import compression, paths, plans
 from nabo_pipeline.media.conclusions import MOST_STEPS, next_steps
 from nabo_pipeline.media.paths import CATEGORIES
 from nabo_pipeline.media.remedies import REMEDIES, what_to_do
 from nabo_pipeline.media.report_rows import Check, LeftBackup, Quarantined, Verdict
 from nabo_pipeline.media.statistics import Bin, Compression, Group, Sizes, accounts_of, human_bytes, sizes_by
-from nabo_pipeline.media.structure import SkeletonError
 from nabo_pipeline.pages import charts
 from nabo_pipeline.pages.summary import MOST_REASONS, ShownSheet, Summary, render
 from nabo_pipeline.steps import placing, transfer

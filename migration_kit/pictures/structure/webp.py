@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from nabo_pipeline.media.structure.model import TRUNCATED, BrokenFileError, Skeleton
+from migration_kit.pictures.structure.model import TRUNCATED, BrokenFileError, Skeleton
 
 
 def webp_end(data: bytes) -> int:

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nabo_pipeline.media.structure.model import TRUNCATED, BombError, BrokenFileError, Skeleton
+from migration_kit.pictures.structure.model import TRUNCATED, BombError, BrokenFileError, Skeleton
 
 MAX_SCANS = 100
 """Progressive pictures have some ten. Each scan makes the decoder go over the whole picture again."""

@@ -1,39 +1,27 @@
 """A worker that dies, hangs or takes too much memory costs one file; the others go on: here and on a cluster."""
 
-import io
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
-import numpy as np
 import psutil
 import pytest
-from PIL import Image
 
-from local_stack.sources.media.photographs import encode, picture
 from local_stack.stack import PROJECT
-from migration_kit.accounting import State
 from migration_kit.failures import TransientError
-from migration_kit.workers import DASK_SCHEDULER_ADDRESS
-from nabo_pipeline.codecs.isolated import compress_isolated
-from nabo_pipeline.codecs.isolation import IsolatedWorkers, WorkerDiedError, isolated_workers
-from nabo_pipeline.media.compression import (
+from migration_kit.pictures.isolation import (
     CRASHED,
-    KEPT_CODEC,
     TOO_BIG,
     TOO_SLOW,
-    Compressed,
-    Rejected,
-    Settings,
-    Task,
+    IsolatedWorkers,
+    WorkerDiedError,
+    isolated_workers,
 )
-from nabo_pipeline.media.file_types import sniff
+from migration_kit.workers import DASK_SCHEDULER_ADDRESS
 
 GIB = 1 << 30
 
@@ -146,8 +134,8 @@ def test_children_end_with_their_workers():
 
 def test_a_child_ends_with_its_killed_parent_also_in_the_middle_of_a_call():
     program = (
-        "import threading; from nabo_pipeline.codecs.isolation import IsolatedWorkers\n"
-        "from tests.unit.nabo_pipeline.test_isolation import hang, process_id\n"
+        "import threading; from migration_kit.pictures.isolation import IsolatedWorkers\n"
+        "from tests.unit.migration_kit.pictures.test_isolation import hang, process_id\n"
         "workers = IsolatedWorkers(1, seconds=60, memory=2 << 30)\n"
         "print(workers.run(process_id, 0), flush=True)\n"
         "threading.Thread(target=workers.run, args=(hang, 0)).start()\n"
@@ -162,11 +150,10 @@ def test_a_child_ends_with_its_killed_parent_also_in_the_middle_of_a_call():
 
 
 def test_a_child_that_cannot_start_is_no_fault_of_the_picture(monkeypatch):
-    monkeypatch.setattr("nabo_pipeline.codecs.isolation._PROGRAM", "raise SystemExit(3)")
-    data = encode(picture(random.Random(1), (60, 80)), "png", random.Random(1))
+    monkeypatch.setattr("migration_kit.pictures.isolation._PROGRAM", "raise SystemExit(3)")
     refused = pytest.raises(TransientError, match=r"ended as it started \(3\).*Run again")
     with isolated_workers(1, seconds=5, memory=2 * GIB) as workers, refused:
-        compress_isolated(workers, _task(data))
+        workers.run_or_reason(double, 1)
 
 
 def test_what_ends_a_run_is_no_fault_of_the_picture_under_way():
@@ -188,43 +175,15 @@ def test_the_answer_to_an_interrupted_call_is_nobody_elses():
 
 
 def test_a_cluster_that_loses_a_picture_is_no_fault_of_the_picture(monkeypatch):
-    monkeypatch.setattr("nabo_pipeline.codecs.isolation.run_beside", _loses)
+    monkeypatch.setattr("migration_kit.pictures.isolation.run_beside", _loses)
     with ThreadPoolExecutor(1) as cluster:
         workers = IsolatedWorkers(1, seconds=5, memory=2 * GIB, cluster=cluster)
         with pytest.raises(TransientError, match="the Dask cluster lost a picture"):
             workers.run(double, 1)
 
 
-def _task(data: bytes, **settings) -> Task:
-    types = frozenset({"image/jpeg", "image/png", "image/webp"})
-    return Task(data, sniff(data).mime, types, None, None, replace(Settings(), **settings))
-
-
-@pytest.fixture(scope="module")
-def slow_png() -> bytes:
-    """Noise of six megapixels: decoded in a tenth of a second, encoded in more than one."""
-    noise = np.random.default_rng(1).integers(0, 8, (2000, 3000, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(noise).save(out, "PNG", compress_level=1)
-    return out.getvalue()
-
-
-def test_a_picture_whose_encoder_hangs_goes_as_it_is(slow_png):
-    with isolated_workers(1, seconds=1, memory=2 * GIB) as workers:
-        result = compress_isolated(workers, _task(slow_png, webp_effort=100))
-    assert isinstance(result, Compressed)
-    assert (result.verdict, result.data) == (KEPT_CODEC, slow_png)
-
-
-def test_a_picture_whose_encoder_hoards_goes_as_it_is(slow_png):
-    with isolated_workers(1, seconds=20, memory=240 << 20) as workers:
-        result = compress_isolated(workers, _task(slow_png))
-    assert isinstance(result, Compressed)
-    assert (result.verdict, result.data) == (KEPT_CODEC, slow_png)
-
-
-class Dying:
-    """Stands for workers whose codec fails on every try, with or without an encoder."""
+class Dying(IsolatedWorkers):
+    """Workers whose codec fails on every try."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -241,9 +200,8 @@ class Dying:
         (MemoryError(), TOO_BIG),
     ],
 )
-def test_a_picture_that_no_decoder_survives_is_quarantined(error, reason):
-    data = encode(picture(random.Random(1), (60, 80)), "png", random.Random(1))
-    assert compress_isolated(Dying(error), _task(data)) == Rejected(State.QUARANTINED, reason)
+def test_what_costs_a_process_has_a_reason_that_people_read(error, reason):
+    assert Dying(error).run_or_reason(double, 1) == reason
 
 
 def test_a_neighbour_of_a_hang_is_not_kept_waiting():

@@ -1,44 +1,15 @@
-"""Types by first bytes, categories and ids by path."""
+"""Categories and ids by path, and why a file stays."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nabo_pipeline.media.file_types import EMPTY, EXTENSIONS, sniff
+from migration_kit.pictures.file_types import sniff
 from nabo_pipeline.media.inventory import StoredObject, describe
 from nabo_pipeline.media.paths import CATEGORIES, category_of, is_storage_key, place
 
 USER = "3f2b8c1e-5a4d-4c3b-9e8f-112233445566"
 OTHER = "aa2b8c1e-5a4d-4c3b-8e8f-112233445566"
-
-
-@pytest.mark.parametrize(
-    ("head", "mime"),
-    [
-        (b"", EMPTY),
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"\x89PNG\r\n\x1a\n", "image/png"),
-        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
-        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "application/octet-stream"),
-        (b"GIF89a", "image/gif"),
-        (b"II*\x00", "image/tiff"),
-        (b"\x00\x00\x00\x18ftypheic", "image/heic"),
-        (b"\x00\x00\x00\x18ftypavif", "image/avif"),
-        (b"  <svg xmlns='http://www.w3.org/2000/svg'>", "image/svg+xml"),
-        (b"<!DOCTYPE html>", "text/html"),
-        ("blåbær".encode()[:3], "text/plain"),
-        (b"\x00\x01\x02", "application/octet-stream"),
-    ],
-)
-def test_a_type_is_told_by_the_first_bytes(head, mime):
-    assert sniff(head).mime == mime
-
-
-@given(st.binary(max_size=600))
-def test_sniffing_answers_for_any_bytes(head):
-    found = sniff(head)
-    assert "/" in found.mime
-    assert found.supported == (found.mime in EXTENSIONS or not head)
 
 
 @given(st.text(max_size=80))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from nabo_pipeline.media.structure.model import BrokenFileError, Skeleton
+from migration_kit.pictures.structure.model import BrokenFileError, Skeleton
 
 IMAGE, EXTENSION, TRAILER = 0x2C, 0x21, 0x3B
 

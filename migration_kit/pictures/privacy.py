@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from nabo_pipeline.media.structure import (
+from migration_kit.pictures.structure import (
     EOI,
     GIF_EXTENSION,
     SOS,

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from nabo_pipeline.media.structure.model import TRUNCATED, BombError, BrokenFileError, Skeleton
+from migration_kit.pictures.structure.model import TRUNCATED, BombError, BrokenFileError, Skeleton
 
 MAX_CHUNKS = 50_000
 """25 MiB in the 8 KiB chunks that libpng writes are 3,200."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 
-from nabo_pipeline.media.structure.gif import EXTENSION as GIF_EXTENSION
-from nabo_pipeline.media.structure.gif import gif_blocks, gif_skeleton
-from nabo_pipeline.media.structure.jpeg import EOI, SOS, Segment, jpeg_segments, jpeg_skeleton
-from nabo_pipeline.media.structure.model import (
+from migration_kit.pictures.structure.gif import EXTENSION as GIF_EXTENSION
+from migration_kit.pictures.structure.gif import gif_blocks, gif_skeleton
+from migration_kit.pictures.structure.jpeg import EOI, SOS, Segment, jpeg_segments, jpeg_skeleton
+from migration_kit.pictures.structure.model import (
     TRUNCATED,
     BombError,
     BrokenFileError,
@@ -19,9 +19,9 @@ from nabo_pipeline.media.structure.model import (
     Skeleton,
     SkeletonError,
 )
-from nabo_pipeline.media.structure.png import is_animated_png, png_chunks, png_skeleton
-from nabo_pipeline.media.structure.tiff import tiff_skeleton
-from nabo_pipeline.media.structure.webp import webp_chunks, webp_skeleton
+from migration_kit.pictures.structure.png import is_animated_png, png_chunks, png_skeleton
+from migration_kit.pictures.structure.tiff import tiff_skeleton
+from migration_kit.pictures.structure.webp import webp_chunks, webp_skeleton
 
 __all__ = [
     "EOI", "GIF_EXTENSION", "SOS", "BombError", "BrokenFileError", "OtherTypeError", "Segment", "Skeleton",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from nabo_pipeline.media.structure.model import (
+from migration_kit.pictures.structure.model import (
     TRUNCATED,
     BombError,
     BrokenFileError,

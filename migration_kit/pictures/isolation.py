@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
-    " from nabo_pipeline.codecs.child import serve; serve(int(sys.argv[2]))"
+    " from migration_kit.pictures.child import serve; serve(int(sys.argv[2]))"
 )
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
 """All that a child gets to know of the environment: no key, no address."""
@@ -37,6 +37,11 @@ _ONE_THREAD = {
     "MALLOC_ARENA_MAX": "2",
 }
 """Children work side by side already; threads inside them would only take memory."""
+
+
+CRASHED = "Decoder crashed on this file"
+TOO_BIG = "Decoding needs more memory than the limit"
+TOO_SLOW = "Decoding took longer than the time limit"
 
 
 class WorkerDiedError(RuntimeError):
@@ -163,6 +168,18 @@ class IsolatedWorkers:
                 item=DASK_SCHEDULER_ADDRESS,
                 remedy="Look at the cluster's workers; run again to resume, or unset the variable.",
             ) from error
+
+    def run_or_reason(self, function: Callable[[T], R], argument: T) -> R | str:
+        """As `run`; where the call cost its process, the reason for people: time, memory or a crash.
+
+        For functions that return no text themselves.
+        """
+        try:
+            return self.run(function, argument)
+        except WorkerDiedError as error:
+            return TOO_SLOW if error.timed_out else CRASHED
+        except MemoryError:
+            return TOO_BIG
 
     def close(self) -> None:
         """Ends the processes."""
