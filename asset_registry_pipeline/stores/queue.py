@@ -1,0 +1,219 @@
+"""The curators' queue as stored: `migration_queue`, one row for each asset that a plan has asked about.
+
+Pages go along an index in its order, from one key on: the last of many thousand costs as much as the first. Every
+change of a row raises its `version`, by which a refresh knows that somebody was quicker. Claims have their own store.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bson.max_key import MaxKey
+from bson.min_key import MinKey
+from pymongo import InsertOne, UpdateOne
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from asset_registry_pipeline.stores import codec
+from migration_kit.mongo import transient_errors
+
+QUEUE = "migration_queue"
+_ORDER = (("blocks", -1), ("_id", 1))
+BY_LAYER = (("layer", 1), ("state", 1), *_ORDER)
+BY_STATE = (("state", 1), *_ORDER)
+BY_LAYER_AND_ASK = (("layer", 1), ("asks", 1), ("state", 1), *_ORDER)
+BY_ASK = (("asks", 1), ("state", 1), *_ORDER)
+BY_CLAIM = (("claimed_by", 1), *_ORDER)
+BY_WORD = (("words", 1),)
+BY_LEASE = (("lease_until", 1),)
+UNSHOWN = {"words": 0, "seen": 0, "identifier": 0}
+"""What no page shows of a row."""
+FEW = 1_000
+"""As many rows are sorted at once when somebody searches; of more, the index's order is followed."""
+_DUPLICATE_KEY = 11000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows: every condition that is not None. `words`: beginnings of words, lower case, that all have to occur."""
+
+    layer: str | None = None
+    state: str = "open"
+    ask: str | None = None
+    words: tuple[str, ...] = ()
+    claimed_by: str | None = None
+
+    def index(self) -> tuple[tuple[str, int], ...]:
+        """The index whose order is the queue's for these rows."""
+        if self.claimed_by is not None:
+            return BY_CLAIM
+        if self.layer is not None:
+            return BY_LAYER if self.ask is None else BY_LAYER_AND_ASK
+        return BY_STATE if self.ask is None else BY_ASK
+
+    def query(self) -> dict[str, Any]:
+        """The conditions as the server takes them."""
+        conditions: dict[str, Any] = {"layer": self.layer, "state": self.state, "asks": self.ask}
+        conditions["claimed_by"] = self.claimed_by
+        query = {name: value for name, value in conditions.items() if value is not None}
+        if self.words:
+            query["$and"] = [{"words": {"$regex": f"^{re.escape(word)}"}} for word in self.words]
+        return query
+
+
+class QueueStore:
+    """Rows by the key of their decision."""
+
+    def __init__(self, database: Database[Any]) -> None:
+        self._rows = database.get_collection(QUEUE, codec_options=codec.OPTIONS)
+
+    def install(self) -> None:
+        """Make the indexes that are missing."""
+        with transient_errors("development"):
+            for keys in (BY_LAYER, BY_STATE, BY_LAYER_AND_ASK, BY_ASK, BY_WORD):
+                self._rows.create_index(list(keys))
+            for keys in (BY_CLAIM, BY_LEASE):
+                self._rows.create_index(list(keys), partialFilterExpression={keys[0][0]: {"$exists": True}})
+
+    def page(self, wanted: Wanted, *, after: tuple[int, str] | None, most: int) -> list[dict[str, Any]]:
+        """Rows in the order of the queue: what blocks most first; those after a place, if one is given."""
+        with transient_errors("development"):
+            if wanted.words and len(few := self._few(wanted)) <= FEW:
+                few.sort(key=lambda row: (-row["blocks"], row["_id"]))
+                rest = (
+                    few
+                    if after is None
+                    else [row for row in few if (-row["blocks"], row["_id"]) > _place(after)]
+                )
+                return rest[:most]
+            return list(self._in_order(wanted, after).limit(most))
+
+    def _few(self, wanted: Wanted) -> list[dict[str, Any]]:
+        """The rows that match, looked up by word; one more than few where there are more."""
+        longest = max(wanted.words, key=len)
+        by_word = {"words": {"$regex": f"^{re.escape(longest)}"}}
+        matching = self._rows.find(by_word, {"_id": 1}).hint(list(BY_WORD)).limit(20 * FEW + 1)
+        if sum(1 for _ in matching) > 20 * FEW:
+            return [{}] * (FEW + 1)
+        found = self._rows.find(wanted.query(), UNSHOWN).hint(list(BY_WORD)).limit(FEW + 1)
+        return list(found)
+
+    def _in_order(self, wanted: Wanted, after: tuple[int, str] | None) -> Any:
+        """A cursor that goes along the index, kept in bounds by index keys: conditions would be sorted in memory."""
+        index = wanted.index()
+        fixed = [(name, _value(wanted, name)) for name, _ in index[: -len(_ORDER)]]
+        blocks, key = after if after is not None else (MaxKey(), MinKey())
+        # The first text after a key is the same with a NUL behind it.
+        lower = [*fixed, ("blocks", blocks), ("_id", key if after is None else f"{key}\0")]
+        (name, last), earlier = fixed[-1], fixed[:-1]
+        upper = [*earlier, (name, f"{last}\0"), ("blocks", MaxKey()), ("_id", MinKey())]
+        return self._rows.find(wanted.query(), UNSHOWN).hint(list(index)).min(lower).max(upper)
+
+    def count(self, wanted: Wanted, most: int) -> int:
+        """How many rows match, counted up to `most`."""
+        with transient_errors("development"):
+            hint = list(BY_WORD if wanted.words else wanted.index())
+            return self._rows.count_documents(wanted.query(), limit=most, hint=hint)
+
+    def get(self, key: str, session: ClientSession | None = None) -> dict[str, Any] | None:
+        """One row, whole."""
+        # Not wrapped within a transaction: there the driver has to see its own errors to retry them.
+        return self._rows.find_one({"_id": key}, session=session)
+
+    def among(self, keys: Sequence[str], session: ClientSession | None = None) -> dict[str, dict[str, Any]]:
+        """Rows by key, without what no page shows."""
+        found = self._rows.find({"_id": {"$in": [*keys]}}, UNSHOWN, session=session)
+        return {row["_id"]: row for row in found}
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many rows each layer has in each state; answered from the index alone."""
+        stages: list[Mapping[str, Any]] = [
+            {"$sort": {"layer": 1, "state": 1}},
+            {"$group": {"_id": {"layer": "$layer", "state": "$state"}, "n": {"$sum": 1}}},
+        ]
+        with transient_errors("development"):
+            found = self._rows.aggregate(stages, hint=list(BY_LAYER))
+            return {(row["_id"]["layer"], row["_id"]["state"]): row["n"] for row in found}
+
+    def keys_of_layer(self, layer: str, state: str) -> Iterator[str]:
+        """The keys of a layer's rows in a state, in the order of the queue, streamed."""
+        with transient_errors("development"):
+            for row in self._in_order(Wanted(layer=layer, state=state), None):
+                yield row["_id"]
+
+    def write(self, new: Sequence[Mapping[str, Any]], changes: Sequence["Change"]) -> set[str]:
+        """Insert rows and change others; the keys of those where somebody else was quicker."""
+        writes: list[Any] = [InsertOne({**row, "version": 1}) for row in new]
+        writes += [each.as_write() for each in changes]
+        if not writes:
+            return set()
+        refused: set[str] = set()
+        with transient_errors("development"):
+            try:
+                written = self._rows.bulk_write(writes, ordered=False).matched_count
+            except BulkWriteError as clash:
+                errors = clash.details["writeErrors"]
+                if any(error["code"] != _DUPLICATE_KEY for error in errors):
+                    raise
+                refused = {new[error["index"]]["_id"] for error in errors}
+                written = clash.details["nMatched"]
+            if written < len(changes):
+                stamps = {each.key: each.stamp for each in changes}
+                now = self._rows.find({"_id": {"$in": [*stamps]}}, {"stamp": 1})
+                refused |= {row["_id"] for row in now if row.get("stamp") != stamps[row["_id"]]}
+        return refused
+
+    def settle(
+        self, key: str, values: Mapping[str, Any], unset: Sequence[str], session: ClientSession, **seen: Any
+    ) -> bool:
+        """Change a row within a transaction, if it still is as it was `seen`; whether it was."""
+        change: dict[str, Any] = {"$set": {**values}, "$inc": {"version": 1}}
+        if unset:
+            change["$unset"] = dict.fromkeys(unset, "")
+        return self._rows.update_one({"_id": key, **seen}, change, session=session).matched_count == 1
+
+    def settle_many(
+        self,
+        changes: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
+        unset: Sequence[str],
+        session: ClientSession,
+    ) -> None:
+        """Change rows within a transaction, each where its conditions hold."""
+        self._rows.bulk_write(
+            [
+                UpdateOne(
+                    dict(where),
+                    {"$set": {**values}, "$unset": dict.fromkeys(unset, ""), "$inc": {"version": 1}},
+                )
+                for where, values in changes
+            ],
+            session=session,
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a refresh changes in a row, if it still has the `version` that was read; `stamp` is the writer's own."""
+
+    key: str
+    version: int
+    stamp: Any
+    values: Mapping[str, Any]
+    unset: tuple[str, ...] = ()
+
+    def as_write(self) -> UpdateOne:
+        """The change as the server takes it."""
+        change: dict[str, Any] = {"$set": {**self.values, "stamp": self.stamp}, "$inc": {"version": 1}}
+        if self.unset:
+            change["$unset"] = dict.fromkeys(self.unset, "")
+        return UpdateOne({"_id": self.key, "version": self.version}, change)
+
+
+def _place(after: tuple[int, str]) -> tuple[int, str]:
+    return -after[0], after[1]
+
+
+def _value(wanted: Wanted, name: str) -> Any:
+    return wanted.ask if name == "asks" else getattr(wanted, name)
