@@ -23,6 +23,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "creator_description": tuple(strategies.CREATOR_DESCRIPTION),
     "ai_metadata": tuple(strategies.AI_METADATA),
     "album_art": tuple(strategies.ALBUM_ART),
+    "album_art_pending": ("publish", "hold"),
     "music_metadata": tuple(strategies.MUSIC_METADATA),
     "curation": ("none", "by_findings", "required"),
     "json_strings": ("keep", "parse"),
@@ -37,6 +38,8 @@ _PER: Mapping[str, tuple[str, ...]] = {
     "cascade": tuple(AGAINST),
 }
 """Choices that are made for each of several things, and those things."""
+_FOR_SONGS = (strategies.LOOKED_UP, strategies.REGENERATED)
+"""Strategies that only songs have what they take: title, words and a place in the look-up."""
 COPY, IN_PLACE = "copy", "in_place"
 _MODES = (COPY, IN_PLACE)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -49,8 +52,9 @@ class Profile:
     """One plan's choices, named as in its YAML file.
 
     `expected` counts per layer (empty: whatever the source has), `tolerance` the share they may be off by (0.1 = 10%),
-    `counts` whether more than expected is off, too. `cascade`: what a curator's verdict against a component does to
-    its composites. `names_as_words`: whether a name may stand as creatorDescription.
+    `counts` whether more than expected is off, too. `album_art_pending`: whether a song goes without a picture while
+    its album art waits for a curator, and is brought up to date later, or is held. `cascade`: what a curator's verdict
+    against a component does to its composites. `names_as_words`: whether a name may stand as creatorDescription.
     `quarantine_limit` is the share of a layer that may be quarantined before its gate stays closed.
     `rewrite_bucket` is the bucket that storage URLs are rewritten to, None to keep them.
     """
@@ -60,6 +64,7 @@ class Profile:
     creator_description: Mapping[str, str]
     ai_metadata: Mapping[str, str]
     album_art: Mapping[str, str]
+    album_art_pending: str
     music_metadata: str
     curation: Mapping[str, str]
     json_strings: str
@@ -74,6 +79,14 @@ class Profile:
     tolerance: float
     quarantine_limit: float
     digest: str
+
+    def wants(self, strategy: str) -> bool:
+        """Whether songs are made by this one of the strategies that need an enrichment."""
+        return strategy in (self.album_art["songs"], self.ai_metadata["songs"])
+
+    def wants_enrichment(self, kind: str) -> bool:
+        """Whether documents of a kind need what is found out about songs."""
+        return kind == "songs" and any(map(self.wants, _FOR_SONGS))
 
     def expected_range(self, *layers: str) -> tuple[int, int | None] | None:
         """The least and the most documents of some layers that are about the expected number; None: none is expected.
@@ -144,6 +157,8 @@ def _check_choice(key: str, chosen: object, choices: tuple[str, ...], where: str
     for thing, strategy in chosen.items():
         if strategy not in choices:
             raise _refused(where, f"{key} {thing}: {strategy!r} is not one of {', '.join(choices)}")
+        if strategy in _FOR_SONGS and thing != "songs":
+            raise _refused(where, f"{key} {thing}: {strategy!r} is for songs only")
 
 
 def _shapes(chosen: object, where: str) -> dict[str, Wanted]:

@@ -1,22 +1,45 @@
 """The named strategies in which the plans differ: how each Phase 2B field is made; no choosing between them.
 
-Every strategy is a pure function of the source, so that the same source always gives the same document. The time in
-`generatedAt` is therefore the time of the words that the metadata was made from, not of the run.
+Every strategy is a pure function of the source and of what is known of it, so that the same always gives the same
+document. The time in `generatedAt` is therefore the time of the words that the metadata was made from, not of the run.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from asset_registry_pipeline.registry import shapes, song_titles, texts
+from asset_registry_pipeline.registry import shapes, texts
 from asset_registry_pipeline.registry.addresses import is_hfn
-from asset_registry_pipeline.registry.ai_metadata import RULES_VERSION, read_facts
-from asset_registry_pipeline.registry.decisions import Decision
+from asset_registry_pipeline.registry.ai_metadata import (
+    made_by_rules,
+    read_facts,
+    simple_metadata,
+    with_facts,
+)
+from asset_registry_pipeline.registry.decisions import Decision, FactsGiven
+from asset_registry_pipeline.registry.enrichment import Enrichment, time_of_words, title_of
 from asset_registry_pipeline.registry.shapes import is_text
 
 Body = Mapping[str, Any]
 NOTICE = "Auto-generated from existing description"
 
-_SIMPLE_SHAPE = ("generatedDescription", "mood", "genre", "tempo", "key", "duration", "bpm", "tags")
+
+@dataclass(frozen=True)
+class Material:
+    """What a field of a new document is made of: the source, the words it will have, and what is known beside them.
+
+    `enrichment` only where it was made from just these words and this decision.
+    """
+
+    body: Body
+    words: str | None
+    decision: Decision | None = None
+    enrichment: Enrichment | None = None
+
+    @property
+    def facts(self) -> FactsGiven | None:
+        """The facts that a curator gave."""
+        return self.decision.facts if self.decision is not None else None
 
 
 def cleaned_description(body: Body) -> str | None:
@@ -76,136 +99,127 @@ def existing_ai_metadata(body: Body) -> dict[str, Any] | None:
     return dict(value) if isinstance(value, Mapping) and value else None
 
 
-def description_and_tags(body: Body, words: str | None, decision: Decision | None) -> dict[str, Any] | None:
+def description_and_tags(of: Material) -> dict[str, Any] | None:
     """The simple shape, filled with the description and tags that exist."""
-    del words, decision
-    return existing_ai_metadata(body) or _simple(
-        generatedDescription=body.get("description") or "", tags=list(body.get("tags") or [])
+    return existing_ai_metadata(of.body) or simple_metadata(
+        generatedDescription=of.body.get("description") or "", tags=list(of.body.get("tags") or [])
     )
 
 
-def legacy_description_and_tags(
-    body: Body, words: str | None, decision: Decision | None
-) -> dict[str, Any] | None:
+def legacy_description_and_tags(of: Material) -> dict[str, Any] | None:
     """The full shape, filled with the description and tags that exist and marked as older than AI."""
-    del decision
-    return existing_ai_metadata(body) or {
+    return existing_ai_metadata(of.body) or {
         "generatedBy": "Legacy",
         "generationStrategy": "pre-ai",
         "processingTime": 0,
         "inputContext": {
-            "creatorDescription": words,
-            "layerStrategy": body["layer"],
+            "creatorDescription": of.words,
+            "layerStrategy": of.body["layer"],
             "additionalContext": None,
         },
         # No model judged anything: a number here would be made up.
         "confidence": None,
-        "generatedAt": body.get("createdAt"),
+        "generatedAt": of.body.get("createdAt"),
         "version": "legacy",
-        "generatedDescription": body.get("description") or "",
-        "tags": list(body.get("tags") or []),
+        "generatedDescription": of.body.get("description") or "",
+        "tags": list(of.body.get("tags") or []),
     }
 
 
-def legacy_marker(body: Body, words: str | None, decision: Decision | None) -> dict[str, Any] | None:
+def legacy_marker(of: Material) -> dict[str, Any] | None:
     """Only the marker: older than AI, made when the asset was made."""
-    del words, decision
-    return existing_ai_metadata(body) or {
+    return existing_ai_metadata(of.body) or {
         "generatedBy": "Legacy",
         "generationStrategy": "pre-ai",
-        "generatedAt": body.get("createdAt"),
+        "generatedAt": of.body.get("createdAt"),
     }
 
 
-def rules_from_words(body: Body, words: str | None, decision: Decision | None) -> dict[str, Any] | None:
+def rules_from_words(of: Material) -> dict[str, Any] | None:
     """Made anew from the curator's words by the `rules` provider; None without words."""
-    if not words:
+    if not of.words:
         return None
-    facts = read_facts(words, body.get("tags") or [])
-    return {
-        "generatedBy": "rules",
-        "generationStrategy": "text-rules",
-        "processingTime": 0,
-        "inputContext": {
-            "creatorDescription": words,
-            "layerStrategy": body["layer"],
-            "additionalContext": {"tags": list(facts.tags)},
-        },
-        "confidence": facts.coverage,
-        "generatedAt": decision.decided_at if decision else body.get("updatedAt"),
-        "version": RULES_VERSION,
-        **_simple(
-            generatedDescription=texts.shorten(texts.clean(words)),
-            mood=facts.mood,
-            genre=list(facts.genre),
-            tempo=facts.tempo,
-            key=facts.key,
-            bpm=facts.bpm,
-            tags=list(facts.tags),
-        ),
-        "energy": facts.energy,
-    }
+    return made_by_rules(
+        of.words,
+        of.body.get("tags") or [],
+        layer=of.body["layer"],
+        made_at=time_of_words(of.body, of.decision),
+        given=of.facts,
+    )
 
 
-def no_ai_metadata(body: Body, words: str | None, decision: Decision | None) -> dict[str, Any] | None:
+def regenerated(of: Material) -> dict[str, Any] | None:
+    """What a provider made anew from the curator's words, with the facts that the curator put in their place."""
+    made = of.enrichment.ai_metadata if of.enrichment is not None else None
+    return with_facts(made, of.facts) if made is not None else None
+
+
+def no_ai_metadata(of: Material) -> dict[str, Any] | None:
     """What staging has, else nothing."""
-    del words, decision
-    return existing_ai_metadata(body)
+    return existing_ai_metadata(of.body)
 
 
-AI_METADATA: Mapping[str, Callable[[Body, str | None, Decision | None], dict[str, Any] | None]] = {
+AI_METADATA: Mapping[str, Callable[[Material], dict[str, Any] | None]] = {
     "none": no_ai_metadata,
     "description_and_tags": description_and_tags,
     "legacy_description_and_tags": legacy_description_and_tags,
     "legacy_marker": legacy_marker,
     "rules_from_words": rules_from_words,
+    "regenerated": regenerated,
 }
+REGENERATED = "regenerated"
 
 
-def existing_album_art(body: Body) -> Any:
+def existing_album_art(of: Material) -> Any:
     """What staging has, else nothing."""
-    return body.get("albumArt") or None
+    return of.body.get("albumArt") or None
 
 
-def pending_album_art(body: Body) -> Any:
-    """What staging has, else nothing yet: what is still to be looked up is counted as pending."""
-    return body.get("albumArt") or None
+def looked_up_album_art(of: Material) -> Any:
+    """What was looked up, or what a curator put in its place; else what staging has, unless a curator wants none."""
+    if of.enrichment is not None and of.enrichment.art_state == "settled":
+        return of.enrichment.album_art
+    refused = of.enrichment is not None and of.enrichment.art_state == "refused"
+    return None if refused else existing_album_art(of)
 
 
-ALBUM_ART: Mapping[str, Callable[[Body], Any]] = {"none": existing_album_art, "pending": pending_album_art}
+ALBUM_ART: Mapping[str, Callable[[Material], Any]] = {
+    "none": existing_album_art,
+    "pending": existing_album_art,
+    "looked_up": looked_up_album_art,
+}
+LOOKED_UP = "looked_up"
 
 
-def existing_music_metadata(body: Body, words: str | None) -> Any:
+def existing_music_metadata(of: Material) -> Any:
     """What staging has, else nothing."""
-    del words
-    return body.get("musicMetadata") or None
+    return of.body.get("musicMetadata") or None
 
 
-def music_metadata_from_words(body: Body, words: str | None) -> dict[str, Any] | None:
-    """What the curator's words state about the music, and the title that they name; None without words."""
-    if not words:
+def music_metadata_from_words(of: Material) -> dict[str, Any] | None:
+    """What the curator's words and given facts state about the music, and the title; None without words.
+
+    `duration` in seconds, where the song was looked up and the match accepted.
+    """
+    if not of.words:
         return None
-    facts = read_facts(words, body.get("tags") or [])
-    title = song_titles.parse_song_line(words)
+    stated = with_facts(read_facts(of.words, of.body.get("tags") or []).stated, of.facts)
+    title = title_of(of.body, of.decision, of.words)
     return {
-        "bpm": facts.bpm,
-        "key": facts.key,
-        "duration": None,
-        "genre": list(facts.genre),
+        "bpm": stated["bpm"],
+        "key": stated["key"],
+        "duration": of.enrichment.duration if of.enrichment is not None else None,
+        "genre": stated["genre"],
         "extractedSongData": {
             "songName": title.song,
             "albumName": title.album,
             "artistName": title.artist,
-            "originalInput": words,
+            "originalInput": title.original,
         },
     }
 
 
-MUSIC_METADATA: Mapping[str, Callable[[Body, str | None], Any]] = {
+MUSIC_METADATA: Mapping[str, Callable[[Material], Any]] = {
     "none": existing_music_metadata,
     "from_words": music_metadata_from_words,
 }
-
-
-def _simple(**given: Any) -> dict[str, Any]:
-    return {field: given.get(field, [] if field in ("genre", "tags") else None) for field in _SIMPLE_SHAPE}

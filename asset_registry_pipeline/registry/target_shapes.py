@@ -102,7 +102,10 @@ class SimpleMetadata(TypedDict):
 
 @with_config(_STRICT)
 class FullMetadata(_Generated):
-    """`aiMetadata` as the contract has it, with what was generated where something was; `processingTime` in ms."""
+    """`aiMetadata` as the contract has it, with what was generated where something was; `processingTime` in ms.
+
+    `bpmEstimated` is what the text suggests where it states no tempo: never a fact.
+    """
 
     generatedBy: Required[str]
     generationStrategy: Required[str]
@@ -111,6 +114,7 @@ class FullMetadata(_Generated):
     confidence: Required[Share | None]
     generatedAt: Required[Moment | None]
     version: Required[str]
+    bpmEstimated: NotRequired[Bpm | None]
     energy: NotRequired[str | None]
 
 
@@ -133,6 +137,7 @@ class KnownMetadata(TypedDict, total=False):
     duration: int | float | str | None
     bpm: Bpm | None
     tags: list[str] | None
+    bpmEstimated: Bpm | None
     energy: str | None
 
 

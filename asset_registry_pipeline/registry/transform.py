@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from asset_registry_pipeline.registry import composites, shapes, strategies, texts
 from asset_registry_pipeline.registry.addresses import is_hfn
 from asset_registry_pipeline.registry.aggregation import Features, component_analysis
+from asset_registry_pipeline.registry.ai_metadata import RULES_VERSION
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.registry.documents import JSON_FIELDS, SourceDocument, masked
+from asset_registry_pipeline.registry.enrichment import SETTLED, Enrichment, inputs_of
 from asset_registry_pipeline.registry.findings import Finding
 from asset_registry_pipeline.registry.kinds import Effect
 from asset_registry_pipeline.registry.layers import kind_of
@@ -23,6 +25,9 @@ STAGING_BUCKET = "nna_registry_assets_stg"
 WAITING = "waiting for a curator"
 CHANGED = "staging changed since the curator's decision"
 UNUSABLE_WORDS = "the curator's words cannot be used"
+ENRICHMENT_WAITING = "waiting for its album art and metadata"
+METADATA_FAILED = "its metadata could not be made"
+ALBUM_ART_WAITING = "its album art waits for a curator"
 REJECTED = "rejected by a curator"
 MARKED_AS_TEST = "marked as a test by a curator"
 EXCLUDED = "excluded by a curator"
@@ -102,9 +107,18 @@ class Directory:
 
 
 def plan_asset(
-    source: SourceDocument, findings: Sequence[Finding], decision: Decision | None, profile: Profile
+    source: SourceDocument,
+    findings: Sequence[Finding],
+    decision: Decision | None,
+    profile: Profile,
+    enrichment: Enrichment | None = None,
+    *,
+    provider: str = RULES_VERSION,
 ) -> Planned:
-    """The outcome of a component or a song."""
+    """The outcome of a component or a song.
+
+    `enrichment`: what was found out about a song, where the profile wants that; `provider` as by `provider_version`.
+    """
     if stopped := _quarantined(source, findings):
         return stopped
     body = source.body or {}
@@ -116,12 +130,25 @@ def plan_asset(
     review = sorted({finding.kind for finding in findings if finding.effect is Effect.REVIEW})
     if stopped := _stopped_by_curation(source, decision, review, policy):
         return stopped
-    own = strategies.CREATOR_DESCRIPTION[profile.creator_description[kind]](body)
-    words = decision.words if decision is not None and decision.words else own
+    words = words_of(body, decision, kind, profile)
     if kind == "songs" and profile.creator_description[kind] == "curator_only" and not words:
         return Planned(source, Disposition.HELD, UNUSABLE_WORDS, {"why": "there are none"})
-    document = _document(body, words, decision, kind, profile)
-    return Planned(source, Disposition.READY, detail=_needs_review(words), document=document)
+    if not profile.wants_enrichment(kind):
+        enrichment = None
+    else:
+        inputs = inputs_of(source, decision, words, provider)
+        if stopped := _stopped_by_enrichment(source, enrichment, inputs, profile):
+            return stopped
+    document = _document(strategies.Material(body, words, decision, enrichment), kind, profile)
+    detail = {**_needs_review(words), **_art_to_come(enrichment, profile)}
+    return Planned(source, Disposition.READY, detail=detail, document=document)
+
+
+def words_of(body: Mapping[str, Any], decision: Decision | None, kind: str, profile: Profile) -> str | None:
+    """The words that a document will have: the curator's, else those that the profile makes of the source."""
+    if decision is not None and decision.words:
+        return decision.words
+    return strategies.CREATOR_DESCRIPTION[profile.creator_description[kind]](body)
 
 
 def plan_composite(
@@ -140,7 +167,7 @@ def plan_composite(
     if resolution.missing:
         return _without(source, resolution.missing, profile, directory)
     words = strategies.CREATOR_DESCRIPTION[profile.creator_description["composites"]](body)
-    document = _document(body, words, None, "composites", profile)
+    document = _document(strategies.Material(body, words), "composites", profile)
     if profile.composite_components == "addresses":
         document["components"] = [component.address for component in resolution.components]
     document["componentAnalysis"] = component_analysis(
@@ -192,6 +219,30 @@ def _stopped_by_curation(
     return None
 
 
+def _stopped_by_enrichment(
+    source: SourceDocument, enrichment: Enrichment | None, inputs: str, profile: Profile
+) -> Planned | None:
+    """Held where album art or metadata are absent, made from other inputs, or not what the profile lets go."""
+    if enrichment is None or enrichment.inputs != inputs:
+        why = (
+            "nobody has made them yet" if enrichment is None else "they were made from other words or choices"
+        )
+        return Planned(source, Disposition.HELD, ENRICHMENT_WAITING, {"why": why})
+    if profile.wants(strategies.REGENERATED) and enrichment.ai_metadata is None:
+        return Planned(source, Disposition.HELD, METADATA_FAILED, {"why": masked(enrichment.ai_why)})
+    if profile.album_art_pending == "hold" and _art_to_come(enrichment, profile):
+        told = {"album_art": enrichment.art_state, "why": masked(enrichment.art_why)}
+        return Planned(source, Disposition.HELD, ALBUM_ART_WAITING, told)
+    return None
+
+
+def _art_to_come(enrichment: Enrichment | None, profile: Profile) -> Mapping[str, Any]:
+    """What to tell of a song whose album art is not settled; nothing where it is, or where the profile wants none."""
+    if enrichment is None or not profile.wants(strategies.LOOKED_UP) or enrichment.art_state in SETTLED:
+        return _NO_DETAIL
+    return {"album_art": enrichment.art_state}
+
+
 def _needs_review(words: str | None) -> Mapping[str, Any]:
     """What to tell of a document that goes as it is and that a person should look at all the same."""
     return _NO_DETAIL if words is not None and words != strategies.NOTICE else _NEEDS_REVIEW
@@ -204,10 +255,9 @@ def _wrong_with(words: str) -> str | None:
     return "a name where words belong" if is_hfn(words.strip().split(":")[0]) else None
 
 
-def _document(
-    body: Mapping[str, Any], words: str | None, decision: Decision | None, kind: str, profile: Profile
-) -> dict[str, Any]:
+def _document(of: strategies.Material, kind: str, profile: Profile) -> dict[str, Any]:
     """The new document: every source field in its place, then the Phase 2B fields."""
+    body = of.body
     document = dict(body)
     if profile.json_strings == "parse":
         for name in JSON_FIELDS:
@@ -219,9 +269,9 @@ def _document(
         document["gcpStorageUrl"] = body["gcpStorageUrl"].replace(
             f"/{STAGING_BUCKET}/", f"/{profile.rewrite_bucket}/", 1
         )
-    document["creatorDescription"] = words
-    document["albumArt"] = strategies.ALBUM_ART[profile.album_art[kind]](body)
-    document["aiMetadata"] = strategies.AI_METADATA[profile.ai_metadata[kind]](body, words, decision)
+    document["creatorDescription"] = of.words
+    document["albumArt"] = strategies.ALBUM_ART[profile.album_art[kind]](of)
+    document["aiMetadata"] = strategies.AI_METADATA[profile.ai_metadata[kind]](of)
     if kind == "songs":
-        document["musicMetadata"] = strategies.MUSIC_METADATA[profile.music_metadata](body, words)
+        document["musicMetadata"] = strategies.MUSIC_METADATA[profile.music_metadata](of)
     return document

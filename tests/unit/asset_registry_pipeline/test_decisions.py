@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ _art = (
     | st.builds(ArtChoice, st.just("accept"), _urls, st.sampled_from(["iTunes", "MusicBrainz"]))
     | st.builds(ArtChoice, st.just("replace"), _urls, st.sampled_from([None, "Manual", "AI Generated"]))
 )
-_facts = st.fixed_dictionaries(
+_facts: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"bpm": st.none() | st.integers(20, 400), **dict.fromkeys(("key", "mood", "genre", "tempo"), _maybe)}
 ).filter(lambda given: any(value is not None for value in given.values()))
 _song_decisions = st.builds(
