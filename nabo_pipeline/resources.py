@@ -39,7 +39,8 @@ class BackupResource(dg.ConfigurableResource[None]):
 
     def open(self) -> "Backup":
         """The backup, ready to be listed and read."""
-        from nabo_pipeline.stores.backup import S3Access, open_backup
+        from migration_kit.s3 import S3Access
+        from nabo_pipeline.stores.backup import open_backup
 
         place = required("S3_BACKUP_PATH", self.place)
         access = S3Access(

@@ -8,20 +8,24 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from migration_kit.failures import PermanentError, TransientError, retrying
+from migration_kit.s3 import S3Access, s3_client
 from nabo_pipeline.media.inventory import StoredObject
 from nabo_pipeline.stores.backup_errors import EmptyObjectError, folder_error, s3_error
 
 T = TypeVar("T")
-CONNECTIONS = 32
 LONGEST_KEY = 1024
 """Bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+_CORRECT = {
+    "item": "S3_ENDPOINT_URL",
+    "remedy": "Correct S3_ENDPOINT_URL (http:// or https://, a host), AWS_REGION and the credentials.",
+}
 
 
 class Backup(Protocol):
@@ -37,23 +41,12 @@ class Backup(Protocol):
         """The object, or its first `at_most` + 1 bytes if it is larger than that."""
 
 
-@dataclass(frozen=True)
-class S3Access:
-    """How to reach S3; empty values mean boto3's own defaults."""
-
-    endpoint_url: str = ""
-    access_key: str = field(default="", repr=False)
-    secret_key: str = field(default="", repr=False)
-    session_token: str = field(default="", repr=False)
-    region: str = "us-east-1"
-
-
 def open_backup(place: str, access: S3Access) -> Backup:
     """The backup at `s3://bucket/prefix` or in a folder. Raises PermanentError if the folder is not there."""
     if place.startswith("s3://"):
         parts = urlsplit(place)
         prefix = parts.path.strip("/")
-        return S3Backup(_client(access), parts.netloc, f"{prefix}/" if prefix else "")
+        return S3Backup(s3_client(access, **_CORRECT), parts.netloc, f"{prefix}/" if prefix else "")
     root = Path(place)
     if not root.is_dir():
         raise PermanentError(
@@ -62,39 +55,6 @@ def open_backup(place: str, access: S3Access) -> Backup:
             remedy="Correct S3_BACKUP_PATH or mount the folder.",
         )
     return FolderBackup(root)
-
-
-def _client(access: S3Access) -> Any:
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-
-    config = Config(
-        max_pool_connections=CONNECTIONS,
-        connect_timeout=10,
-        read_timeout=60,
-        # The kit's retries know what is transient; two layers of retries would multiply.
-        retries={"total_max_attempts": 1},
-        # Stores that are only compatible with S3 know no checksums in trailers; boto3 would ask for them by itself.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    try:
-        return boto3.client(
-            "s3",
-            endpoint_url=access.endpoint_url or None,
-            aws_access_key_id=access.access_key or None,
-            aws_secret_access_key=access.secret_key or None,
-            aws_session_token=access.session_token or None,
-            region_name=access.region or None,
-            config=config,
-        )
-    except (BotoCoreError, ValueError) as error:
-        raise PermanentError(
-            f"the S3 client refuses its settings: {error}",
-            item="S3_ENDPOINT_URL",
-            remedy="Correct S3_ENDPOINT_URL (http:// or https://, a host), AWS_REGION and the credentials.",
-        ) from error
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from migration_kit.failures import PermanentError, TransientError
+from migration_kit.s3 import S3Access
 from nabo_pipeline.media.inventory import of_category, tally
-from nabo_pipeline.stores.backup import FolderBackup, S3Access, S3Backup, open_backup
+from nabo_pipeline.stores.backup import FolderBackup, S3Backup, open_backup
 from nabo_pipeline.stores.backup_errors import UnreadableError
 
 ODD = (
