@@ -12,8 +12,9 @@ from functools import partial
 from asset_registry_pipeline.registry.answers import answers
 from asset_registry_pipeline.registry.decisions import Decision
 from asset_registry_pipeline.registry.documents import SourceDocument
+from asset_registry_pipeline.registry.enrichment import Enrichment
 from asset_registry_pipeline.registry.findings import Finding
-from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS
+from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS, SONG_LAYERS
 from asset_registry_pipeline.registry.transform import Disposition, Planned, plan_asset, plan_composite
 from asset_registry_pipeline.steps.directory import Components, open_components
 from asset_registry_pipeline.steps.sources import (
@@ -153,7 +154,7 @@ def outcomes(
 ) -> Iterator[Planned]:
     """The outcomes of some documents of a layer, in their order, with what was found in them by item.
 
-    `components` for composites; decisions are looked up. Nothing is read from what was staged before.
+    `components` for composites; decisions and enrichments are looked up. Nothing is read from what was staged before.
     """
     if components is not None:
         directory = components.directory(sources)
@@ -161,9 +162,13 @@ def outcomes(
             yield plan_composite(source, findings.get(source.item, ()), registry.profile, directory)
         return
     decisions = _decisions_about(registry, layer, sources)
+    enrichments = _enrichments_of(registry, layer, sources)
+    provider = registry.metadata_provider
     for source in sources:
-        decision = decisions.get(decision_key(source))
-        yield plan_asset(source, findings.get(source.item, ()), decision, registry.profile)
+        key, found = decision_key(source), findings.get(source.item, ())
+        yield plan_asset(
+            source, found, decisions.get(key), registry.profile, enrichments.get(key), provider=provider
+        )
 
 
 def outcome_line(candidate: Candidate | Outcome) -> str:
@@ -210,6 +215,14 @@ def _decisions_about(
     if layer not in BARRIER_LAYERS:
         return {}
     return registry.decisions.among([decision_key(source) for source in sources])
+
+
+def _enrichments_of(
+    registry: Registry, layer: str, sources: Sequence[SourceDocument]
+) -> Mapping[str, Enrichment]:
+    if layer not in SONG_LAYERS or not registry.profile.wants_enrichment("songs"):
+        return {}
+    return registry.enrichments.among([decision_key(source) for source in sources])
 
 
 def encoded(planned: Planned, registry: Registry) -> Candidate:

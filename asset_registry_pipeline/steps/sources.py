@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from asset_registry_pipeline.registry.documents import SourceDocument
-from asset_registry_pipeline.registry.layers import REFERABLE_LAYERS
+from asset_registry_pipeline.registry.layers import REFERABLE_LAYERS, SONG_LAYERS
 from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
@@ -71,6 +71,8 @@ def other_parts(registry: Registry, layer: str, accepted: Mapping[str, str] | No
         "taxonomy": registry.taxonomy.pinned,
         "profile": registry.profile.digest,
     }
+    if layer in SONG_LAYERS and registry.profile.wants_enrichment("songs"):
+        parts["enrichments"] = fingerprint([registry.metadata_provider, registry.enrichments.digest()])
     if accepted is not None:
         # Not only what passed: the same plan, published again, may have brought a component that was not there before.
         components = registry.development.fingerprint(sorted(REFERABLE_LAYERS))
