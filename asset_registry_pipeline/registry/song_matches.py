@@ -73,7 +73,7 @@ _ARTWORK_SIZE = re.compile(r"/(\d+)x(\d+)([a-z]{0,2})(-\d+)?\.(jpg|png|webp)$")
 
 @dataclass(frozen=True)
 class Found:
-    """A song as a service names it; `artwork_url` is empty where it has no picture of it."""
+    """A song as a service names it; `artwork_url` is empty where it has no picture of it, `duration` in seconds."""
 
     song: str
     artist: str
@@ -81,13 +81,14 @@ class Found:
     artwork_url: str
     source: Source
     quality: Quality = "Medium"
+    duration: float | None = None
 
 
 @dataclass(frozen=True)
 class ArtCandidate:
     """Album art that may be the song's: what it belongs to, how well that fits (0..1), and why.
 
-    `strong`: fits so well that it is taken unattended. `why`: a sentence for the curator.
+    `strong`: fits so well that it is taken unattended. `why`: a sentence for the curator. `duration` in seconds.
     """
 
     song: str
@@ -99,6 +100,7 @@ class ArtCandidate:
     score: float
     strong: bool
     why: str
+    duration: float | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def candidates(title: SongTitle, found: Iterable[Found]) -> tuple[ArtCandidate, 
         candidate = ArtCandidate(
             song=one.song, artist=one.artist, album=one.album, artwork_url=one.artwork_url,
             quality=one.quality, source=one.source,
-            score=judged.score, strong=judged.strong, why=judged.why,
+            score=judged.score, strong=judged.strong, why=judged.why, duration=one.duration,
         )  # fmt: skip
         standing = offered.get(one.artwork_url)
         if standing is None or (candidate.strong, candidate.score) > (standing[0].strong, standing[0].score):
