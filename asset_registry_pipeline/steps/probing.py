@@ -6,18 +6,31 @@ from itertools import islice
 from typing import Any
 
 from asset_registry_pipeline.registry.aggregation import Features
+from asset_registry_pipeline.registry.ai_metadata import RULES_VERSION, made_by_rules
 from asset_registry_pipeline.registry.composites import Component
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.registry.documents import SourceDocument
+from asset_registry_pipeline.registry.enrichment import Enrichment, inputs_of, time_of_words
 from asset_registry_pipeline.registry.findings import inspect
-from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS
+from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS, SONG_LAYERS
 from asset_registry_pipeline.registry.profiles import Profile
 from asset_registry_pipeline.registry.taxonomy import Taxonomy
-from asset_registry_pipeline.registry.transform import Absence, Directory, Planned, plan_asset, plan_composite
+from asset_registry_pipeline.registry.transform import (
+    Absence,
+    Directory,
+    Planned,
+    plan_asset,
+    plan_composite,
+    words_of,
+)
 from asset_registry_pipeline.stores.staging import Staging
 
 _LOOKED_AT, _OF_EACH_LAYER = 50, 3
 _WORDS = "Words as a curator may write them."
+_ALBUM_ART: Mapping[str, Any] = {
+    "url": "https://example.invalid/cover.jpg", "sourceUrl": "https://example.invalid/source.jpg", "source": "Manual",
+    "quality": "High", "contentType": "image/jpeg", "size": 1, "dimensions": {"width": 600, "height": 600},
+}  # fmt: skip
 
 
 def samples(
@@ -46,7 +59,28 @@ def _planned(source: SourceDocument, profile: Profile, taxonomy: Taxonomy) -> Pl
         decided_by="preflight",
         decided_at=datetime(2000, 1, 1, tzinfo=UTC),
     )
-    return plan_asset(source, findings, decision, profile)
+    return plan_asset(source, findings, decision, profile, _enrichment(source, decision, profile))
+
+
+def _enrichment(source: SourceDocument, decision: Decision, profile: Profile) -> Enrichment | None:
+    """As if everything had been found out about a song; None for what is no song."""
+    if source.layer not in SONG_LAYERS:
+        return None
+    body = source.body or {}
+    words = words_of(body, decision, "songs", profile)
+    made_at = time_of_words(body, decision)
+    return Enrichment(
+        key=decision.key,
+        inputs=inputs_of(source, decision, words, RULES_VERSION),
+        album_art={**_ALBUM_ART, "uploadedAt": made_at},
+        art_state="settled",
+        art_by="curator",
+        art_why="",
+        candidates=(),
+        ai_metadata=made_by_rules(words or "", (), layer=source.layer, made_at=made_at),
+        ai_state="made",
+        ai_why="",
+    )
 
 
 def _component(key: str) -> Component:
