@@ -165,6 +165,29 @@ def candidates(title: SongTitle, found: Iterable[Found]) -> tuple[ArtCandidate, 
     return tuple(ranked[:MOST_OFFERED])
 
 
+def best_first(title: SongTitle, found: Iterable[Found]) -> tuple[Found, ...]:
+    """What may be the song, the best first, whether it has a picture or not."""
+    asked = orders(title)
+    judged = [(max((_judge(each, one) for each in asked), key=lambda it: it.score), one) for one in found]
+    offered = [(it, one) for it, one in judged if it.offered]
+    return tuple(one for _, one in sorted(offered, key=lambda pair: (not pair[0].strong, -pair[0].score)))
+
+
+def main_title(song: str) -> str:
+    """A song's title without who is featured, as services know it."""
+    return _without_credit(song)
+
+
+def main_artist(artist: str) -> str:
+    """A credit without who is featured."""
+    return _without_credit(artist)
+
+
+def search_words(title: SongTitle) -> str:
+    """The words to search for: song and artist, or where no artist is known the album in its place."""
+    return f"{main_title(title.song or '')} {main_artist(title.artist) if title.artist else title.album or ''}".strip()
+
+
 def artist_likeness(asked: str, found: str, *, featured: str = "") -> tuple[float, str]:
     """How like two credits are (0..1), and what to tell of it where they are not the same; empty where they are.
 
