@@ -11,18 +11,19 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from asset_registry_pipeline.desk import errors
-from asset_registry_pipeline.desk.pages import dashboard, events, login
+from asset_registry_pipeline.desk.api import routers as api
+from asset_registry_pipeline.desk.pages import dashboard, events, icon, login
 from asset_registry_pipeline.desk.rendering import STATIC
 from asset_registry_pipeline.desk.security.access import csrf_protected
 from asset_registry_pipeline.desk.security.headers import origins, security_headers
 from asset_registry_pipeline.desk.security.middleware import Surroundings
 from asset_registry_pipeline.desk.state import Desk
 
-OPEN: tuple[APIRouter, ...] = (login.router,)
+OPEN: tuple[APIRouter, ...] = (login.router, icon.router)
 """What is shown to people who are not logged in; each route of it protects itself."""
 PAGES: tuple[APIRouter, ...] = (dashboard.router, events.router)
 """The pages behind the login."""
-API: tuple[APIRouter, ...] = ()
+API: tuple[APIRouter, ...] = (api.router,)
 """The REST API, whose routes ask for `api_user` or `api_at_least(role)` themselves."""
 
 

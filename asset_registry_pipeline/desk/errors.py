@@ -111,10 +111,9 @@ def shown(request: Request, problem: Problem) -> Response:
 
 def _envelope(request: Request, problem: Problem) -> dict[str, Any]:
     message = f"{problem.told}. {problem.remedy}." if problem.remedy else f"{problem.told}."
-    details = getattr(problem, "details", None)
     return {
         "success": False,
-        "error": {"code": problem.code, "message": message, "details": details},
+        "error": {"code": problem.code, "message": message, "details": problem.details},
         "metadata": {"timestamp": datetime.now(UTC).isoformat(), "requestId": request.state.id},
     }
 

@@ -1,10 +1,11 @@
 """A desk over the test's own registry, and people who are logged in to it; or the desk as a process of its own."""
 
+import itertools
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,6 +33,7 @@ ENVIRONMENT = {
     "CURATOR_TOKENS": ",".join(line_of(name, ROLES[name], token) for name, token in TOKENS.items()),
     "DESK_URL": "http://testserver",
 }
+_ADDRESSES = itertools.count(1)
 _CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -77,7 +79,8 @@ class DeskPlace:
     _open: ExitStack = field(repr=False)
 
     def visitor(self, **more: Any) -> Person:
-        """Somebody with a browser who is not logged in."""
+        """Somebody with a browser who is not logged in, at an address of their own."""
+        more.setdefault("client", (f"host-{next(_ADDRESSES)}", 50_000))
         return Person(self._open.enter_context(TestClient(self.app, raise_server_exceptions=False, **more)))
 
     def person(self, name: str) -> Person:
@@ -123,6 +126,13 @@ def desk_over(world: World, **environment: str) -> Iterator[DeskPlace]:
 def desk(world: World) -> Iterator[DeskPlace]:
     """The desk over the registry of this test, in this process."""
     with desk_over(world) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def shared_desk(make_shared_world: Callable[..., World]) -> Iterator[DeskPlace]:
+    """One desk over a nearly empty registry, for tests that only come in, look, and go."""
+    with desk_over(make_shared_world(layers=dict.fromkeys("SLWMGC", 2), dirt=False)) as place:
         yield place
 
 
