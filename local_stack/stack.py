@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from local_stack.servers import Server, ServerFailed, mongo, postgres, s3, storage
+from local_stack.servers import Server, ServerFailed, mongo, music, postgres, s3, storage
 from local_stack.servers.secrets import CREDENTIALS, local_credentials
 from local_stack.variables import BACKUP_BUCKET, DATABASES, given_variables, parts_to_start, stack_environment
 
@@ -103,6 +103,7 @@ class Servers:
             "storage": lambda: storage.start(
                 where, jwt_secret=secrets["storage_jwt_secret"], preferred_port=ports.get("storage")
             ),
+            "music": lambda: music.start(where, preferred_port=ports.get("music")),
         }
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from local_stack.music.control import MusicControl
 from local_stack.servers import postgres
 from local_stack.stack import Servers, Stack
 from local_stack.variables import DATABASES, stack_environment
@@ -53,6 +54,15 @@ class StorageProject:
 
     url: str
     service_role_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MusicPlace:
+    """The stand-in for music services: how to order faults of it, and the variables that lead the registry to it."""
+
+    url: str
+    control: MusicControl
+    environment: dict[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -150,6 +160,18 @@ def storage(servers: Servers) -> Iterator[StorageProject]:
     place = StorageProject(f"{server.url}/projects/test-{uuid.uuid4().hex[:12]}", **server.credentials)
     yield place
     StorageControl(place.url, place.service_role_key).remove_project()
+
+
+@pytest.fixture
+def music(servers: Servers) -> Iterator[MusicPlace]:
+    """The stand-in for music services as at its start; what a test orders of it is forgotten after the test."""
+    from local_stack.servers.music import environment
+
+    server = servers["music"]
+    control = MusicControl(server.url, server.credentials["authority"])
+    control.reset()
+    yield MusicPlace(server.url, control, environment(server))
+    control.reset()
 
 
 @pytest.fixture
