@@ -18,7 +18,8 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TWO_LETTERS = re.compile(r"[^a-z]*([a-z])[^a-z]*(?!\1)[a-z]")
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 _WORLD_PREFIX = re.compile(r"^W\d{1,3}_[\w'-]+ - ")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"')\]]*(?=\s)")
+# Only from the first mark of a run: asked anew from each of them, a line of dots costs the square of its length.
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]+[\"')\]]*(?=\s)")
 # A full stop after these ends no sentence: initials ("Ben E. King"), acronyms ("U.S.A."), credits.
 _NO_SENTENCE_END = re.compile(r"\b(?:[A-Za-z]|ft|feat|vs|mr|mrs|ms|dr|st|vol|no|pt|prod)\.$", re.IGNORECASE)
 _LONGEST_CREDIT = len("feat")

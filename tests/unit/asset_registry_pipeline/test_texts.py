@@ -1,4 +1,4 @@
-"""Texts, shapes, song titles and what the rules read from words."""
+"""Texts, shapes and what the rules read from words."""
 
 import json
 
@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from asset_registry_pipeline.registry import shapes
 from asset_registry_pipeline.registry.ai_metadata import read_facts
-from asset_registry_pipeline.registry.song_titles import parse_song_line
 from asset_registry_pipeline.registry.texts import (
     clean,
     duplicates_by_case,
@@ -76,39 +75,6 @@ def test_sentences_do_not_end_at_initials_acronyms_or_credits() -> None:
 
 def test_duplicate_tags_are_found_whatever_their_case() -> None:
     assert duplicates_by_case(["Pop", "rock", "pop", " POP "]) == ["pop", " POP "]
-
-
-@pytest.mark.parametrize(
-    ("line", "song", "artist", "album", "confidence"),
-    [
-        ("Anxiety by Doechii.  A smooth and introspective track ...", "Anxiety", "Doechii", None, "high"),
-        ("What It Is (Block Boy) \u2013 Doechii ft. Kodak Black. A duet.", "What It Is (Block Boy)",
-         "Doechii ft. Kodak Black", None, "low"),
-        ("Party in the U.S.A. by Miley Cyrus in The Time of Our Lives", "Party in the U.S.A.", "Miley Cyrus",
-         "The Time of Our Lives", "medium"),
-        ("Anti-Hero - Midnights - Taylor Swift", "Anti-Hero", "Taylor Swift", "Midnights", "high"),
-        ("Stand by Me by Ben E. King", "Stand by Me", "Ben E. King", None, "medium"),
-        ("Pretty Little Baby by Connie Francis", "Pretty Little Baby", "Connie Francis", None, "high"),
-        ("Anxiety by Doechii in Anxiety - Single", "Anxiety", "Doechii", "Anxiety", "medium"),
-        ("NOKIA by Drake in $ome $exy $ongs 4 U", "NOKIA", "Drake", "$ome $exy $ongs 4 U", "medium"),
-        ("Song by Artist from Album", "Song", "Artist", "Album", "high"),
-        ("Halo - Unknown Album - Beyonc\u00e9", "Halo", "Beyonc\u00e9", None, "high"),
-        ("", None, None, None, "low"),
-        ("Just words", "Just words", None, None, "low"),
-    ],
-)  # fmt: skip
-def test_song_lines_in_their_real_forms_are_read(
-    line: str, song: str | None, artist: str | None, album: str | None, confidence: str
-) -> None:
-    title = parse_song_line(line)
-    assert (title.song, title.artist, title.album, title.confidence) == (song, artist, album, confidence)
-    assert title.original == line
-
-
-@given(st.text(max_size=200))
-def test_no_song_line_makes_the_parser_fail(line: str) -> None:
-    title = parse_song_line(line)
-    assert title.song is None or title.song.strip() == title.song
 
 
 def test_only_what_a_text_states_becomes_a_fact() -> None:
