@@ -82,7 +82,8 @@ def features_of(document: Mapping[str, Any]) -> Features:
         layer=document["layer"],
         description=words if is_text(words) else "",
         tags=tuple([tag for tag in tags if is_text(tag)]) if isinstance(tags, list) else (),
-        bpm=float(bpm) if isinstance(bpm, int | float) else None,
+        # Only a tempo that is known: `bpmEstimated` beside it is none that components are compared by.
+        bpm=float(bpm) if isinstance(bpm, int | float) and not isinstance(bpm, bool) else None,
         genre=genre[0] if isinstance(genre, list) and genre and is_text(genre[0]) else None,
         energy=metadata["energy"] if is_text(metadata.get("energy")) else None,
         mood=metadata["mood"] if is_text(metadata.get("mood")) else None,

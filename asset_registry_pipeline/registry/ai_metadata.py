@@ -190,6 +190,18 @@ def simple_metadata(**given: Any) -> dict[str, Any]:
     return {field: given.get(field, [] if field in ("genre", "tags") else None) for field in SIMPLE_FIELDS}
 
 
+def only_stated_beats(metadata: Mapping[str, Any], words: str) -> dict[str, Any]:
+    """Metadata in which only beats that the words state are a fact; what a provider claims beside them is an estimate.
+
+    Models answer with a number whether or not one is known, and composites are compared by it.
+    """
+    stated, estimated = beats_in(clean(words))
+    claimed = metadata.get("bpm")
+    if stated is None:
+        estimated = next((one for one in (claimed, metadata.get("bpmEstimated"), estimated) if one), None)
+    return {**metadata, "bpm": stated, "bpmEstimated": None if stated is not None else estimated}
+
+
 def with_facts(metadata: Mapping[str, Any], given: FactsGiven | None) -> dict[str, Any]:
     """Metadata with the facts that a curator gave in the place of the provider's, and marked as the curator's.
 

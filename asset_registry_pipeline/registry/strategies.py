@@ -12,6 +12,7 @@ from asset_registry_pipeline.registry import shapes, texts
 from asset_registry_pipeline.registry.addresses import is_hfn
 from asset_registry_pipeline.registry.ai_metadata import (
     made_by_rules,
+    only_stated_beats,
     read_facts,
     simple_metadata,
     with_facts,
@@ -151,7 +152,7 @@ def rules_from_words(of: Material) -> dict[str, Any] | None:
 def regenerated(of: Material) -> dict[str, Any] | None:
     """What a provider made anew from the curator's words, with the facts that the curator put in their place."""
     made = of.enrichment.ai_metadata if of.enrichment is not None else None
-    return with_facts(made, of.facts) if made is not None else None
+    return with_facts(only_stated_beats(made, of.words or ""), of.facts) if made is not None else None
 
 
 def no_ai_metadata(of: Material) -> dict[str, Any] | None:

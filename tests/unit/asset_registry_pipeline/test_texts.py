@@ -1,4 +1,4 @@
-"""Texts, shapes and what the rules read from words."""
+"""Texts and shapes: cleaning, shortening, placeholders, JSON in strings."""
 
 import json
 
@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asset_registry_pipeline.registry import shapes
-from asset_registry_pipeline.registry.ai_metadata import read_facts
 from asset_registry_pipeline.registry.texts import (
     clean,
     duplicates_by_case,
@@ -75,19 +74,6 @@ def test_sentences_do_not_end_at_initials_acronyms_or_credits() -> None:
 
 def test_duplicate_tags_are_found_whatever_their_case() -> None:
     assert duplicates_by_case(["Pop", "rock", "pop", " POP "]) == ["pop", " POP "]
-
-
-def test_only_what_a_text_states_becomes_a_fact() -> None:
-    facts = read_facts("A slow hip hop track at 96 BPM in A minor, smooth.", ["Pop", "pop", "G7"])
-    assert (facts.bpm, facts.key, facts.tempo, facts.mood) == (96, "A minor", "slow", "smooth")
-    assert facts.genre == ("hip-hop", "pop")
-    assert facts.tags == ("pop", "g7")
-    assert facts.coverage == 1.0
-
-
-@pytest.mark.parametrize("text", ["a slow song", "at 59 BPM", "at 201 bpm", "BPM unknown", "in 1996"])
-def test_a_tempo_that_is_not_stated_between_60_and_200_is_no_number(text: str) -> None:
-    assert read_facts(text).bpm is None
 
 
 @pytest.mark.parametrize(
