@@ -12,13 +12,11 @@ from typing import Literal
 
 from rapidfuzz import fuzz
 
-from asset_registry_pipeline.registry.song_titles import SongTitle
+from asset_registry_pipeline.registry.song_titles import A_COVER, EITHER_WAY, SongTitle
 
 Quality = Literal["High", "Medium", "Low"]
 Source = Literal["iTunes", "MusicBrainz"]
 
-EITHER_WAY = "song and artist may be the other way round"
-"""The doubt of `song_titles` about a bare `A - B`: both orders are looked at."""
 ARTIST_FLOOR = 0.9
 """Likeness of the artists below which a song is never taken unattended, however well its title fits."""
 STRONG = 0.85
@@ -32,6 +30,7 @@ _SHARE_OF_TITLE, _SHARE_OF_ARTIST = 0.55, 0.45
 _SHARE_OF_ALBUM = 0.1
 _NOT_SURE = 0.85
 _OTHER_ARTIST = 0.7
+_ALBUM_WITH_MORE = 0.8
 _PENALTY = 0.25
 _BY_ANOTHER = 0.45
 """The score of a song by another artist is at most this."""
@@ -130,7 +129,7 @@ def orders(title: SongTitle) -> tuple[SongTitle, ...]:
     if EITHER_WAY in title.ambiguous and title.artist:
         swapped = SongTitle(title.artist, title.album, title.song, title.confidence, title.original)
         return title, swapped
-    return (title,)
+    return (title, *title.alternatives)
 
 
 def candidates(title: SongTitle, found: Iterable[Found]) -> tuple[ArtCandidate, ...]:
@@ -161,6 +160,11 @@ def candidates(title: SongTitle, found: Iterable[Found]) -> tuple[ArtCandidate, 
     kept = list(offered.values())
     if len({order for candidate, order in kept if candidate.strong}) > 1:
         kept = [(_in_doubt(candidate, title), order) for candidate, order in kept]
+    if A_COVER in title.ambiguous:
+        # The picture of whom it covers is not the one of who plays it.
+        kept = [
+            (replace(one, strong=False, why=f"{one.why}; but the line says {A_COVER}"), order) for one, order in kept
+        ]
     ranked = sorted((candidate for candidate, _ in kept), key=lambda one: (not one.strong, -one.score))
     return tuple(ranked[:MOST_OFFERED])
 
@@ -308,9 +312,10 @@ def _album_likeness(one: str, other: str) -> float:
     ours, theirs = (_folded(_EDITION.sub("", album)) or _folded(album) for album in (one, other))
     if ours == theirs:
         return 1.0
-    # "1989" is "1989 (Taylor's Version)" to whoever wrote the line, but not the other way round.
-    if f" {ours} " in f" {theirs} " and len(ours) >= 4:
-        return max(0.8, fuzz.ratio(ours, theirs) / 100)
+    # "Midnights" is "Midnights (3am Edition)"; and what follows an album's name in a line may be read as part of it.
+    longer, shorter = (theirs, ours) if len(theirs) > len(ours) else (ours, theirs)
+    if f"{longer} ".startswith(f"{shorter} ") and len(shorter) >= _SHORT:
+        return max(_ALBUM_WITH_MORE, fuzz.ratio(ours, theirs) / 100)
     return fuzz.ratio(ours, theirs) / 100
 
 
