@@ -163,7 +163,8 @@ def candidates(title: SongTitle, found: Iterable[Found]) -> tuple[ArtCandidate, 
     if A_COVER in title.ambiguous:
         # The picture of whom it covers is not the one of who plays it.
         kept = [
-            (replace(one, strong=False, why=f"{one.why}; but the line says {A_COVER}"), order) for one, order in kept
+            (replace(one, strong=False, why=f"{one.why}; but the line says {A_COVER}"), order)
+            for one, order in kept
         ]
     ranked = sorted((candidate for candidate, _ in kept), key=lambda one: (not one.strong, -one.score))
     return tuple(ranked[:MOST_OFFERED])

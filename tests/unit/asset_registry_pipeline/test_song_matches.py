@@ -19,7 +19,7 @@ from asset_registry_pipeline.registry.song_matches import (
     sized,
     title_likeness,
 )
-from asset_registry_pipeline.registry.song_titles import SongTitle, parse_song_line
+from asset_registry_pipeline.registry.song_titles import EITHER_WAY, SongTitle, parse_song_line
 
 
 def title(song, artist=None, album=None, *ambiguous):
@@ -258,3 +258,15 @@ def test_a_song_fits_itself_unless_it_says_nothing(song, artist):
 def test_the_order_in_which_songs_are_found_changes_no_verdict(things, asked):
     forth, back = candidates(asked, things), candidates(asked, things[::-1])
     assert sorted((one.score, one.strong) for one in forth) == sorted((one.score, one.strong) for one in back)
+
+
+def test_another_way_of_reading_a_line_is_looked_up_too():
+    line = parse_song_line("Anti-Hero by Taylor Swift - Midnights")
+    assert [one.artist for one in orders(line)] == ["Taylor Swift", "Midnights"]
+    assert only(line, found("Anti-Hero", "Taylor Swift", "Midnights")).strong
+
+
+def test_of_a_cover_the_picture_of_whom_it_covers_is_never_taken_unattended():
+    offered = only(parse_song_line("Hallelujah (Jeff Buckley cover)"), found("Hallelujah", "Jeff Buckley"))
+    assert not offered.strong
+    assert "who plays it is not said" in offered.why
