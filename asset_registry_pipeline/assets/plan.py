@@ -65,7 +65,7 @@ def composite_candidates(
 
 
 def _plan(context: dg.AssetExecutionContext, resource: RegistryResource) -> dg.MaterializeResult[Any]:
-    from asset_registry_pipeline.steps import decisions, plan
+    from asset_registry_pipeline.steps import curation, decisions, plan
 
     began, layer = monotonic(), context.partition_key
     imported = decisions.Imported()
@@ -78,6 +78,7 @@ def _plan(context: dg.AssetExecutionContext, resource: RegistryResource) -> dg.M
                 context.log.warning(f"decision not taken: {row['name']}: {row['why']}")
         accepted = require_barrier(context, opened, layer)
         planning = plan.make(opened, layer, run_id=context.run.run_id, accepted=accepted, inspected=inspected)
+        queue = curation.refresh(opened, layer)
     seconds = monotonic() - began
     reasons = [{"reason": reason, "documents": count} for reason, count in planning.reasons.items()]
     return dg.MaterializeResult(
@@ -87,6 +88,8 @@ def _plan(context: dg.AssetExecutionContext, resource: RegistryResource) -> dg.M
             "items_in": planning.plan.items,
             **dict(sorted(planning.dispositions.items())),
             "rows_written": planning.written,
+            "asked_of_curators": queue.asked,
+            "queue_rows_written": queue.written + queue.withdrawn,
             "decisions_added": imported.added,
             "decisions_replaced": imported.replaced,
             "decisions_refused": len(imported.refused),

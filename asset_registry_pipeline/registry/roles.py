@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a person is, each with all the rights of the ones before. Compared by `includes`: as texts they have no rank."""
+    """What a person is, each with all the rights of the ones before; compared by `includes`, for a text has no rank."""
 
     EDITOR = "editor"
     CURATOR = "curator"

@@ -214,7 +214,7 @@ def _stopped_by_curation(
         return Planned(source, Disposition.HELD, CHANGED, {"decided_at": decision.decided_at.isoformat()})
     if reason := _LEFT_BEHIND.get(decision.verdict):
         return Planned(source, Disposition.EXCLUDED, reason, {"why": masked(decision.reason or "")})
-    if why := _wrong_with(decision.words or ""):
+    if why := wrong_with(decision.words or ""):
         return Planned(source, Disposition.HELD, UNUSABLE_WORDS, {"why": why})
     return None
 
@@ -248,7 +248,7 @@ def _needs_review(words: str | None) -> Mapping[str, Any]:
     return _NO_DETAIL if words is not None and words != strategies.NOTICE else _NEEDS_REVIEW
 
 
-def _wrong_with(words: str) -> str | None:
+def wrong_with(words: str) -> str | None:
     """Why a curator's words may not be published; what got that far would fail its whole layer."""
     if len(words) > texts.CREATOR_DESCRIPTION_LIMIT:
         return f"{len(words)} characters, {texts.CREATOR_DESCRIPTION_LIMIT} allowed"

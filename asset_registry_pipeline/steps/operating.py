@@ -25,12 +25,12 @@ from migration_kit.gates import Gate, Verdict, VerdictStatus, judge
 REPORT = ""
 """Among what failed: the report, which has no partition."""
 _NOT_BEGUN = "it has not been migrated yet: that is begun by hand"
-_TAKEN_BACK = "it was rolled back: migrate it by hand if it is to come back"
+TAKEN_BACK = "it was rolled back: migrate it by hand if it is to come back"
 _EMPTY = {"documents": 0, "newest": 0, "updates": 0}
 
 
 @dataclass(frozen=True)
-class _Begun:
+class Begun:
     """Layers that have been published, or tried to be, and those that a rollback took back since."""
 
     migrated: frozenset[str]
@@ -78,7 +78,7 @@ def arrived(registry: Registry) -> Arrivals:
     Only of layers that have been migrated: who only looked, or took a layer back, is not overruled by the night.
     Composites follow where one of their component layers does.
     """
-    marks, begun = registry.staging.marks(), _begun(registry)
+    marks, begun = registry.staging.marks(), begun_layers(registry)
     why: dict[str, tuple[str, ...]] = {}
     left_out: dict[str, str] = {}
     for layer in MIGRATED_LAYERS:
@@ -86,12 +86,12 @@ def arrived(registry: Registry) -> Arrivals:
         if told and layer in begun.migrated:
             why[layer] = (told,)
         elif told:
-            left_out[layer] = f"{told}; {_TAKEN_BACK if layer in begun.taken_back else _NOT_BEGUN}"
+            left_out[layer] = f"{told}; {TAKEN_BACK if layer in begun.taken_back else _NOT_BEGUN}"
     outside = _outside(registry, marks.get(UNFILED))
     if outside and begun.migrated and not why:
         # Every layer's inventory accounts for them; one is enough.
         why[next(layer for layer in MIGRATED_LAYERS if layer in begun.migrated)] = (outside,)
-    _with_composites(why, begun)
+    with_composites(why, begun)
     stands = fingerprint([[layer, marks.get(layer)] for layer in sorted(why)] + [outside]) if why else ""
     return Arrivals(why, left_out, stands)
 
@@ -103,7 +103,7 @@ def what_to_run_again(
 
     A layer that nobody has begun has not failed; one that a rollback took back is not brought back by this.
     """
-    closed, begun = _closed(registry), _begun(registry)
+    closed, begun = _closed(registry), begun_layers(registry)
     why: dict[str, tuple[str, ...]] = {}
     left_out: dict[str, str] = {}
     for layer in MIGRATED_LAYERS:
@@ -113,10 +113,10 @@ def what_to_run_again(
             *(may_pass(registry, layer) if layer in begun.migrated else ()),
         )
         if reasons and layer in begun.taken_back:
-            left_out[layer] = f"{'; '.join(reasons)}; {_TAKEN_BACK}"
+            left_out[layer] = f"{'; '.join(reasons)}; {TAKEN_BACK}"
         elif reasons:
             why[layer] = reasons
-    _with_composites(why, begun)
+    with_composites(why, begun)
     left_out |= {layer: busy[layer] for layer in why if layer in busy}
     again = {layer: reasons for layer, reasons in why.items() if layer not in busy}
     if failed.get(REPORT) and not again and not left_out and REPORT not in busy:
@@ -177,10 +177,11 @@ def _outside(registry: Registry, now: Mapping[str, int] | None) -> str:
     )
 
 
-def _begun(registry: Registry) -> _Begun:
+def begun_layers(registry: Registry) -> Begun:
+    """The layers that may be worked on unattended, and those that a person took back."""
     verdicts = registry.ledger.verdicts(APPLY)
     taken_back = {layer for layer, verdict in verdicts.items() if _is_taken_back(verdict)}
-    return _Begun(frozenset(verdicts.keys() - taken_back), frozenset(taken_back))
+    return Begun(frozenset(verdicts.keys() - taken_back), frozenset(taken_back))
 
 
 def _is_taken_back(verdict: Verdict) -> bool:
@@ -207,7 +208,7 @@ def _closed(registry: Registry) -> dict[str, list[str]]:
     return found
 
 
-def _with_composites(why: dict[str, tuple[str, ...]], begun: _Begun) -> None:
+def with_composites(why: dict[str, tuple[str, ...]], begun: Begun) -> None:
     """Composites hold what their components bring: they follow every layer of these."""
     components = [layer for layer in BARRIER_LAYERS if layer in why]
     for layer in COMPOSITE_LAYERS:

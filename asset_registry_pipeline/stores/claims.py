@@ -14,13 +14,12 @@ from pymongo.database import Database
 
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.queue import BY_LEASE, QUEUE, UNSHOWN, Wanted
-from migration_kit.mongo import transient_errors
+from asset_registry_pipeline.stores.transactions import joining
 
 CLAIM_FIELDS = ("claimed_by", "claimed_at", "lease_until", "seen")
 """What a row holds while it is claimed, and no longer."""
 _LARGEST_SEEN = 1024 * 1024
 """Bytes of a source that are kept with a claim; of a larger one it is only told that it has changed."""
-_NO_CLAIM = dict.fromkeys(CLAIM_FIELDS, "")
 
 
 class ClaimStore:
@@ -32,9 +31,9 @@ class ClaimStore:
     def free_what_is_over(self, now: datetime) -> int:
         """Open the items again whose lease has run out; how many there were."""
         over = {"state": "claimed", "lease_until": {"$lte": now}}
-        change = {"$set": {"state": "open"}, "$unset": _NO_CLAIM, "$inc": {"version": 1}}
-        with transient_errors("development"):
-            return self._rows.update_many(over, change, hint=list(BY_LEASE)).modified_count
+        change = _given_back({})
+        with joining("development") as session:
+            return self._rows.update_many(over, change, hint=list(BY_LEASE), session=session).modified_count
 
     def take(self, key: str, by: str, now: datetime, until: datetime) -> dict[str, Any] | None:
         """Claim an item that is open, whose lease is over, or that is one's own; None where it is neither."""
@@ -54,26 +53,31 @@ class ClaimStore:
         self, where: Mapping[str, Any], by: str, now: datetime, until: datetime, **how: Any
     ) -> dict[str, Any] | None:
         claim = {"state": "claimed", "claimed_by": by, "claimed_at": now, "lease_until": until}
-        with transient_errors("development"):
+        with joining("development") as session:
             return self._rows.find_one_and_update(
                 where,
                 {"$set": claim, "$unset": {"seen": "", "note": ""}, "$inc": {"version": 1}},
                 UNSHOWN | {"identifier": 1},
                 return_document=ReturnDocument.AFTER,
+                session=session,
                 **how,
             )
 
     def show(self, key: str, by: str, raw: bytes) -> None:
         """Keep the source that was shown to who holds the claim."""
         if len(raw) <= _LARGEST_SEEN:
-            with transient_errors("development"):
-                self._rows.update_one({"_id": key, "claimed_by": by}, {"$set": {"seen": Binary(raw)}})
+            with joining("development") as session:
+                self._rows.update_one(
+                    {"_id": key, "claimed_by": by}, {"$set": {"seen": Binary(raw)}}, session=session
+                )
 
     def renew(self, key: str, by: str, now: datetime, until: datetime) -> bool:
         """Make a lease that is not over last longer; False where somebody has none."""
         held = {"_id": key, "state": "claimed", "claimed_by": by, "lease_until": {"$gt": now}}
-        with transient_errors("development"):
-            found = self._rows.update_one(held, {"$set": {"lease_until": until}, "$inc": {"version": 1}})
+        with joining("development") as session:
+            found = self._rows.update_one(
+                held, {"$set": {"lease_until": until}, "$inc": {"version": 1}}, session=session
+            )
         return found.matched_count == 1
 
     def give_back(self, key: str, by: str | None, note: str | None, session: ClientSession) -> bool:
@@ -83,6 +87,14 @@ class ClaimStore:
             "state": "claimed",
             **({"claimed_by": by} if by is not None else {}),
         }
-        values = {"state": "open"} | ({"note": note} if note else {})
-        change = {"$set": values, "$unset": _NO_CLAIM, "$inc": {"version": 1}}
+        change = _given_back({"note": {"$literal": note}} if note else {})
         return self._rows.update_one(held, change, session=session).matched_count == 1
+
+
+def _given_back(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The change of a row whose claim ends: open again, or withdrawn where nobody asks about it any more."""
+    state = {"$cond": [{"$eq": ["$asks", []]}, "withdrawn", "open"]}
+    return [
+        {"$set": {"state": state, "version": {"$add": ["$version", 1]}, **values}},
+        {"$unset": list(CLAIM_FIELDS)},
+    ]

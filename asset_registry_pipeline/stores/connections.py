@@ -6,14 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asset_registry_pipeline.lookups.candidates import LookUps
 from asset_registry_pipeline.registry import taxonomy as taxonomies
+from asset_registry_pipeline.registry.enrichment import provider_version
 from asset_registry_pipeline.registry.profiles import IN_PLACE, Profile
 from asset_registry_pipeline.registry.taxonomy import Taxonomy
+from asset_registry_pipeline.stores.assets import Assets
+from asset_registry_pipeline.stores.audit import AuditStore
+from asset_registry_pipeline.stores.claims import ClaimStore
+from asset_registry_pipeline.stores.curation import CurationStore
 from asset_registry_pipeline.stores.decisions import DecisionStore
 from asset_registry_pipeline.stores.development import Development
+from asset_registry_pipeline.stores.enrichments import EnrichmentStore
 from asset_registry_pipeline.stores.files import load_profile, load_taxonomy, refuse_credentials
 from asset_registry_pipeline.stores.preimages import Preimages
 from asset_registry_pipeline.stores.progress import ProgressStore
+from asset_registry_pipeline.stores.queue import QueueStore
+from asset_registry_pipeline.stores.requests import Requests
 from asset_registry_pipeline.stores.rollback import RollbackStore
 from asset_registry_pipeline.stores.settings import Settings
 from asset_registry_pipeline.stores.staging import Staging
@@ -44,12 +53,25 @@ class Registry:
     progress: ProgressStore
     workspace: Workspace
     decisions: DecisionStore
+    enrichments: EnrichmentStore
+    queue: QueueStore
+    claims: ClaimStore
+    audit: AuditStore
+    curation: CurationStore
     ledger: MongoLedger
     rollback: RollbackStore
+    assets: Assets
+    requests: Requests
+    look_ups: LookUps
     profile: Profile
     taxonomy: Taxonomy
     decisions_path: str
     warnings: tuple[str, ...]
+
+    @property
+    def metadata_provider(self) -> str:
+        """What makes songs' metadata by these settings, and which version of it."""
+        return provider_version(self.settings.ai_provider, self.settings.openai_model)
 
     @property
     def in_place(self) -> bool:
@@ -107,21 +129,30 @@ def opened(settings: Settings) -> Iterator[Registry]:
         development = Development(database, preimages if in_place else None)
         development.refuse_foreign_unique_indexes()
         ledger = MongoLedger(database)
-        yield Registry(
-            settings=settings,
-            staging=staging,
-            development=development,
-            preimages=preimages,
-            progress=ProgressStore(database),
-            workspace=Workspace(database),
-            decisions=DecisionStore(database),
-            ledger=ledger,
-            rollback=RollbackStore(database, preimages if in_place else None),
-            profile=profile,
-            taxonomy=pinned_taxonomy(settings, staging),
-            decisions_path=settings.decisions,
-            warnings=places.warnings,
-        )
+        with LookUps(settings, database) as look_ups:
+            yield Registry(
+                settings=settings,
+                staging=staging,
+                development=development,
+                preimages=preimages,
+                progress=ProgressStore(database),
+                workspace=Workspace(database),
+                decisions=DecisionStore(database),
+                enrichments=EnrichmentStore(database),
+                queue=QueueStore(database),
+                claims=ClaimStore(database),
+                audit=AuditStore(database),
+            curation=CurationStore(database),
+                ledger=ledger,
+                rollback=RollbackStore(database, preimages if in_place else None),
+                assets=Assets(database),
+                requests=Requests(database),
+                look_ups=look_ups,
+                profile=profile,
+                taxonomy=pinned_taxonomy(settings, staging),
+                decisions_path=settings.decisions,
+                warnings=places.warnings,
+            )
 
 
 def check(settings: Settings, *, in_place: bool = False) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ BY_LAYER_AND_ASK = (("layer", 1), ("asks", 1), ("state", 1), *_ORDER)
 BY_ASK = (("asks", 1), ("state", 1), *_ORDER)
 BY_CLAIM = (("claimed_by", 1), *_ORDER)
 BY_WORD = (("words", 1),)
+BY_NAME = ((("item", 1),), (("name", 1),), (("nna_address", 1),))
 BY_LEASE = (("lease_until", 1),)
 UNSHOWN = {"words": 0, "seen": 0, "identifier": 0}
 """What no page shows of a row."""
@@ -37,7 +38,7 @@ _DUPLICATE_KEY = 11000
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows: every condition that is not None. `words`: beginnings of words, lower case, that all have to occur."""
+    """Which rows: every condition that is not None. `words`: beginnings of words in lower case, all of which occur."""
 
     layer: str | None = None
     state: str = "open"
@@ -72,7 +73,7 @@ class QueueStore:
     def install(self) -> None:
         """Make the indexes that are missing."""
         with transient_errors("development"):
-            for keys in (BY_LAYER, BY_STATE, BY_LAYER_AND_ASK, BY_ASK, BY_WORD):
+            for keys in (BY_LAYER, BY_STATE, BY_LAYER_AND_ASK, BY_ASK, BY_WORD, *BY_NAME):
                 self._rows.create_index(list(keys))
             for keys in (BY_CLAIM, BY_LEASE):
                 self._rows.create_index(list(keys), partialFilterExpression={keys[0][0]: {"$exists": True}})
@@ -126,6 +127,27 @@ class QueueStore:
         """Rows by key, without what no page shows."""
         found = self._rows.find({"_id": {"$in": [*keys]}}, UNSHOWN, session=session)
         return {row["_id"]: row for row in found}
+
+    def among_whole(
+        self, keys: Sequence[str], session: ClientSession | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """The same with what a step needs to look at their sources."""
+        found = self._rows.find({"_id": {"$in": [*keys]}}, {"words": 0, "seen": 0}, session=session)
+        return {row["_id"]: row for row in found}
+
+    def among_full(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The same with all that a refresh compares."""
+        with transient_errors("development"):
+            return {row["_id"]: row for row in self._rows.find({"_id": {"$in": [*keys]}}, {"seen": 0})}
+
+    def called(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Rows by what composites call them: an address, a name or a ledger key."""
+        found: dict[str, dict[str, Any]] = {}
+        with transient_errors("development"):
+            for field in ("item", "name", "nna_address"):
+                rows = self._rows.find({field: {"$in": [*names]}}, UNSHOWN).hint([(field, 1)])
+                found.update({row[field]: row for row in rows})
+        return found
 
     def counts(self) -> dict[tuple[str, str], int]:
         """How many rows each layer has in each state; answered from the index alone."""

@@ -20,6 +20,8 @@ ASSETS, TAXONOMIES = "assets", "taxonomies"
 
 _UPDATED = {"$convert": {"input": "$updatedAt", "to": "long", "onError": 0, "onNull": 0}}
 _MARK = {"documents": {"$sum": 1}, "newest": {"$max": _UPDATED}, "updates": {"$sum": _UPDATED}}
+_PAGE_BATCH = 10
+"""Documents that are read at once for a page: each may have 16 MB."""
 Restored = Callable[[Iterable[bytes]], Iterator[bytes]]
 
 
@@ -53,6 +55,12 @@ class ReadOnlyCollection:
         yield from raw_documents(within.bounding(found(wanted, fields).sort("_id", 1)))
         if within.leaves_out_the_end:
             yield from raw_documents(found({**wanted, "_id": within.upper}, fields))
+
+    def page(self, wanted: Mapping[str, Any], skip: int, limit: int) -> Iterator[bytes]:
+        """The bytes of some of the documents that match, in the order of their `_id`, streamed."""
+        with transient_errors("staging"):
+            found = self.__collection.find_raw_batches(wanted).sort("_id", 1).skip(skip).limit(limit)
+            yield from self.__restored(raw_documents(found.batch_size(_PAGE_BATCH)))
 
     def count(self, wanted: Mapping[str, Any], most: int | None = None) -> int:
         """How many documents match, counted up to `most`."""
@@ -106,6 +114,22 @@ class Staging:
         """
         only = dict.fromkeys(fields, 1) if fields is not None else None
         return self._assets.find_raw(_of_layer(layer), only, within)
+
+    def page(self, layer: str, *, skip: int, limit: int) -> Iterator[bytes]:
+        """The bytes of some of a layer's documents, for somebody who looks at them, streamed."""
+        return self._assets.page(_of_layer(layer), skip, limit)
+
+    def one(self, identifier: Any) -> bytes | None:
+        """The bytes of the document with this `_id`, of whichever layer it is."""
+        return next(self._assets.find_raw({"_id": {"$in": [identifier]}}), None)
+
+    def among(self, identifiers: Sequence[Any]) -> Iterator[bytes]:
+        """The bytes of the documents with these `_id`s, of whichever layer they are, streamed."""
+        return self._assets.find_raw({"_id": {"$in": list(identifiers)}})
+
+    def has_called(self, name: str, address: str) -> bool:
+        """Whether a document has this name or this address."""
+        return self._assets.count({"$or": [{"name": name}, {"nna_address": address}]}, 1) > 0
 
     def raw_taxonomies(self) -> Iterator[bytes]:
         """The bytes of the taxonomies."""

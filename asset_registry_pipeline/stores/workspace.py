@@ -15,7 +15,7 @@ from asset_registry_pipeline.stores import candidate_rows, codec, findings_view,
 from asset_registry_pipeline.stores.candidate_rows import Candidate, Outcome
 from asset_registry_pipeline.stores.findings_view import FINDINGS, INVENTORY, SNAPSHOT
 from asset_registry_pipeline.stores.id_ranges import LAYER_INDEX, WHOLE, IdRange
-from asset_registry_pipeline.stores.rows import DIGEST, keep
+from asset_registry_pipeline.stores.rows import DIGEST, UNPLACED, identifier_of, keep
 from asset_registry_pipeline.stores.snapshot import KEYS, Judged, Snapshot, as_snapshot, judged
 from migration_kit.chunks import chunked
 from migration_kit.mongo import transient_errors
@@ -211,6 +211,15 @@ class Workspace:
                     isinstance(row.get("document"), dict),
                     row["answers"],
                 )
+
+    def staged_questions(self, layer: str) -> Iterator[dict[str, Any]]:
+        """Of a layer's staged outcomes those that may ask something of a curator, without their documents; streamed."""
+        asking = [{"disposition": "held"}, {"detail.album_art": {"$exists": True}}]
+        fields = dict.fromkeys(("label", "reason", "detail", "source_hash", "identifier", UNPLACED), 1)
+        with transient_errors("development"):
+            found = self._candidates.find({"layer": layer, "$or": asking}, fields)
+            for row in found.hint(list(LAYER_INDEX)).batch_size(_CHUNK):
+                yield row | {"identifier": identifier_of(row)}
 
     def staged(self, items: Sequence[str]) -> Iterator[Candidate]:
         """The staged outcomes of these items, as far as they have one."""

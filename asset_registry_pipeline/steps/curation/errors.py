@@ -1,4 +1,4 @@
-"""What a curator is told when something cannot be done: a code for programs, words for people, and their own words back."""
+"""What a curator is told when something cannot be done: a code, the reason, what to do, and their own words back."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast

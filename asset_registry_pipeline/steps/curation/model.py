@@ -21,6 +21,8 @@ MOST_COUNTED = 10_000
 MOST_IN_A_BATCH = 500
 
 OPEN, CLAIMED, DECIDED, WITHDRAWN = "open", "claimed", "decided", "withdrawn"
+TAKEN_BACK = "taken_back"
+"""Why an item is asked that nobody had asked about before a decision about it was taken back."""
 STATES = (OPEN, CLAIMED, DECIDED, WITHDRAWN)
 """Of an item: to be claimed; claimed by somebody; decided; no longer asked by the plan."""
 
@@ -45,8 +47,9 @@ class QueueItem:
     """One item as the queue shows it.
 
     `asks`: why it is asked (kinds of findings, or `required`, `source_changed`, `unusable_words`, `album_art`,
-    `ai_metadata`). `error`: in words, where something went wrong with it. `blocks`: how many composites need it. `hint`:
-    the beginning of its description. `media_url`: its file, as staging names it. `revision`: of its decision, 0 without.
+    `ai_metadata`). `error`: in words, where something went wrong with it. `blocks`: how many composites need it.
+    `hint`: how its description begins. `media_url`: its file, as staging names it. `revision`: how often its decision
+    was changed, 0 where there never was one.
     """
 
     key: str
@@ -144,7 +147,7 @@ class Claim:
 class Draft:
     """What a curator has decided and not yet recorded.
 
-    `source_hash`: of the source that was looked at. `revision`: of the decision that was seen standing, 0 for none.
+    `source_hash` and `revision` as the item's view had them: the source that was looked at, the decision that stood.
     """
 
     verdict: Verdict

@@ -7,13 +7,16 @@ from bson import ObjectId
 
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.registry.outcomes import CONFLICT, SUPERSEDED, TAKEN
+from asset_registry_pipeline.registry.roles import Actor, Role
 from asset_registry_pipeline.registry.transform import BLOCKED, CHANGED, WAITING
 from asset_registry_pipeline.steps import decisions
 from asset_registry_pipeline.steps.accounting import problems
+from asset_registry_pipeline.steps.curation.recording import Recording, in_transaction, store
 from asset_registry_pipeline.stores.files import load_decisions
 from local_stack.sources import registry as source
-from migration_kit.failures import PermanentError
+from migration_kit.failures import PermanentError, TransientError
 
+CURATOR = Actor("ann", Role.CURATOR)
 LAYERS = ("S", "L", "W", "M", "G", "C")
 
 
@@ -193,12 +196,23 @@ def test_a_decision_about_a_changed_source_replaces_the_older_one_and_keeps_it_i
 
 
 def test_a_decision_that_someone_else_changed_meanwhile_is_not_replaced(world: Any, steps: Any) -> None:
-    store = steps.registry.decisions
     decisions.import_decisions(steps.registry, "G")
-    standing = next(iter(store.of_layer("G").values()))
-    assert store.replace(standing, words(standing, "First."))
-    assert not store.replace(standing, words(standing, "Second, on what is no longer there."))
-    assert store.add([standing]) == set()
+    standing = next(iter(steps.registry.decisions.of_layer("G").values()))
+    before = steps.registry.decisions.recorded([standing.key])[standing.key]
+
+    def put(said: str) -> None:
+        recordings = [Recording(words(standing, said), before)]
+        in_transaction(
+            steps.registry,
+            lambda session: store(
+                steps.registry, recordings, CURATOR, standing.decided_at, session, looked_at_now=False
+            ),
+        )
+
+    put("First.")
+    with pytest.raises(TransientError, match="another decision stands"):
+        put("Second, on what is no longer there.")
+    assert steps.registry.decisions.of_layer("G")[standing.key].words == "First."
 
 
 def test_decisions_about_nothing_in_staging_and_bad_rows_are_told_and_stop_no_other(

@@ -1,0 +1,125 @@
+"""What is shown of the whole: progress of each layer, composites that wait, what failed, who decided, the audit log."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+
+from asset_registry_pipeline.registry.documents import masked
+from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
+from asset_registry_pipeline.registry.roles import Actor
+from asset_registry_pipeline.steps.curation.access import require, shown
+from asset_registry_pipeline.steps.curation.model import (
+    CLAIMED,
+    DECIDED,
+    OPEN,
+    AuditEntry,
+    AuditPage,
+    Decider,
+    Failed,
+    Held,
+    LayerProgress,
+)
+from asset_registry_pipeline.stores.connections import Registry
+from migration_kit.accounting import State
+
+_MOST_HELD, _MOST_FAILED, _MOST_ENTRIES = 500, 500, 200
+_LONGEST = 300
+
+
+def progress(registry: Registry) -> tuple[LayerProgress, ...]:
+    """Every layer: what is migrated, and how its queue stands. Two queries, whatever the size."""
+    published = {one.layer: one for one in registry.progress.all()}
+    counts = registry.queue.counts()
+    told = []
+    for layer in MIGRATED_LAYERS:
+        one = published.get(layer)
+        told.append(
+            LayerProgress(
+                layer=layer,
+                status=str(one.status) if one else "pending",
+                total=one.total if one else 0,
+                migrated=one.migrated if one else 0,
+                failed=one.failed if one else 0,
+                current=one.current if one else None,
+                open=counts.get((layer, OPEN), 0),
+                claimed=counts.get((layer, CLAIMED), 0),
+                decided=counts.get((layer, DECIDED), 0),
+            )
+        )
+    return tuple(told)
+
+
+def held(registry: Registry, limit: int = 50) -> tuple[Held, ...]:
+    """What held composites wait for by the newest publishing, what most of them wait for first."""
+    waiting = registry.curation.held()[: min(limit, _MOST_HELD)]
+    rows = registry.queue.called([component for component, _, _ in waiting])
+    found = []
+    for component, why, composites in waiting:
+        row = rows.get(component)
+        layer = row["layer"] if row else component[:1] if component[1:2] == "." else None
+        key, state = (row["_id"], row["state"]) if row else (None, None)
+        found.append(
+            Held(masked(component)[:_LONGEST], layer, masked(why)[:_LONGEST], composites, key, state)
+        )
+    return tuple(found)
+
+
+def errors(registry: Registry, layer: str | None = None, limit: int = 100) -> tuple[Failed, ...]:
+    """Documents that were quarantined, as the ledger has them: to be repaired, and then tried again."""
+    asked = {row["_id"]: row["at"] for row in registry.curation.retries(layer)}
+    return tuple(islice(_failed(registry, layer, asked), min(limit, _MOST_FAILED)))
+
+
+def _failed(registry: Registry, layer: str | None, asked: Mapping[str, datetime]) -> Iterator[Failed]:
+    for each in MIGRATED_LAYERS if layer is None else (layer,):
+        for entry in registry.ledger.entries(partition=each, states=[State.QUARANTINED]):
+            detail = {name: value for name, value in entry.detail.items() if name != "label"}
+            yield Failed(
+                item=entry.item,
+                layer=each,
+                label=masked(str(entry.detail.get("label", entry.item)))[:_LONGEST],
+                state=str(entry.state),
+                reason=entry.reason or "",
+                detail=str(shown(detail))[:_LONGEST] if detail else "",
+                retry=asked.get(entry.item) or asked.get(each),
+            )
+
+
+def deciders(registry: Registry) -> tuple[Decider, ...]:
+    """Who made the decisions that stand, most first."""
+    verdicts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    last: dict[str, datetime] = {}
+    for row in registry.decisions.by_decider():
+        by, verdict = row["_id"]["by"], row["_id"]["decision"]
+        verdicts[by][verdict] = row["n"]
+        last[by] = max(last.get(by, row["last"]), row["last"])
+    found = [Decider(masked(by), sum(each.values()), each, last[by]) for by, each in verdicts.items()]
+    return tuple(sorted(found, key=lambda one: (-one.decisions, one.name)))
+
+
+def audit(
+    registry: Registry, actor: Actor, *, key: str | None = None, after: str | None = None, limit: int = 50
+) -> AuditPage:
+    """The audit log from the newest entry on, of one item or of all; `after` as the page before told it.
+
+    Raises:
+        CurationError: forbidden.
+    """
+    require(actor, "read the audit log")
+    rows, following = registry.audit.newest(key=key, before=after, most=max(1, min(limit, _MOST_ENTRIES)))
+    return AuditPage(
+        tuple(
+            AuditEntry(
+                row["at"],
+                masked(row["actor"]),
+                row["role"],
+                row["act"],
+                row["layer"],
+                row["key"],
+                row["detail"],
+            )
+            for row in rows
+        ),
+        following,
+    )
