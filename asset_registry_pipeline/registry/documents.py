@@ -36,7 +36,8 @@ MAXIMUM_SIZE = 16 * 1024 * 1024 - 64 * 1024
 REQUIRED_FIELDS = ("layer", "name", "nna_address")
 
 _TYPE_NAMES = {"Int64": "int", "DatetimeMS": "datetime"}
-_EMAIL = re.compile(r"([^@\s])[^@\s]*@([^@\s]+)")
+# Only from the beginning of a word: a long text without any would else be gone through once for each of its letters.
+_EMAIL = re.compile(r"(?<![^@\s])([^@\s])[^@\s]*@([^@\s]+)")
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def in_transaction(start: Callable[[], ClientSession], work: Callable[[ClientSes
 
 @contextmanager
 def joining(what: str) -> Iterator[ClientSession | None]:
-    """The session of the transaction that this thread is in; None outside of any, where passing errors are told as such.
+    """The session of this thread's transaction; None outside of any, where passing errors are told as transient.
 
     For a single write that is mostly done alone and belongs to somebody's transaction when there is one: beside that
     it would wait for the transaction, which waits for it.
