@@ -131,7 +131,11 @@ def _ask(
     ):
         told = {name.lower(): value.decode("latin-1").strip() for name, value in response.headers}
         if response.status in _REDIRECTS:
-            return _Elsewhere(told.get(b"location", ""))
+            if not told.get(b"location"):
+                raise FetchFailedError(
+                    f"the server answers {response.status} and leads nowhere", item=target.host
+                )
+            return _Elsewhere(told[b"location"])
         _refuse_status(response.status, told, target)
         if told.get(b"content-encoding", "identity").lower() not in ("", "identity"):
             raise UnfitContentError("it comes compressed, which was not asked for", item=target.url)

@@ -15,6 +15,7 @@ HTTPS = 443
 LONGEST = 2_048
 """Characters of a URL; what is longer is no picture's address."""
 _SHOWN = 120
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 # One reading only: no user, no brackets, no percent signs, no other letters than those of a name in the host.
 _URL = re.compile(
     r"https://(?P<host>[a-z0-9.-]{1,253})(?::(?P<port>\d{1,5}))?(?P<target>[/?][^#]*)?(?:#.*)?", re.IGNORECASE
@@ -130,10 +131,10 @@ def redirected(target: Target, location: str, policy: Policy) -> Target:
     """
     if not location.isascii() or not location.isprintable():
         raise _refused(location, f"{target.host} redirects to what no address is", policy)
-    try:
+    # What names a scheme or a host is read as it stands: joining would make a harmless address of an odd one.
+    joined = f"https:{location}" if location.startswith("//") else location
+    if not _SCHEME.match(joined):
         joined = urljoin(target.url, location)
-    except ValueError:
-        joined = location
     if joined.lower().startswith("http://") and _of_the_archive(target.host):
         # The archive names its own pictures without TLS, which its servers speak all the same.
         joined = f"https://{joined[len('http://') :]}"
