@@ -4,7 +4,7 @@ Pure and total: no content makes it raise. Encoding, staging and publishing are 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -139,6 +139,9 @@ def plan_asset(
         inputs = inputs_of(source, decision, words, provider)
         if stopped := _stopped_by_enrichment(source, enrichment, inputs, profile):
             return stopped
+    if enrichment is not None and not profile.wants(strategies.LOOKED_UP):
+        # How long a song is belongs to the picture: it is known of what was looked up.
+        enrichment = replace(enrichment, duration=None)
     document = _document(strategies.Material(body, words, decision, enrichment), kind, profile)
     detail = {**_needs_review(words), **_art_to_come(enrichment, profile)}
     return Planned(source, Disposition.READY, detail=detail, document=document)

@@ -16,9 +16,17 @@ from bson import json_util
 
 from asset_registry_pipeline.registry import strategies, target_shapes
 from asset_registry_pipeline.registry.aggregation import features_of
+from asset_registry_pipeline.registry.ai_metadata import RULES_VERSION, made_by_rules
 from asset_registry_pipeline.registry.composites import Component
-from asset_registry_pipeline.registry.decisions import Decision, Verdict
+from asset_registry_pipeline.registry.decisions import (
+    ArtChoice,
+    Decision,
+    FactsGiven,
+    SongTitleGiven,
+    Verdict,
+)
 from asset_registry_pipeline.registry.documents import SourceDocument
+from asset_registry_pipeline.registry.enrichment import Enrichment, inputs_of
 from asset_registry_pipeline.registry.findings import inspect
 from asset_registry_pipeline.registry.layers import kind_of
 from asset_registry_pipeline.registry.profiles import Profile, from_mapping
@@ -31,6 +39,7 @@ from asset_registry_pipeline.registry.transform import (
     absence_of,
     plan_asset,
     plan_composite,
+    words_of,
 )
 from tests.unit.asset_registry_pipeline.conftest import TABLE
 from tests.unit.asset_registry_pipeline.lookups import index_components
@@ -39,11 +48,18 @@ GOLDEN = Path(__file__).parent / "golden"
 PROFILES = ("default", "plan_000", "plan_001", "plan_002")
 OPTIONS = json_util.JSONOptions(json_mode=json_util.JSONMode.RELAXED, tz_aware=True, tzinfo=UTC)
 DECIDED = datetime(2025, 9, 1, tzinfo=UTC)
+ART = {
+    "url": "https://art.invalid/cover-500.jpg", "sourceUrl": "https://is1-ssl.mzstatic.com/image/600x600bb.jpg",
+    "source": "iTunes", "quality": "High", "uploadedAt": DECIDED, "contentType": "image/jpeg", "size": 40_000,
+    "dimensions": {"width": 600, "height": 600},
+}  # fmt: skip
 
 FIELDS_OF: Mapping[str, set[str]] = {
     "creator_description": {"creatorDescription", "aiMetadata", "componentAnalysis"},
     "ai_metadata": {"aiMetadata", "componentAnalysis"},
-    "album_art": {"albumArt"},
+    # With a picture comes how long the song is that it was found for.
+    "album_art": {"albumArt", "musicMetadata"},
+    "album_art_pending": set(),
     "music_metadata": {"musicMetadata"},
     "json_strings": {"trainingData", "rights"},
     "composite_components": {"components"},
@@ -73,7 +89,10 @@ def migrated(profile: Profile) -> dict[str, Planned]:
         if body["layer"] == "C":
             later.append((one["about"], source, found))
         else:
-            planned[one["about"]] = plan_asset(source, found, decision(one), profile)
+            about = decision(one)
+            planned[one["about"]] = plan_asset(
+                source, found, about, profile, enrichment(one, source, about, profile)
+            )
     directory = directory_over(planned.values())
     for about, source, found in later:
         planned[about] = plan_composite(source, found, profile, directory)
@@ -87,7 +106,27 @@ def decision(one: dict[str, Any]) -> Decision | None:
     return Decision(
         body["layer"], body["name"], body["nna_address"], given.get("source_hash", "present"),
         Verdict(given["verdict"]), given["words"], None, "curator", DECIDED,
+        SongTitleGiven(**given["title"]) if "title" in given else None,
+        ArtChoice(**given["album_art"]) if "album_art" in given else None,
+        FactsGiven(**given["facts"]) if "facts" in given else None,
     )  # fmt: skip
+
+
+def enrichment(
+    one: dict[str, Any], source: SourceDocument, about: Decision | None, profile: Profile
+) -> Enrichment | None:
+    """What was found out about a song: everything, but for what its source says; nothing where that says so."""
+    if source.layer != "G" or one.get("enrichment", {}) is None:
+        return None
+    assert source.body is not None
+    words = words_of(source.body, about, "songs", profile)
+    made = {
+        "key": "", "inputs": inputs_of(source, about, words, RULES_VERSION), "album_art": ART,
+        "art_state": "settled", "art_by": "unattended", "art_why": "Same song and artist", "candidates": (),
+        "ai_metadata": made_by_rules(words or "", source.body["tags"], layer="G", made_at=DECIDED),
+        "ai_state": "made", "ai_why": "", "duration": 173.5,
+    }  # fmt: skip
+    return Enrichment(**made | one.get("enrichment", {}))
 
 
 def directory_over(planned: Any) -> Directory:
@@ -169,6 +208,7 @@ def test_switching_the_profile_changes_only_the_fields_whose_choices_differ(one:
         *(("ai_metadata", name) for name in strategies.AI_METADATA),
         *(("album_art", name) for name in strategies.ALBUM_ART),
         *(("music_metadata", name) for name in strategies.MUSIC_METADATA),
+        ("album_art_pending", "hold"),
         ("json_strings", "keep"),
         ("composite_components", "keep"),
         ("storage_url", {"rewrite": "another_bucket"}),
