@@ -12,7 +12,18 @@ from starlette.types import Scope
 
 from asset_registry_pipeline.desk import errors
 from asset_registry_pipeline.desk.api import routers as api
-from asset_registry_pipeline.desk.pages import dashboard, events, icon, login
+from asset_registry_pipeline.desk.pages import (
+    audit,
+    batch,
+    dashboard,
+    decisions,
+    events,
+    icon,
+    item,
+    login,
+    queue,
+    song,
+)
 from asset_registry_pipeline.desk.rendering import STATIC
 from asset_registry_pipeline.desk.security.access import csrf_protected
 from asset_registry_pipeline.desk.security.headers import origins, security_headers
@@ -21,7 +32,16 @@ from asset_registry_pipeline.desk.state import Desk
 
 OPEN: tuple[APIRouter, ...] = (login.router, icon.router)
 """What is shown to people who are not logged in; each route of it protects itself."""
-PAGES: tuple[APIRouter, ...] = (dashboard.router, events.router)
+PAGES: tuple[APIRouter, ...] = (
+    dashboard.router,
+    events.router,
+    queue.router,
+    item.router,
+    song.router,
+    batch.router,
+    decisions.router,
+    audit.router,
+)
 """The pages behind the login."""
 API: tuple[APIRouter, ...] = (api.router,)
 """The REST API, whose routes ask for `api_user` or `api_at_least(role)` themselves."""

@@ -19,10 +19,13 @@ T = TypeVar("T")
 
 
 class Live(Generic[T]):
-    """A picture that all viewers share. `read` asks for it (in a thread), once in `every` seconds at most."""
+    """A picture that all viewers share. `read` asks for it (in a thread), once in `every` seconds at most.
+
+    None from it means that there is nothing to be seen yet.
+    """
 
     def __init__(
-        self, read: Callable[[], T], *, every: float = 1.0, clock: Callable[[], float] = time.monotonic
+        self, read: Callable[[], T | None], *, every: float = 1.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._read = read
         self._every = every
@@ -70,7 +73,7 @@ class Live(Generic[T]):
                 # The next look may be luckier; viewers keep what they see.
                 LOG.warning("progress could not be read: %s", error)
                 continue
-            if picture != self._picture:
+            if picture is not None and picture != self._picture:
                 async with self._changed:
                     self._picture = picture
                     self._number += 1

@@ -9,13 +9,16 @@ from typing import cast
 
 from starlette.requests import Request
 
+from asset_registry_pipeline.desk.api.throttle import ReadLimit
 from asset_registry_pipeline.desk.live import Live
 from asset_registry_pipeline.desk.security.address import Address, read_address
 from asset_registry_pipeline.desk.security.login_limit import LoginLimit
 from asset_registry_pipeline.desk.security.sessions import SessionStore
 from asset_registry_pipeline.desk.security.tokens import Tokens
+from asset_registry_pipeline.desk.uploads import Uploads
+from asset_registry_pipeline.desk.watching import Watched
+from asset_registry_pipeline.steps.curation.model import LayerProgress
 from asset_registry_pipeline.stores.connections import Registry, opened
-from asset_registry_pipeline.stores.progress import Progress
 from asset_registry_pipeline.stores.settings import Settings
 from migration_kit.mongo import connect
 from migration_kit.variables import VARIABLES
@@ -33,7 +36,9 @@ class Desk:
     tokens: Tokens
     sessions: SessionStore
     login_limit: LoginLimit
-    live: Live[tuple[Progress, ...]]
+    read_limit: ReadLimit
+    live: Live[tuple[LayerProgress, ...]]
+    uploads: Uploads
     address: Address = field(default_factory=Address)
     clock: Callable[[], datetime] = _now
 
@@ -63,15 +68,22 @@ def opened_desk(settings: Settings, environment: Mapping[str, str]) -> Iterator[
     with opened(settings) as registry, connect(settings.development_uri) as client:
         registry.ledger.install()
         registry.workspace.install()
+        for store in (registry.queue, registry.decisions, registry.audit, registry.curation):
+            store.install()
+        registry.requests.install()
         database = client.get_database(settings.development_db)
         sessions = SessionStore(database)
         sessions.install()
+        uploads = Uploads(database)
+        uploads.install()
         yield Desk(
             registry=registry,
             tokens=tokens,
             sessions=sessions,
             login_limit=LoginLimit(database),
-            live=Live(registry.progress.all),
+            read_limit=ReadLimit(database),
+            live=Live(Watched(registry).look),
+            uploads=uploads,
             address=address,
         )
 

@@ -85,6 +85,8 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
 
     async def receive_limited() -> Message:
         nonlocal received
+        if received > largest:
+            raise too_large  # again: after the end of a body the server would wait for more
         message = await receive()
         received += len(message.get("body", b""))
         if received > largest:
