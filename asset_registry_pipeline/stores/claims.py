@@ -13,7 +13,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.queue import BY_LEASE, QUEUE, UNSHOWN, Wanted
+from asset_registry_pipeline.stores.queue import BY_LEASE, QUEUE, Wanted
 from asset_registry_pipeline.stores.transactions import joining
 
 CLAIM_FIELDS = ("claimed_by", "claimed_at", "lease_until", "seen")
@@ -57,7 +57,7 @@ class ClaimStore:
             return self._rows.find_one_and_update(
                 where,
                 {"$set": claim, "$unset": {"seen": "", "note": ""}, "$inc": {"version": 1}},
-                UNSHOWN | {"identifier": 1},
+                {"words": 0, "seen": 0},
                 return_document=ReturnDocument.AFTER,
                 session=session,
                 **how,
