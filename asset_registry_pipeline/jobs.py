@@ -3,7 +3,7 @@
 Each of the jobs that launch something launches one backfill, which is listed, followed and cancelled as any other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -26,6 +26,8 @@ from migration_kit.orchestration import (
 
 REPORT = dg.AssetKey([PREFIX, "migration_report"])
 INVENTORY = dg.AssetKey([PREFIX, "staging_inventory"])
+LOOKED_AT = (INVENTORY, dg.AssetKey([PREFIX, "staging_backup"]))
+"""What a layer need not go through again while staging is as its newest inventory saw it."""
 GRAPH = asset_graph(ASSETS)
 LAYER_ASSETS = [key for key in GRAPH.toposorted_asset_keys if GRAPH.get(key).partitions_def is not None]
 """Of single layers, in the order in which they are made."""
@@ -42,12 +44,17 @@ registry_report = dg.define_asset_job(
 )
 
 
-def launch_of(layers: Sequence[str], *, report: bool) -> Launch:
-    """Everything of these layers, of each asset the partitions that it has; with the report, or without."""
+def launch_of(layers: Sequence[str], *, report: bool, looked_at: Collection[str] = ()) -> Launch:
+    """Everything of these layers, of each asset the partitions that it has; with the report, or without.
+
+    Layers that are `looked_at` begin with what a curator's decision may change.
+    """
     partitions = {}
     for key in LAYER_ASSETS:
         definition = GRAPH.get(key).partitions_def
         has = set(definition.get_partition_keys()) if definition is not None else set()
+        if key in LOOKED_AT:
+            has -= {*looked_at}
         partitions[key] = [layer for layer in layers if layer in has]
     return Launch(partitions, [REPORT] if report else [])
 
@@ -97,6 +104,29 @@ def launch_arrived_layers(context: dg.OpExecutionContext, registry: RegistryReso
     launch_and_tell(context, GRAPH, launch, title=title, why=free, left_out=left_out, nothing=nothing)
 
 
+@dg.op(
+    description="Finds layers of which something was decided, or asked to be tried again, since their newest plans, and"
+    " launches just these as one backfill."
+)
+def launch_decided_layers(context: dg.OpExecutionContext, registry: RegistryResource) -> None:
+    """Plans and publishes what curators have decided; launches nothing where the newest plans know all of it."""
+    from asset_registry_pipeline.steps.curation import unplanned
+
+    with failing(context), registry.open() as opened:
+        found = unplanned(opened)
+    busy = looked_up(context.instance).busy
+    free = {layer: why for layer, why in found.why.items() if layer not in busy}
+    left_out = {**found.left_out, **{layer: busy[layer] for layer in found.why if layer in busy}}
+    layers = [layer for layer in MIGRATED_LAYERS if layer in free]
+    report = bool(layers) and UNPARTITIONED not in busy
+    launch = launch_of(layers, report=report, looked_at={*layers} - found.from_inventory)
+    title, nothing = (
+        f"{PREFIX}: what curators decided",
+        "The newest plans know all that curators have decided",
+    )
+    launch_and_tell(context, GRAPH, launch, title=title, why=free, left_out=left_out, nothing=nothing)
+
+
 @dg.op(description="Launches the composites as one backfill, unless something is at work on them.")
 def launch_composites(context: dg.OpExecutionContext) -> None:
     """Migrates the composites, those that were held included, and makes the report after it."""
@@ -133,6 +163,18 @@ def registry_delta() -> None:
 
 
 @dg.job(
+    name="registry_decided",
+    description="Plan, publish and verify what curators decided, or asked to be tried again, since the newest plans, as"
+    " one backfill (see Runs > Backfills): just the layers that it is about, from inventory and backup on where staging"
+    " has changed since, composites if a layer of their components is among them, and the report. Layers that were"
+    " never migrated, were rolled back or are at work are left alone. Launches nothing where the plans know all of it.",
+)
+def registry_decided() -> None:
+    """What was decided since, and nothing else."""
+    launch_decided_layers()
+
+
+@dg.job(
     name="registry_composites",
     description="Migrate the composites as one backfill (see Runs > Backfills), from inventory to reconciliation, and"
     " make the report: what the sensor registry_unblocked starts once components are in that composites waited for.",
@@ -147,6 +189,7 @@ JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     registry_report,
     registry_rerun_failed,
     registry_delta,
+    registry_decided,
     registry_composites,
     *ROLLBACK_JOBS,
     registry_restore_backup,

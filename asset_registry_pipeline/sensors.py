@@ -11,6 +11,7 @@ import dagster as dg
 from asset_registry_pipeline.jobs import (
     looked_up,
     registry_composites,
+    registry_decided,
     registry_delta,
     registry_report,
 )
@@ -39,6 +40,28 @@ def staging_watch(context: dg.SensorEvaluationContext, registry: RegistryResourc
         return ask_nothing(context, told or "nothing arrived in staging since the newest inventories")
     return ask_once(
         context, f"registry:delta:{found.fingerprint[:32]}", in_the_way=_at_work(context, [*found.why])
+    )
+
+
+@dg.sensor(
+    name="registry_decisions",
+    job=registry_decided,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Starts registry_decided once curators have decided something, or asked for a layer to be tried again,"
+    " that its newest plan does not know. Off until it is turned on; what fails is started again, three times in all.",
+)
+def decisions(context: dg.SensorEvaluationContext, registry: RegistryResource) -> dg.SensorResult:
+    """Asks for one run for each state of decisions and requests that is not planned yet."""
+    from asset_registry_pipeline.steps.curation import unplanned
+
+    with looking(), registry.open() as opened:
+        found = unplanned(opened)
+    told = "; ".join(f"{layer}: {why}" for layer, why in found.left_out.items())
+    if not found.why:
+        return ask_nothing(context, told or "the newest plans know all that curators have decided")
+    return ask_once(
+        context, f"registry:decided:{found.fingerprint[:32]}", in_the_way=_at_work(context, [*found.why])
     )
 
 
@@ -96,4 +119,4 @@ def _at_work(context: dg.SensorEvaluationContext, parts: Sequence[str]) -> str:
     return "; ".join(f"{part or 'report'}: {busy[part]}" for part in parts if part in busy)
 
 
-SENSORS = [staging_watch, unblocked, report_when_verified]
+SENSORS = [staging_watch, decisions, unblocked, report_when_verified]

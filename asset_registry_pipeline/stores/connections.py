@@ -142,7 +142,7 @@ def opened(settings: Settings) -> Iterator[Registry]:
                 queue=QueueStore(database),
                 claims=ClaimStore(database),
                 audit=AuditStore(database),
-            curation=CurationStore(database),
+                curation=CurationStore(database),
                 ledger=ledger,
                 rollback=RollbackStore(database, preimages if in_place else None),
                 assets=Assets(database),

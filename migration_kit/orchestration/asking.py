@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import dagster as dg
 
 from migration_kit.failures import MigrationError
+from migration_kit.orchestration.rerun import LAUNCHED_BY_TAG
 from migration_kit.orchestration.runs import BATCH_TAG, batch_of
 from migration_kit.redaction import redact
 
 ASKED_TAG = "migration/asked_for"
 ATTEMPT_TAG = "migration/attempt"
+_ENDED = {"COMPLETED_SUCCESS": True, "COMPLETED": True, "COMPLETED_FAILED": False, "FAILED": False}
+"""Whether a backfill that has ended in a word of Dagster's has succeeded."""
 MOST_ATTEMPTS = 3
 
 
@@ -59,15 +62,18 @@ class Ask:
 def standing(instance: dg.DagsterInstance, key: str) -> Ask:
     """Where the ask of this key stands, by the runs that carry it. ``key``: at most 200 letters.
 
-    A run that failed is asked for again, ``MOST_ATTEMPTS`` times in all; one that a person cancelled is not.
+    A run that failed is asked for again, ``MOST_ATTEMPTS`` times in all; one that a person cancelled is not. A run that
+    launched a backfill has succeeded, or failed, as that has.
     """
     runs = instance.get_runs(dg.RunsFilter(tags={ASKED_TAG: key}))
     if not runs:
         return Ask(key, attempt=1)
-    if any(run.status is dg.DagsterRunStatus.SUCCESS for run in runs):
-        return Ask(key, done=True)
     newest = max(runs, key=lambda run: int(run.tags.get(ATTEMPT_TAG, "1")))
     for run in runs:
+        if run.status is dg.DagsterRunStatus.SUCCESS:
+            succeeded, told = _of_backfill(instance, run.run_id)
+            if succeeded or told:
+                return Ask(key, done=succeeded, wait=told)
         if not run.is_finished or _will_be_retried(run):
             return Ask(key, wait=f"run {run.run_id} is queued or at work")
         if run.status is dg.DagsterRunStatus.CANCELED:
@@ -110,6 +116,24 @@ def tags_of_batch(instance: dg.DagsterInstance, run_id: str) -> Mapping[str, str
     """The tags by which a run counts to the batch of an earlier one; none where Dagster has forgotten that."""
     run = instance.get_run_by_id(run_id)
     return {BATCH_TAG: batch_of(run)} if run else {}
+
+
+def _of_backfill(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, str]:
+    """Whether what a run launched has succeeded, or why that has to be waited for; neither where it failed.
+
+    A run that launched nothing has done all that there was to do.
+    """
+    from dagster._core.execution.backfill import BulkActionsFilter
+
+    filters = BulkActionsFilter(tags={LAUNCHED_BY_TAG: run_id})
+    launched = next(iter(instance.get_backfills(filters=filters, limit=1)), None)
+    if launched is None:
+        return True, ""
+    if launched.status.value == "CANCELED":
+        told = f"backfill {launched.backfill_id} was cancelled, and is not started again by itself"
+        return False, told
+    succeeded = _ENDED.get(launched.status.value)
+    return bool(succeeded), f"backfill {launched.backfill_id} is at it" if succeeded is None else ""
 
 
 def _will_be_retried(run: dg.DagsterRun) -> bool:

@@ -16,6 +16,8 @@ from migration_kit.reports import markdown_table
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
+LAUNCHED_BY_TAG = "migration/launched_by"
+"""On a backfill: the run that launched it."""
 UNPARTITIONED = ""
 """Stands for the whole of an asset without partitions, where others have a partition's key."""
 
@@ -65,9 +67,15 @@ def newest_runs(instance: dg.DagsterInstance, graph: "AssetGraph", keys: Sequenc
 
 
 def launch_backfill(
-    instance: dg.DagsterInstance, graph: "AssetGraph", launch: Launch, *, title: str, description: str
+    instance: dg.DagsterInstance,
+    graph: "AssetGraph",
+    launch: Launch,
+    *,
+    title: str,
+    description: str,
+    launched_by: str = "",
 ) -> str:
-    """Ask Dagster's daemon for a backfill of exactly this, and return its id."""
+    """Ask Dagster's daemon for a backfill of exactly this, and return its id. ``launched_by``: a run, if it is one."""
     from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
     from dagster._core.execution.backfill import PartitionBackfill
     from dagster._core.utils import make_new_backfill_id
@@ -80,7 +88,7 @@ def launch_backfill(
     backfill: PartitionBackfill = PartitionBackfill.from_asset_graph_subset(
         backfill_id=make_new_backfill_id(),
         backfill_timestamp=time.time(),
-        tags={},
+        tags={LAUNCHED_BY_TAG: launched_by} if launched_by else {},
         dynamic_partitions_store=instance,
         asset_graph_subset=AssetGraphSubset(subsets, set(launch.unpartitioned)),  # type: ignore[call-arg]
         title=title,
@@ -117,7 +125,9 @@ def launch_and_tell(
         context.log.info("Nothing is launched." if rows else f"{nothing}; nothing is launched.")
     else:
         told = "; ".join(f"{part or 'all'} ({', '.join(reasons)})" for part, reasons in sorted(why.items()))
-        launched = launch_backfill(context.instance, graph, launch, title=title, description=told)
+        launched = launch_backfill(
+            context.instance, graph, launch, title=title, description=told, launched_by=context.run_id
+        )
         context.log.info(f"Launched backfill {launched}: see Runs > Backfills.")
     context.add_output_metadata(
         {

@@ -67,7 +67,7 @@ JOBS = {
     },
     "asset_registry_pipeline": {
         *("registry_inventory", "registry_report", "registry_rerun_failed", "registry_delta"),
-        *("registry_composites", "registry_restore_backup"),
+        *("registry_decided", "registry_composites", "registry_restore_backup"),
         *(f"registry_rollback_{phase}" for phase in ("composites", "songs", "components")),
     },
     "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_month"},
@@ -76,7 +76,7 @@ BY_THEMSELVES = {
     "nabo_pipeline": {"nabo_nightly_delta", "nabo_pick_up_mapped", "nabo_report_when_verified"},
     "asset_registry_pipeline": {
         *("registry_nightly_delta", "registry_staging_watch", "registry_unblocked"),
-        "registry_report_when_verified",
+        *("registry_decisions", "registry_report_when_verified"),
     },
     "artwork_pipeline": set(),
 }

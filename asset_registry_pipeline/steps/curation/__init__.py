@@ -11,7 +11,7 @@ from asset_registry_pipeline.steps.curation.errors import CurationError
 from asset_registry_pipeline.steps.curation.exchange import export_decisions, import_decisions_text
 from asset_registry_pipeline.steps.curation.overviews import audit, deciders, errors, held, progress
 from asset_registry_pipeline.steps.curation.reading import item, page
-from asset_registry_pipeline.steps.curation.refreshing import refresh
+from asset_registry_pipeline.steps.curation.refreshing import install, refresh
 from asset_registry_pipeline.steps.curation.retrying import request_retry, unplanned
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "export_decisions",
     "held",
     "import_decisions_text",
+    "install",
     "item",
     "page",
     "preview_batch",

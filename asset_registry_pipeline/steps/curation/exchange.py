@@ -41,7 +41,7 @@ def import_decisions_text(
             "invalid", f"it cannot be read as decisions: {error}", remedy="Start from an exported file"
         ) from error
     done = take_in(registry, decisions, bad_rows, BARRIER_LAYERS, Importer(actor, now, dry_run))
-    return ImportedText(dry_run, done.added, done.replaced, done.unchanged, done.refused)
+    return ImportedText(dry_run, done.added, done.replaced, done.unchanged, done.refused, done.taken)
 
 
 def _layers(layer: str | None) -> Sequence[str]:

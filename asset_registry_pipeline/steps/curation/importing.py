@@ -41,12 +41,13 @@ class Importer:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did with rows about one layer or all; `refused` tells which row and why."""
+    """What an import did with rows about one layer or all; `refused` tells which row and why, `taken` of the others."""
 
     added: int = 0
     replaced: int = 0
     unchanged: int = 0
     refused: tuple[Mapping[str, str], ...] = ()
+    taken: tuple[tuple[str, str], ...] = ()
 
 
 def take_in(
@@ -63,7 +64,7 @@ def take_in(
         for decision in decisions
         if decision.layer not in BARRIER_LAYERS
     ]
-    outcomes: Counter[str] = Counter()
+    taken: list[tuple[str, str]] = []
     for layer in layers:
         about = [decision for decision in decisions if decision.layer == layer]
         # One look at staging serves all rows.
@@ -71,12 +72,13 @@ def take_in(
         for chunk in chunked(about, CHUNK):
             for decision, outcome in _take_in_chunk(registry, chunk, hashes, by):
                 if outcome in (ADDED, REPLACED, UNCHANGED):
-                    outcomes[outcome] += 1
+                    taken.append((decision.name, outcome))
                 else:
                     refused.append({"name": decision.name, "why": outcome})
     # What stands in the wrong column may be somebody's address.
     told = tuple({name: masked(text) for name, text in row.items()} for row in refused)
-    return Imported(outcomes[ADDED], outcomes[REPLACED], outcomes[UNCHANGED], told)
+    outcomes = Counter(outcome for _, outcome in taken)
+    return Imported(outcomes[ADDED], outcomes[REPLACED], outcomes[UNCHANGED], told, tuple(taken))
 
 
 def _hashes(registry: Registry, layer: str, about: Sequence[Decision]) -> dict[str, str]:

@@ -206,13 +206,17 @@ class Approved:
 
 @dataclass(frozen=True)
 class ImportedText:
-    """What an import of CSV text did, or with a dry run would do; `refused` tells which row and why."""
+    """What an import of CSV text did, or with a dry run would do; `refused` tells which row and why.
+
+    `taken`: name and outcome (`added`, `replaced`, `unchanged`) of every other row.
+    """
 
     dry_run: bool
     added: int
     replaced: int
     unchanged: int
     refused: tuple[Mapping[str, str], ...]
+    taken: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

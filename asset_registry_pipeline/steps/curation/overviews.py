@@ -1,7 +1,7 @@
 """What is shown of the whole: progress of each layer, composites that wait, what failed, who decided, the audit log."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -21,6 +21,7 @@ from asset_registry_pipeline.steps.curation.model import (
     LayerProgress,
 )
 from asset_registry_pipeline.stores.connections import Registry
+from asset_registry_pipeline.stores.progress import Progress
 from migration_kit.accounting import State
 
 _MOST_HELD, _MOST_FAILED, _MOST_ENTRIES = 500, 500, 200
@@ -29,8 +30,12 @@ _LONGEST = 300
 
 def progress(registry: Registry) -> tuple[LayerProgress, ...]:
     """Every layer: what is migrated, and how its queue stands. Two queries, whatever the size."""
-    published = {one.layer: one for one in registry.progress.all()}
-    counts = registry.queue.counts()
+    return together(registry.progress.all(), registry.queue.counts())
+
+
+def together(rows: Sequence[Progress], counts: Mapping[tuple[str, str], int]) -> tuple[LayerProgress, ...]:
+    """What was published of each layer, beside how many items its queue has in each state."""
+    published = {one.layer: one for one in rows}
     told = []
     for layer in MIGRATED_LAYERS:
         one = published.get(layer)

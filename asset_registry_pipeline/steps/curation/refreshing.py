@@ -67,15 +67,20 @@ class _Question:
     source: SourceDocument
 
 
+def install(registry: Registry) -> None:
+    """Make what queue, decisions and audit log need on the server, where it is missing: pages are read by indexes."""
+    registry.queue.install()
+    registry.decisions.install()
+    registry.audit.install()
+    registry.curation.install()
+
+
 def refresh(registry: Registry, layer: str) -> Refreshed:
     """Bring a layer's part of the queue in line with its newest plan; a second time nothing is written."""
     if layer in COMPOSITE_LAYERS:
         registry.curation.count_held(layer, BLOCKED)
         return Refreshed(0, 0, 0)
-    registry.queue.install()
-    registry.decisions.install()
-    registry.audit.install()
-    registry.curation.install()
+    install(registry)
     count_blocked(registry)
     run, written = uuid4().hex, 0
     asked: set[str] = set()
