@@ -13,6 +13,8 @@ from asset_registry_pipeline.stores.id_ranges import IdRange
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import SetDigest, fingerprint
 
+ENRICHMENTS = "enrichments"
+"""The part of a plan of songs that stands for what was found out about them."""
 _CHUNK_DOCUMENTS, _CHUNK_BYTES = 1_000, 8 * 1024 * 1024
 
 T = TypeVar("T")
@@ -72,12 +74,17 @@ def other_parts(registry: Registry, layer: str, accepted: Mapping[str, str] | No
         "profile": registry.profile.digest,
     }
     if layer in SONG_LAYERS and registry.profile.wants_enrichment("songs"):
-        parts["enrichments"] = fingerprint([registry.metadata_provider, registry.enrichments.digest()])
+        parts[ENRICHMENTS] = enrichments_part(registry)
     if accepted is not None:
         # Not only what passed: the same plan, published again, may have brought a component that was not there before.
         components = registry.development.fingerprint(sorted(REFERABLE_LAYERS))
         parts["components"] = fingerprint([dict(accepted), components])
     return parts
+
+
+def enrichments_part(registry: Registry) -> str:
+    """The hash of what was found out about songs, and of what would make their metadata now."""
+    return fingerprint([registry.metadata_provider, registry.enrichments.digest()])
 
 
 def staging_digest(registry: Registry, layer: str) -> str:

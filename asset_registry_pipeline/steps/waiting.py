@@ -9,6 +9,7 @@ from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LA
 from asset_registry_pipeline.registry.outcomes import CONFLICT, DAMAGED, GONE, SUPERSEDED, TAKEN
 from asset_registry_pipeline.registry.transform import CHANGED, WAITING
 from asset_registry_pipeline.steps.prerequisites import unblocked
+from asset_registry_pipeline.steps.sources import ENRICHMENTS, enrichments_part
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.candidate_rows import Candidate
 from asset_registry_pipeline.stores.connections import Registry
@@ -50,10 +51,19 @@ def may_pass(registry: Registry, layer: str) -> Iterator[str]:
         yield f"{decided} waited for a curator who has decided by now"
     if anew:
         yield f"{anew} changed between planning and publishing"
+    if _found_out_since(registry, layer):
+        yield "more was found out about songs since they were planned"
     if layer in COMPOSITE_LAYERS and (free := sum(1 for _ in unblocked(registry))):
         yield f"{free} were held for components that are in by now"
     if cleared:
         yield f"{cleared} quarantined for what stood in development, which has changed"
+
+
+def _found_out_since(registry: Registry, layer: str) -> bool:
+    """Whether album art or metadata of songs are others by now than those that the plan was made from."""
+    plan = registry.ledger.plan(layer)
+    planned = plan.summary.get("parts", {}).get(ENRICHMENTS) if plan is not None else None
+    return planned is not None and planned != enrichments_part(registry)
 
 
 def _decisions(registry: Registry, layer: str) -> set[tuple[str, str]]:

@@ -13,6 +13,7 @@ from asset_registry_pipeline.registry.enrichment import Enrichment, inputs_of, t
 from asset_registry_pipeline.registry.song_matches import ArtCandidate
 from asset_registry_pipeline.registry.transform import ENRICHMENT_WAITING, words_of
 from asset_registry_pipeline.steps.sources import decision_key
+from asset_registry_pipeline.steps.waiting import may_pass
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.failures import PermanentError
 
@@ -133,11 +134,13 @@ def test_a_picture_that_is_settled_later_reaches_the_song_and_reconciliation_kno
     about = next(one for one in weak if f"|{song['name']}|" in one.key)
     store.save(replace(about, album_art=art(song["aiMetadata"]["generatedAt"]), art_state="settled"), about)
 
+    assert [*may_pass(looked_up.registry, "G")] == ["more was found out about songs since they were planned"]
     rows, _ = looked_up.reconcile("G")
     assert [row["label"] for row in rows if row["content"]] == [song["name"]], "no longer what it should be"
     assert looked_up.migrate("G", batch="batch-2").written == 1
     assert world.development["assets"].find_one({"_id": song["_id"]})["albumArt"]["source"] == "iTunes"
     assert looked_up.migrate("G", batch="batch-3").written == 0
+    assert [*may_pass(looked_up.registry, "G")] == []
 
 
 @contextmanager
