@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from asset_registry_pipeline.registry import target_shapes
 from asset_registry_pipeline.registry.aggregation import Features
 from asset_registry_pipeline.registry.composites import Component
+from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.registry.documents import PHASE_2B_FIELDS, STAGING_FIELDS
 from asset_registry_pipeline.registry.findings import inspect
 from asset_registry_pipeline.registry.kinds import KINDS, Effect
@@ -28,9 +29,15 @@ from asset_registry_pipeline.registry.transform import (
     plan_composite,
 )
 from asset_registry_pipeline.stores.files import load_profile
+from tests.unit.asset_registry_pipeline.found_out import found_out
 from tests.unit.asset_registry_pipeline.lookups import index_components
 
 PROFILES = {name: load_profile(name) for name in ("default", "plan_000", "plan_001", "plan_002")}
+PROFILES["looked_up"] = replace(
+    PROFILES["default"],
+    album_art={**PROFILES["default"].album_art, "songs": "looked_up"},
+    ai_metadata={**PROFILES["default"].ai_metadata, "songs": "regenerated"},
+)
 FIELDS = (*STAGING_FIELDS[1:], *PHASE_2B_FIELDS, "friendlyName", "language", "a.b", "$where", "")
 SCALARS = st.sampled_from(
     (
@@ -63,6 +70,10 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=6,
 )
+DECISION = Decision(
+    "G", "G.HIP.MOD.001", "G.003.003.001", "hash-1", Verdict.EDIT, "Anxiety by Doechii. A slow song.", None, "c",
+    datetime(2025, 9, 1, tzinfo=UTC),
+)  # fmt: skip
 SONG = Component("song-1", "G", "G.HIP.MOD.001", "G.003.003.001")
 STAR = Component("star-1", "S", "S.POP.HPM.001", "S.001.007.001")
 DIRECTORY = Directory(
@@ -79,7 +90,12 @@ def outcome(make: Any, taxonomy: Taxonomy, document: dict[str, Any], profile: st
     if source.layer == "C":
         return plan_composite(source, found, PROFILES[profile], DIRECTORY)
     about = replace(PROFILES[profile], curation=dict.fromkeys(PROFILES[profile].curation, "none"))
-    return plan_asset(source, found, None, about)
+    if source.layer != "G":
+        return plan_asset(source, found, None, about)
+    decision = DECISION if about.creator_description["songs"] == "curator_only" else None
+    if any(finding.effect is Effect.QUARANTINE for finding in found):
+        return plan_asset(source, found, decision, about)
+    return plan_asset(source, found, decision, about, found_out(source, decision, about))
 
 
 @settings(max_examples=400, deadline=None)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asset_registry_pipeline.registry.ai_metadata import RULES_VERSION, made_by_rules
+from asset_registry_pipeline.registry.ai_metadata import RULES_VERSION
 from asset_registry_pipeline.registry.decisions import (
     ArtChoice,
     Decision,
@@ -15,10 +15,7 @@ from asset_registry_pipeline.registry.decisions import (
     SongTitleGiven,
     Verdict,
 )
-from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.enrichment import (
-    Enrichment,
-    inputs_of,
     provider_version,
     time_of_words,
     title_of,
@@ -34,14 +31,10 @@ from asset_registry_pipeline.registry.transform import (
     words_of,
 )
 from asset_registry_pipeline.stores.files import load_profile
+from tests.unit.asset_registry_pipeline.found_out import ART, found_out
 
 WORDS = "Anxiety by Doechii from Alligator. A slow, smooth hip hop song."
 WHEN = datetime(2025, 9, 1, tzinfo=UTC)
-ART = {
-    "url": "https://art.invalid/500.jpg", "sourceUrl": "https://is1-ssl.mzstatic.com/a.jpg", "source": "iTunes",
-    "quality": "High", "uploadedAt": WHEN, "contentType": "image/jpeg", "size": 5,
-    "dimensions": {"width": 600, "height": 600},
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -63,25 +56,13 @@ def decision(**changes: Any) -> Decision:
     return Decision(**given)
 
 
-def enriched(source: SourceDocument, about: Decision, **changes: Any) -> Enrichment:
-    """What was found out about a song, all of it, but for the changes."""
-    tags = (source.body or {}).get("tags", ())
-    found: dict[str, Any] = {
-        "key": about.key, "inputs": inputs_of(source, about, about.words, RULES_VERSION), "album_art": ART,
-        "art_state": "settled", "art_by": "unattended", "art_why": "Same song and artist", "candidates": (),
-        "ai_metadata": made_by_rules(about.words or "", tags, layer="G", made_at=WHEN), "ai_state": "made",
-        "ai_why": "", "duration": 173.5,
-    } | changes  # fmt: skip
-    return Enrichment(**found)
-
-
 @pytest.fixture
 def plan(make: Any, profile: Profile) -> Callable[..., Planned]:
     """Plan a song for which everything was found out, but for the changes; `by` changes the profile."""
 
     def run(about: Decision | None = None, by: Profile = profile, **changes: Any) -> Planned:
         source, about = make.source(make.song()), about or decision()
-        return plan_asset(source, [], about, by, enriched(source, about, **changes))
+        return plan_asset(source, [], about, by, found_out(source, about, by, **changes))
 
     return run
 
@@ -129,14 +110,14 @@ def test_nothing_stale_goes_with_a_song_whatever_a_curator_has_changed(
     make: Any, profile: Profile, other: dict[str, Any]
 ) -> None:
     source = make.source(make.song())
-    planned = plan_asset(source, [], decision(**other), profile, enriched(source, decision()))
+    planned = plan_asset(source, [], decision(**other), profile, found_out(source, decision(), profile))
     assert (planned.disposition, planned.reason) == ("held", ENRICHMENT_WAITING)
     assert planned.detail == {"why": "they were made from other words or choices"}
 
 
 def test_another_provider_or_other_tags_ask_for_new_metadata(make: Any, profile: Profile) -> None:
     source = make.source(make.song())
-    found = enriched(source, decision())
+    found = found_out(source, decision(), profile)
     openai = plan_asset(source, [], decision(), profile, found, provider=provider_version("openai", "m-1"))
     retagged = plan_asset(make.source(make.song(tags=["pop"])), [], decision(), profile, found)
     assert openai.reason == retagged.reason == ENRICHMENT_WAITING
@@ -174,7 +155,9 @@ def test_a_picture_that_staging_had_stays_until_another_one_is_settled_or_a_cura
     source = make.source(make.song(albumArt="https://x.invalid/old.png"))
     states = {"settled": ART, "weak": "https://x.invalid/old.png", "refused": None}
     for state, expected in states.items():
-        found = enriched(source, decision(), art_state=state, album_art=ART if state == "settled" else None)
+        found = found_out(
+            source, decision(), profile, art_state=state, album_art=ART if state == "settled" else None
+        )
         assert document(plan_asset(source, [], decision(), profile, found))["albumArt"] == expected
 
 

@@ -16,7 +16,6 @@ from bson import json_util
 
 from asset_registry_pipeline.registry import strategies, target_shapes
 from asset_registry_pipeline.registry.aggregation import features_of
-from asset_registry_pipeline.registry.ai_metadata import RULES_VERSION, made_by_rules
 from asset_registry_pipeline.registry.composites import Component
 from asset_registry_pipeline.registry.decisions import (
     ArtChoice,
@@ -26,7 +25,7 @@ from asset_registry_pipeline.registry.decisions import (
     Verdict,
 )
 from asset_registry_pipeline.registry.documents import SourceDocument
-from asset_registry_pipeline.registry.enrichment import Enrichment, inputs_of
+from asset_registry_pipeline.registry.enrichment import Enrichment
 from asset_registry_pipeline.registry.findings import inspect
 from asset_registry_pipeline.registry.layers import kind_of
 from asset_registry_pipeline.registry.profiles import Profile, from_mapping
@@ -39,20 +38,15 @@ from asset_registry_pipeline.registry.transform import (
     absence_of,
     plan_asset,
     plan_composite,
-    words_of,
 )
 from tests.unit.asset_registry_pipeline.conftest import TABLE
+from tests.unit.asset_registry_pipeline.found_out import found_out
 from tests.unit.asset_registry_pipeline.lookups import index_components
 
 GOLDEN = Path(__file__).parent / "golden"
 PROFILES = ("default", "plan_000", "plan_001", "plan_002")
 OPTIONS = json_util.JSONOptions(json_mode=json_util.JSONMode.RELAXED, tz_aware=True, tzinfo=UTC)
 DECIDED = datetime(2025, 9, 1, tzinfo=UTC)
-ART = {
-    "url": "https://art.invalid/cover-500.jpg", "sourceUrl": "https://is1-ssl.mzstatic.com/image/600x600bb.jpg",
-    "source": "iTunes", "quality": "High", "uploadedAt": DECIDED, "contentType": "image/jpeg", "size": 40_000,
-    "dimensions": {"width": 600, "height": 600},
-}  # fmt: skip
 
 FIELDS_OF: Mapping[str, set[str]] = {
     "creator_description": {"creatorDescription", "aiMetadata", "componentAnalysis"},
@@ -118,15 +112,7 @@ def enrichment(
     """What was found out about a song: everything, but for what its source says; nothing where that says so."""
     if source.layer != "G" or one.get("enrichment", {}) is None:
         return None
-    assert source.body is not None
-    words = words_of(source.body, about, "songs", profile)
-    made = {
-        "key": "", "inputs": inputs_of(source, about, words, RULES_VERSION), "album_art": ART,
-        "art_state": "settled", "art_by": "unattended", "art_why": "Same song and artist", "candidates": (),
-        "ai_metadata": made_by_rules(words or "", source.body["tags"], layer="G", made_at=DECIDED),
-        "ai_state": "made", "ai_why": "", "duration": 173.5,
-    }  # fmt: skip
-    return Enrichment(**made | one.get("enrichment", {}))
+    return found_out(source, about, profile, **one.get("enrichment", {}))
 
 
 def directory_over(planned: Any) -> Directory:
