@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
@@ -17,13 +17,17 @@ from asset_registry_pipeline.registry.shapes import is_text
 
 PieceKind = Literal["same", "removed", "added"]
 FieldKind = Literal["same", "added", "removed", "changed"]
-Path = tuple[str, ...]
 
 _TOKENS = re.compile(r"\s+|\S+")
 _MOST_TOKENS = 3_000
 """Tokens of both texts together, without what they begin and end with alike: finding pairs costs their square."""
 _DEEPEST = 3
 """Levels of objects that are told field by field; what is nested deeper is told as one value."""
+_ABSENT = object()
+_KINDS: Mapping[str, str] = {
+    "str": "text", "dict": "object", "int": "number", "float": "decimal number", "bool": "yes or no",
+    "NoneType": "null", "datetime": "date",
+}  # fmt: skip
 _SAME: tuple[PieceKind, ...] = ("same",)
 _CHANGED: tuple[PieceKind, ...] = ("removed", "added")
 _LONGEST_TOLD = 6_000
@@ -74,11 +78,9 @@ def of_texts(before: str, after: str) -> tuple[Piece, ...]:
 def of_documents(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldDifference, ...]:
     """All fields of two documents, in the order of the later one, then those that only the earlier one has.
 
-    Objects are told field by field, as `albumArt.url`; lists as one value each.
+    Objects are told field by field, as `albumArt.url`; lists, and what is an object in one of them only, as one value.
     """
-    old, new = dict(_flat(before)), dict(_flat(after))
-    paths = [*new, *(path for path in old if path not in new)]
-    return tuple(_of_field(path, old, new) for path in paths)
+    return tuple(_of_field(*pair) for pair in _pairs(before, after))
 
 
 def told(value: object) -> str:
@@ -95,44 +97,50 @@ def literal(value: object) -> str:
     if value is None or type(value) in (str, bool, int):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Mapping):
-        entries = (f"{literal(str(key))}: {literal(one)}" for key, one in value.items())
-        return "{" + ", ".join(entries) + "}"
+        entries = (f"{literal(str(key))}:{literal(one)}" for key, one in value.items())
+        return "{" + ",".join(entries) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(literal, value)) + "]"
+        return "[" + ",".join(map(literal, value)) + "]"
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="milliseconds")
+        # A date of BSON is of UTC; some readers leave that out.
+        moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03} UTC"
     return repr(value) if type(value) is float else f"{type_name(value)}({value})"
 
 
-def _of_field(path: Path, old: Mapping[Path, Any], new: Mapping[Path, Any]) -> FieldDifference:
-    name = ".".join(path)
-    if path not in old:
-        after = _bounded(told(new[path]))
-        return FieldDifference(name, "added", None, after, (Piece("added", after),))
-    if path not in new:
-        before = _bounded(told(old[path]))
-        return FieldDifference(name, "removed", before, None, (Piece("removed", before),))
-    before, after = told(old[path]), told(new[path])
-    if literal(old[path]) == literal(new[path]):
+def _of_field(path: str, old: Any, new: Any) -> FieldDifference:
+    if old is _ABSENT:
+        after = _bounded(told(new))
+        return FieldDifference(path, "added", None, after, (Piece("added", after),))
+    if new is _ABSENT:
+        before = _bounded(told(old))
+        return FieldDifference(path, "removed", before, None, (Piece("removed", before),))
+    before, after = told(old), told(new)
+    if literal(old) == literal(new):
         short = _bounded(before)
-        return FieldDifference(name, "same", short, short, (Piece("same", short),))
-    kinds = type_name(old[path]), type_name(new[path])
+        return FieldDifference(path, "same", short, short, (Piece("same", short),))
+    kinds = [_KINDS.get(type_name(value), type_name(value)) for value in (old, new)]
     note = f"{kinds[0]} before, {kinds[1]} now" if kinds[0] != kinds[1] else ""
-    if before == after:
-        before, after = literal(old[path]), literal(new[path])
+    if before == after and not note:
+        before, after = literal(old), literal(new)
     before, after = _bounded(before), _bounded(after)
     if before == after:
         note = note or f"the difference is after the first {_LONGEST_TOLD:,} characters"
-    return FieldDifference(name, "changed", before, after, of_texts(before, after), note)
+    return FieldDifference(path, "changed", before, after, of_texts(before, after), note)
 
 
-def _flat(document: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
-    for name, value in document.items():
-        path = (*above, name)
-        if isinstance(value, Mapping) and value and len(path) < _DEEPEST:
-            yield from _flat(value, path)
+def _pairs(
+    before: Mapping[str, Any], after: Mapping[str, Any], above: str = "", depth: int = 1
+) -> Iterator[tuple[str, Any, Any]]:
+    """Every field with both its values, `_ABSENT` where a document has no such field."""
+    for name in (*after, *(name for name in before if name not in after)):
+        path, old, new = f"{above}{name}", before.get(name, _ABSENT), after.get(name, _ABSENT)
+        objects = [value for value in (old, new) if value is not _ABSENT]
+        if depth < _DEEPEST and all(isinstance(value, Mapping) and value for value in objects):
+            inner = [value if value is not _ABSENT else {} for value in (old, new)]
+            yield from _pairs(inner[0], inner[1], f"{path}.", depth + 1)
         else:
-            yield path, value
+            yield path, old, new
 
 
 def _alike(old: Sequence[str], new: Sequence[str]) -> int:
