@@ -56,7 +56,7 @@ class ClaimStore:
         with joining("development") as session:
             return self._rows.find_one_and_update(
                 where,
-                {"$set": claim, "$unset": {"seen": "", "note": ""}, "$inc": {"version": 1}},
+                {"$set": claim, "$unset": {"seen": ""}, "$inc": {"version": 1}},
                 {"words": 0, "seen": 0},
                 return_document=ReturnDocument.AFTER,
                 session=session,
