@@ -155,16 +155,10 @@ def _publish(context: dg.AssetExecutionContext, opened: "Registry", staged: "Sta
         "documents_written": published.written,
         "bytes": published.bytes,
         "plan": staged.plan.fingerprint,
-        "album_art_pending": _album_art_pending(opened, staged),
+        "album_art_pending": staged.album_art_pending,
         **conflicts_metadata(opened, layer),
         **problems_metadata(problems(opened, layer), path),
     }
     if published.over_the_limit:
         fail_for_conflicts(context, opened, staged, metadata)
     return metadata
-
-
-def _album_art_pending(opened: "Registry", staged: "Staged") -> int:
-    """Songs that are ready and for which the profile has album art still to be looked up."""
-    songs = staged.layer in SONG_LAYERS and opened.profile.album_art["songs"] == "pending"
-    return staged.dispositions.get("ready", 0) if songs else 0

@@ -46,6 +46,8 @@ class Enrichment:
     ai_state: Literal["made", "failed"]
     ai_why: str
     duration: float | None = None
+    again: bool = False
+    """Whether another run may have more luck with the same inputs: what failed may pass by itself."""
 
 
 def provider_version(name: str, model: str) -> str:

@@ -28,6 +28,8 @@ UNUSABLE_WORDS = "the curator's words cannot be used"
 ENRICHMENT_WAITING = "waiting for its album art and metadata"
 METADATA_FAILED = "its metadata could not be made"
 ALBUM_ART_WAITING = "its album art waits for a curator"
+ALBUM_ART = "album_art"
+"""Where the detail of a song tells that its album art is not settled, and its state."""
 REJECTED = "rejected by a curator"
 MARKED_AS_TEST = "marked as a test by a curator"
 EXCLUDED = "excluded by a curator"
@@ -124,9 +126,7 @@ def plan_asset(
     body = source.body or {}
     kind = kind_of(source.layer)
     policy = profile.curation[kind]
-    if policy == "none" and decision is not None and decision.source_hash != source.source_hash:
-        # Nobody is asked, so nobody can be asked again: the document goes without these words; they stay recorded.
-        decision = None
+    decision = decision_for(source, decision, policy)
     review = sorted({finding.kind for finding in findings if finding.effect is Effect.REVIEW})
     if stopped := _stopped_by_curation(source, decision, review, policy):
         return stopped
@@ -145,6 +145,14 @@ def plan_asset(
     document = _document(strategies.Material(body, words, decision, enrichment), kind, profile)
     detail = {**_needs_review(words), **_art_to_come(enrichment, profile)}
     return Planned(source, Disposition.READY, detail=detail, document=document)
+
+
+def decision_for(source: SourceDocument, decision: Decision | None, policy: str) -> Decision | None:
+    """The decision that counts for a document; `policy` as profiles' `curation`."""
+    if policy == "none" and decision is not None and decision.source_hash != source.source_hash:
+        # Nobody is asked, so nobody can be asked again: the document goes without these words; they stay recorded.
+        return None
+    return decision
 
 
 def words_of(body: Mapping[str, Any], decision: Decision | None, kind: str, profile: Profile) -> str | None:
@@ -234,7 +242,7 @@ def _stopped_by_enrichment(
     if profile.wants(strategies.REGENERATED) and enrichment.ai_metadata is None:
         return Planned(source, Disposition.HELD, METADATA_FAILED, {"why": masked(enrichment.ai_why)})
     if profile.album_art_pending == "hold" and _art_to_come(enrichment, profile):
-        told = {"album_art": enrichment.art_state, "why": masked(enrichment.art_why)}
+        told = {ALBUM_ART: enrichment.art_state, "why": masked(enrichment.art_why)}
         return Planned(source, Disposition.HELD, ALBUM_ART_WAITING, told)
     return None
 
@@ -243,7 +251,7 @@ def _art_to_come(enrichment: Enrichment | None, profile: Profile) -> Mapping[str
     """What to tell of a song whose album art is not settled; nothing where it is, or where the profile wants none."""
     if enrichment is None or not profile.wants(strategies.LOOKED_UP) or enrichment.art_state in SETTLED:
         return _NO_DETAIL
-    return {"album_art": enrichment.art_state}
+    return {ALBUM_ART: enrichment.art_state}
 
 
 def _needs_review(words: str | None) -> Mapping[str, Any]:

@@ -52,6 +52,12 @@ class Staged:
         counts: Mapping[str, int] = self.plan.summary["dispositions"]
         return counts
 
+    @property
+    def album_art_pending(self) -> int:
+        """Songs that are ready and whose album art nobody has settled yet."""
+        states: Mapping[str, int] = self.plan.summary.get("album_art_pending", {})
+        return sum(states.values())
+
 
 @dataclass(frozen=True)
 class Published:

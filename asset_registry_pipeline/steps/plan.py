@@ -15,7 +15,13 @@ from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.enrichment import Enrichment
 from asset_registry_pipeline.registry.findings import Finding
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS, SONG_LAYERS
-from asset_registry_pipeline.registry.transform import Disposition, Planned, plan_asset, plan_composite
+from asset_registry_pipeline.registry.transform import (
+    ALBUM_ART,
+    Disposition,
+    Planned,
+    plan_asset,
+    plan_composite,
+)
 from asset_registry_pipeline.steps.directory import Components, open_components
 from asset_registry_pipeline.steps.sources import (
     decision_key,
@@ -43,7 +49,8 @@ _NEVER = ("", Judged())
 class Tally:
     """What planning a range or a layer adds up to.
 
-    `strange`: the first documents that are not as the inventory saw them.
+    `strange`: the first documents that are not as the inventory saw them. `album_art_pending`: songs that are ready
+    and whose album art is not settled, by its state.
     """
 
     items: int = 0
@@ -52,6 +59,7 @@ class Tally:
     outcomes: SetDigest = field(default_factory=SetDigest)
     dispositions: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    album_art_pending: Counter[str] = field(default_factory=Counter)
     strange: list[str] = field(default_factory=list)
 
     def turned_up(self, source: SourceDocument, how: str) -> None:
@@ -67,6 +75,8 @@ class Tally:
         self.dispositions[str(candidate.disposition)] += 1
         if candidate.reason:
             self.reasons[candidate.reason] += 1
+        elif state := candidate.detail.get(ALBUM_ART):
+            self.album_art_pending[str(state)] += 1
 
     def update(self, other: "Tally") -> None:
         """Take in what another range adds up to."""
@@ -76,6 +86,7 @@ class Tally:
         self.outcomes.update(other.outcomes)
         self.dispositions.update(other.dispositions)
         self.reasons.update(other.reasons)
+        self.album_art_pending.update(other.album_art_pending)
         self.strange = [*self.strange, *other.strange][:_MOST_NAMED]
 
 
@@ -128,7 +139,12 @@ def make(
         fingerprint=tally.outcomes.hexdigest(),
         source_fingerprint=fingerprint(parts),
         items=tally.items,
-        summary={"parts": parts, "dispositions": dict(tally.dispositions), "reasons": reasons},
+        summary={
+            "parts": parts,
+            "dispositions": dict(tally.dispositions),
+            "reasons": reasons,
+            "album_art_pending": dict(tally.album_art_pending),
+        },
         run_id=run_id,
     )
     registry.ledger.save_plan(plan)

@@ -12,6 +12,7 @@ from asset_registry_pipeline.registry.ai_metadata import made_by_rules
 from asset_registry_pipeline.registry.enrichment import Enrichment, inputs_of, time_of_words
 from asset_registry_pipeline.registry.song_matches import ArtCandidate
 from asset_registry_pipeline.registry.transform import ENRICHMENT_WAITING, words_of
+from asset_registry_pipeline.steps import apply
 from asset_registry_pipeline.steps.sources import decision_key
 from asset_registry_pipeline.steps.waiting import may_pass
 from asset_registry_pipeline.stores.connections import Registry
@@ -128,7 +129,9 @@ def test_a_picture_that_is_settled_later_reaches_the_song_and_reconciliation_kno
     ]
     for one in weak:
         store.save(one, None)
-    looked_up.migrate("G")
+    planning = looked_up.plan("G")
+    assert apply.load_staged(looked_up.registry, "G").album_art_pending == planning.dispositions["ready"] > 0
+    looked_up.publish("G")
     song = world.development["assets"].find_one({"layer": "G"})
     assert song["albumArt"] is None
     about = next(one for one in weak if f"|{song['name']}|" in one.key)
