@@ -17,13 +17,18 @@ SCALE ?=
 ARTWORKS ?=
 DEMO_OPTIONS := $(if $(EXIT),--exit) $(if $(SCALE),--scale $(SCALE)) $(if $(ARTWORKS),--artworks $(ARTWORKS))
 
-.PHONY: help demo demo-clean dev test lint format bench lock clean system-packages bench-packages
+.PHONY: help demo desk demo-clean dev test lint format bench lock clean system-packages bench-packages
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: .venv/local.installed system-packages ## run all three migrations on a local stack, and show them
 	@exec $(BIN)/python -m local_stack.demo $(DEMO_OPTIONS)
+
+# The environment's own registry where it names one, else a local one with Dagster and all that curators are asked.
+desk: .venv/local.installed system-packages ## the curators' desk, on REGISTRY_STAGING_URI's registry or a local one
+	@if [ -n "$${REGISTRY_STAGING_URI:-}" ]; then exec $(BIN)/python -m asset_registry_pipeline.desk serve; \
+	else exec $(BIN)/python -m local_stack.demo --desk $(DEMO_OPTIONS); fi
 
 demo-clean: .venv/local.installed ## remove the demo's data and reports
 	@$(BIN)/python -m local_stack clean

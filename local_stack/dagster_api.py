@@ -77,6 +77,11 @@ mutation Terminate($ids: [String!]!) {
   terminateRuns(runIds: $ids, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) { __typename
     ... on PythonError { message } } }
 """
+_START_SENSOR = """
+mutation StartSensor($selector: SensorSelector!) { startSensor(sensorSelector: $selector) { __typename
+    ... on UnauthorizedError { message }
+    ... on PythonError { message } } }
+"""
 _SET_POOL = """
 mutation SetPool($pool: String!, $limit: Int!) { setConcurrencyLimit(concurrencyKey: $pool, limit: $limit) }
 """
@@ -237,6 +242,17 @@ class Dagster:
         return _load_error(
             self._ask(_RELOAD, name=location)["reloadRepositoryLocation"].get("locationOrLoadError")
         )
+
+    def start_sensor(self, location: str, name: str) -> None:
+        """Turn a sensor on, as its switch does."""
+        selector = {
+            "repositoryLocationName": location,
+            "repositoryName": "__repository__",
+            "sensorName": name,
+        }
+        answer = _granted(self._ask(_START_SENSOR, selector=selector)["startSensor"])
+        if answer["__typename"] != "Sensor":
+            raise DagsterError(f"the sensor {name} cannot be turned on: {answer['__typename']}")
 
     def limit_pool(self, pool: str, limit: int) -> None:
         """Let at most ``limit`` steps of the pool run at once."""

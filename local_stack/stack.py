@@ -17,11 +17,18 @@ from threading import Lock
 
 from local_stack.servers import Server, ServerFailed, mongo, music, postgres, s3, storage
 from local_stack.servers.secrets import CREDENTIALS, local_credentials
-from local_stack.variables import BACKUP_BUCKET, DATABASES, given_variables, parts_to_start, stack_environment
+from local_stack.variables import (
+    ALBUM_ART_BUCKET,
+    BACKUP_BUCKET,
+    DATABASES,
+    given_variables,
+    parts_to_start,
+    stack_environment,
+)
 
 PROJECT = Path(__file__).resolve().parents[1]
 # Stable addresses from one start to the next, as long as nobody else has taken them.
-PREFERRED_PORTS = {"postgres": 55432, "mongo": 57017, "s3": 58333, "storage": 54321}
+PREFERRED_PORTS = {"postgres": 55432, "mongo": 57017, "s3": 58333, "storage": 54321, "music": 58443}
 
 
 class Servers:
@@ -97,7 +104,8 @@ class Servers:
                 where,
                 access_key=secrets["s3_access_key"],
                 secret_key=secrets["s3_secret_key"],
-                buckets=[BACKUP_BUCKET],
+                buckets=[BACKUP_BUCKET, ALBUM_ART_BUCKET],
+                public=[ALBUM_ART_BUCKET],
                 preferred_port=ports.get("s3"),
             ),
             "storage": lambda: storage.start(

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from local_stack.servers import music
 from local_stack.servers.postgres import database_url
 from local_stack.servers.process import Server
 
 BACKUP_BUCKET = "nabo-backup"
+ALBUM_ART_BUCKET = "nna-registry-assets-dev"
 DATABASES = {
     "DAGSTER_POSTGRES_URL": "dagster",
     "NABO_DATABASE_URL": "nabo",
@@ -18,11 +20,20 @@ _PATHS_AND_NAMES = (
     *("REGISTRY_STAGING_DB", "REGISTRY_DEVELOPMENT_DB", "REGISTRY_PROFILE", "REGISTRY_TAXONOMY"),
     *("REGISTRY_DECISIONS", "NABO_MAPPINGS_PATH", "REPORTS_PATH"),
 )
+_ALBUM_ART = tuple(
+    f"ALBUM_ART_{name}"
+    for name in ("BUCKET", "ENDPOINT_URL", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "PUBLIC_URL")
+)
+_MUSIC = (
+    *("ITUNES_URL", "ITUNES_PER_MINUTE", "MUSICBRAINZ_URL", "MUSICBRAINZ_CONTACT", "COVERART_URL"),
+    *("ALBUM_ART_LOCAL", "ALBUM_ART_CA"),
+)
 VARIABLES = (
     *DATABASES,
     *REGISTRY_URIS,
     *("S3_BACKUP_PATH", "S3_ENDPOINT_URL", *_S3_CLIENT),
     *("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"),
+    *(*_ALBUM_ART, *_MUSIC),
     *_PATHS_AND_NAMES,
 )
 
@@ -37,13 +48,14 @@ def parts_to_start(given: Mapping[str, str]) -> list[str]:
     """The servers that the given variables do not replace.
 
     PostgreSQL and MongoDB are needed as long as one of their databases is not given. The S3 store is
-    replaced by a backup path or an endpoint, Storage by its url.
+    replaced by a backup path or an endpoint, Storage by its url, the music services by the first of theirs.
     """
     replaced = {
         "postgres": all(name in given for name in DATABASES),
         "mongo": all(name in given for name in REGISTRY_URIS),
         "s3": "S3_BACKUP_PATH" in given or "S3_ENDPOINT_URL" in given,
         "storage": "SUPABASE_URL" in given,
+        "music": "ITUNES_URL" in given,
     }
     return [part for part, is_replaced in replaced.items() if not is_replaced]
 
@@ -76,6 +88,17 @@ def _of_servers(running: Mapping[str, Server], given: Mapping[str, str]) -> dict
         )
     if server := running.get("mongo"):
         ours |= dict.fromkeys(REGISTRY_URIS, server.url)
+    if server := running.get("music"):
+        # The stand-in is asked as fast as it answers.
+        ours |= {**music.environment(server), "ITUNES_PER_MINUTE": "6000"}
+    if (server := running.get("s3")) and "ALBUM_ART_BUCKET" not in given:
+        ours |= {
+            "ALBUM_ART_BUCKET": ALBUM_ART_BUCKET,
+            "ALBUM_ART_ENDPOINT_URL": server.url,
+            "ALBUM_ART_ACCESS_KEY_ID": server.credentials["access_key"],
+            "ALBUM_ART_SECRET_ACCESS_KEY": server.credentials["secret_key"],
+            "ALBUM_ART_PUBLIC_URL": f"{server.url}/{ALBUM_ART_BUCKET}",
+        }
     ours = {name: value for name, value in ours.items() if name not in given}
     if server := running.get("s3"):
         ours |= {

@@ -4,7 +4,7 @@ What the outcome means, and how it is shown, belongs to ``accounting``.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -51,12 +51,18 @@ def cancel_leftovers(api: Dagster) -> list[str]:
     return leftovers
 
 
-def launch(api: Dagster) -> dict[str, str]:
-    """Launch the backfills; their ids by pipeline."""
+def launch(api: Dagster, pipelines: Collection[str] = tuple(LOCATIONS)) -> dict[str, str]:
+    """Launch the backfills of these pipelines; their ids by pipeline."""
     return {
         pipeline: api.launch_backfill(api.assets(location), title=_title(pipeline))
         for pipeline, location in LOCATIONS.items()
+        if pipeline in pipelines
     }
+
+
+def take_up_decisions(api: Dagster) -> None:
+    """Let the pipeline take up by itself what curators decide from now on."""
+    api.start_sensor(LOCATIONS["registry"], "registry_decisions")
 
 
 def _title(pipeline: str) -> str:

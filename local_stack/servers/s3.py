@@ -4,6 +4,7 @@ It verifies signatures, answers with right multipart ETags and pages its listing
 double slashes are not kept as they are, so nothing here uses them.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,12 +24,13 @@ def start(
     access_key: str,
     secret_key: str,
     buckets: Sequence[str] = (),
+    public: Sequence[str] = (),
     preferred_port: int | None = None,
 ) -> Server:
     """Start the store on the data in `data_dir/s3` and make the buckets that are missing.
 
-    The server's credentials are `access_key`, `secret_key` and `region`. Raises ServerFailed with one line
-    that says why and where the log is.
+    Objects of the buckets in `public` may be read by anybody, as the registry's are. The server's credentials are
+    `access_key`, `secret_key` and `region`. Raises ServerFailed with one line that says why and where the log is.
     """
     folder = data_dir / "s3"
     (folder / "data").mkdir(parents=True, exist_ok=True)
@@ -52,7 +54,7 @@ def start(
                 "S3_BUCKET": ",".join(buckets),
             },
         )
-        wait_until_ready(process, lambda: _has_buckets(url, credentials, buckets))
+        wait_until_ready(process, lambda: _has_buckets(url, credentials, buckets, public))
         return Server("s3", url, port, process, credentials)
 
     return start_on_a_free_port(preferred_port, start_on, folder / "s3.log")
@@ -86,7 +88,9 @@ def _options(port: int) -> list[str]:
     return [f"-{name}={value}" for name, value in options.items()]
 
 
-def _has_buckets(url: str, credentials: dict[str, str], buckets: Sequence[str]) -> bool:
+def _has_buckets(
+    url: str, credentials: dict[str, str], buckets: Sequence[str], public: Sequence[str]
+) -> bool:
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
@@ -101,6 +105,18 @@ def _has_buckets(url: str, credentials: dict[str, str], buckets: Sequence[str]) 
     )
     try:
         present = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+        for bucket in present.intersection(public):
+            client.put_bucket_policy(Bucket=bucket, Policy=_anybody_may_read(bucket))
     except (BotoCoreError, ClientError):
         return False
     return present.issuperset(buckets)
+
+
+def _anybody_may_read(bucket: str) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": ["s3:GetObject"],
+        "Resource": [f"arn:aws:s3:::{bucket}/*"],
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

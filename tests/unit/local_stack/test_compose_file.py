@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from local_stack.stack import PROJECT
-from local_stack.variables import BACKUP_BUCKET, DATABASES
+from local_stack.variables import ALBUM_ART_BUCKET, BACKUP_BUCKET, DATABASES
 
 _FOLDER: Path = PROJECT / "deploy"
 _TEXT = (_FOLDER / "docker-compose.yml").read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def test_everything_a_service_refers_to_is_there():
 def test_the_same_databases_and_bucket_are_made_as_in_the_local_stack():
     statements = _COMPOSE["configs"]["databases"]["content"]
     assert set(re.findall(r"create database (\w+);", statements)) == set(DATABASES.values())
-    assert _SERVICES["s3"]["environment"]["S3_BUCKET"] == BACKUP_BUCKET
+    assert _SERVICES["s3"]["environment"]["S3_BUCKET"] == f"{BACKUP_BUCKET},{ALBUM_ART_BUCKET}"
 
 
 def test_the_readme_names_every_variable_the_file_reads():

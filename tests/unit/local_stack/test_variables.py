@@ -25,6 +25,7 @@ _RUNNING = {
     "mongo": _server("mongo", "mongodb://127.0.0.1:2/?replicaSet=rs0"),
     "s3": _server("s3", "http://127.0.0.1:3", **_S3),
     "storage": _server("storage", "http://127.0.0.1:4", service_role_key="key"),
+    "music": _server("music", "https://localhost:5", authority="/data/music/authority.pem"),
 }
 _WHERE = {"data_dir": Path("/data"), "project": Path("/project")}
 
@@ -32,14 +33,18 @@ _WHERE = {"data_dir": Path("/data"), "project": Path("/project")}
 @pytest.mark.parametrize(
     ("given", "started"),
     [
-        ({}, ["postgres", "mongo", "s3", "storage"]),
-        (_PG, ["mongo", "s3", "storage"]),
-        ({"NABO_DATABASE_URL": "postgresql://b"}, ["postgres", "mongo", "s3", "storage"]),
-        ({"REGISTRY_STAGING_URI": "x", "REGISTRY_DEVELOPMENT_URI": "y"}, ["postgres", "s3", "storage"]),
-        ({"S3_BACKUP_PATH": "/backup"}, ["postgres", "mongo", "storage"]),
-        ({"S3_ENDPOINT_URL": "http://s3"}, ["postgres", "mongo", "storage"]),
-        ({"SUPABASE_URL": "http://supabase"}, ["postgres", "mongo", "s3"]),
-        ({"SUPABASE_SERVICE_ROLE_KEY": "of nothing"}, ["postgres", "mongo", "s3", "storage"]),
+        ({}, ["postgres", "mongo", "s3", "storage", "music"]),
+        (_PG, ["mongo", "s3", "storage", "music"]),
+        ({"NABO_DATABASE_URL": "postgresql://b"}, ["postgres", "mongo", "s3", "storage", "music"]),
+        (
+            {"REGISTRY_STAGING_URI": "x", "REGISTRY_DEVELOPMENT_URI": "y"},
+            ["postgres", "s3", "storage", "music"],
+        ),
+        ({"S3_BACKUP_PATH": "/backup"}, ["postgres", "mongo", "storage", "music"]),
+        ({"S3_ENDPOINT_URL": "http://s3"}, ["postgres", "mongo", "storage", "music"]),
+        ({"SUPABASE_URL": "http://supabase"}, ["postgres", "mongo", "s3", "music"]),
+        ({"ITUNES_URL": "https://music"}, ["postgres", "mongo", "s3", "storage"]),
+        ({"SUPABASE_SERVICE_ROLE_KEY": "of nothing"}, ["postgres", "mongo", "s3", "storage", "music"]),
     ],
 )
 def test_a_part_that_is_given_is_not_started(given, started):
@@ -58,6 +63,17 @@ def test_every_variable_of_the_pipelines_is_there():
     assert environment["NABO_MAPPINGS_PATH"].startswith("/data/")
     assert environment["REGISTRY_DECISIONS"].startswith("/data/")
     assert environment["REPORTS_PATH"] == "/project/reports"
+    assert environment["ALBUM_ART_PUBLIC_URL"] == "http://127.0.0.1:3/nna-registry-assets-dev"
+    assert environment["ALBUM_ART_CA"] == "/data/music/authority.pem"
+
+
+def test_a_given_bucket_for_album_art_is_used_with_its_own_keys_only():
+    environment = stack_environment(_RUNNING, {"ALBUM_ART_BUCKET": "theirs"}, **_WHERE)
+    assert {
+        name: value for name, value in environment.items() if name.startswith("ALBUM_ART_") and "127" in value
+    } == {}
+    assert environment["ALBUM_ART_BUCKET"] == "theirs"
+    assert "ALBUM_ART_SECRET_ACCESS_KEY" not in environment
 
 
 def test_a_given_variable_is_never_changed():
