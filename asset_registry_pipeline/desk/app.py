@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from asset_registry_pipeline.desk import errors
+from asset_registry_pipeline.desk.api import docs
 from asset_registry_pipeline.desk.api import routers as api
 from asset_registry_pipeline.desk.pages import (
     audit,
@@ -30,7 +31,7 @@ from asset_registry_pipeline.desk.security.headers import origins, security_head
 from asset_registry_pipeline.desk.security.middleware import Surroundings
 from asset_registry_pipeline.desk.state import Desk
 
-OPEN: tuple[APIRouter, ...] = (login.router, icon.router)
+OPEN: tuple[APIRouter, ...] = (login.router, icon.router, docs.router)
 """What is shown to people who are not logged in; each route of it protects itself."""
 PAGES: tuple[APIRouter, ...] = (
     dashboard.router,

@@ -164,7 +164,7 @@ def change(
     if not changed:
         return asset
     body = {**asset.body, **changed, "updatedAt": now}
-    version = asset.body.get("__v")
+    version: Any = asset.body.get("__v")
     if type(version) in (int, Int64):
         body["__v"] = type(version)(version + 1)
     wrong = wrong_with_change(_as_source(body), _as_source(asset.body), registry.taxonomy, registry.profile)

@@ -18,18 +18,17 @@ from asset_registry_pipeline.desk.api import json_form, replies
 from asset_registry_pipeline.desk.api.admission import ApiRoute
 from asset_registry_pipeline.desk.api.models import Words
 from asset_registry_pipeline.desk.api.replies import Reply, faults
+from asset_registry_pipeline.desk.api.telling import decision_told
 from asset_registry_pipeline.desk.api.writing import keyed, written
 from asset_registry_pipeline.desk.problems import Problem
 from asset_registry_pipeline.desk.security.access import api_at_least
 from asset_registry_pipeline.desk.state import desk_of
 from asset_registry_pipeline.registry.decisions import (
     ArtChoice,
-    Decision,
     FactsGiven,
     SongTitleGiven,
     Verdict,
 )
-from asset_registry_pipeline.registry.documents import masked
 from asset_registry_pipeline.registry.roles import Actor, Role
 from asset_registry_pipeline.steps.curation import at_once
 from asset_registry_pipeline.steps.curation.deciding import undo
@@ -288,27 +287,6 @@ def imported(
     desk = desk_of(request)
     done = import_decisions_text(desk.registry, text, dry_run=dry_run, actor=curator, now=desk.clock())
     return replies.reply(request, json_form.told(done))
-
-
-def decision_told(decision: Decision) -> dict[str, Any]:
-    """A decision by the names of the CSV's columns."""
-    title, art = decision.title, decision.album_art
-    return {
-        "layer": decision.layer,
-        "name": decision.name,
-        "nna_address": decision.nna_address,
-        "sourceHash": decision.source_hash,
-        "decision": str(decision.verdict),
-        "creatorDescription": decision.words,
-        "reason": decision.reason,
-        "decidedBy": masked(decision.decided_by),
-        "decidedAt": json_form.moment(decision.decided_at),
-        "title": None
-        if title is None
-        else {"songName": title.song, "albumName": title.album, "artistName": title.artist},
-        "albumArt": None if art is None else json_form.told(art),
-        "facts": None if decision.facts is None else json_form.told(decision.facts),
-    }
 
 
 def _decide(

@@ -1,12 +1,12 @@
 """What a program is told of an error beyond its words: which field, what stands there now, what it had sent."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
 from asset_registry_pipeline.desk.api.json_form import plain
+from asset_registry_pipeline.desk.api.telling import draft_told
 from asset_registry_pipeline.desk.errors import as_problem
 from asset_registry_pipeline.desk.problems import Problem
 from asset_registry_pipeline.registry.documents import masked
@@ -50,7 +50,7 @@ def of_curation(request: Any, error: CurationError) -> Problem:
     problem = as_problem(request, error)
     details: dict[str, Any] = {}
     if error.draft is not None:
-        details["draft"] = plain(asdict(error.draft))
+        details["draft"] = draft_told(error.draft)
     if error.new_hash is not None:
         details["sourceHash"] = error.new_hash
     for name, body in (("old", error.old), ("new", error.new)):

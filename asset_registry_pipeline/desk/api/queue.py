@@ -12,9 +12,10 @@ from typing_extensions import TypedDict
 
 from asset_registry_pipeline.desk.api import json_form, replies
 from asset_registry_pipeline.desk.api.admission import ApiRoute
-from asset_registry_pipeline.desk.api.decisions import Called, Curator, Id, Key, decision_told
+from asset_registry_pipeline.desk.api.decisions import Called, Curator, Id, Key
 from asset_registry_pipeline.desk.api.replies import Listed, Reply, faults
 from asset_registry_pipeline.desk.api.staging import throttled
+from asset_registry_pipeline.desk.api.telling import decision_told
 from asset_registry_pipeline.desk.api.writing import written
 from asset_registry_pipeline.desk.problems import Problem
 from asset_registry_pipeline.desk.security.access import api_user
@@ -196,7 +197,7 @@ def give_back(
 
 
 @router.post(
-    "/batches", responses=faults(413, 415), response_model=Reply[dict[str, Any]], summary="Preview a batch"
+    "/batches", responses=faults(404, 413, 415), response_model=Reply[dict[str, Any]], summary="Preview a batch"
 )
 def preview(*, request: Request, curator: Curator, body: Annotated[BatchIn, Body()]) -> Response:
     """What approving these items would approve, and what it would leave out, and why. `token` stands for the batch."""
@@ -239,7 +240,8 @@ def _place(after: str) -> tuple[int, str | None]:
 
 
 def _viewed(view: ItemView) -> dict[str, Any]:
-    return json_form.told(view) | {
+    return {
+        **json_form.told(view),
         "decision": None if view.decision is None else decision_told(view.decision),
         "history": [
             json_form.told(each) | {"decision": decision_told(each.decision)} for each in view.history

@@ -17,7 +17,7 @@ LARGEST_BODY = 2 * 1024 * 1024
 """Bytes of a request; a description has a few thousand."""
 LARGEST_UPLOAD = 32 * 1024 * 1024
 """Bytes of a CSV of decisions: 100,000 of them have about 20 million."""
-UPLOADS = ("/decisions/import",)
+UPLOADS = ("/decisions/import", "/api/migration/decisions")
 
 Shown = Callable[[Request, Problem], Response]
 

@@ -359,7 +359,7 @@ class TestSearch:
     @pytest.mark.parametrize(
         "q", ["(((", "$where", "a" * 200, '"', "-", "\x00", "*", "...", "{$ne:1}", "-xyz"]
     )
-    def test_no_words_break_it(self, api: Any, how: str, q: str) -> None: 
+    def test_no_words_break_it(self, api: Any, how: str, q: str) -> None:
         assert api.get("/api/assets/search", params={"q": q}).status_code == 200
 
     def test_filters_hold_together(self, api: Any) -> None:
