@@ -28,7 +28,8 @@ def _same(keys: tuple[str, ...]) -> dg.StaticPartitionMapping:
 inventory_to_backup = dg.IdentityPartitionMapping()
 """Not a static one: what maps identically goes into one run, without another wait for Dagster's tick."""
 backup_to_components = _same(COMPONENT_LAYERS)
-backup_to_songs = _same(SONG_LAYERS)
+backup_to_enrichment = _same(SONG_LAYERS)
+enrichment_to_songs = dg.IdentityPartitionMapping()
 backup_to_composites = _same(COMPOSITE_LAYERS)
 prerequisites_to_candidates = dg.IdentityPartitionMapping()
 components_to_reconciliation = _same(COMPONENT_LAYERS)

@@ -2,6 +2,7 @@
 
 from asset_registry_pipeline.assets.apply import components, composites, songs
 from asset_registry_pipeline.assets.backup import staging_backup
+from asset_registry_pipeline.assets.enrichment import song_enrichment
 from asset_registry_pipeline.assets.inventory import staging_inventory
 from asset_registry_pipeline.assets.plan import component_candidates, composite_candidates, song_candidates
 from asset_registry_pipeline.assets.preflight import preflight
@@ -14,6 +15,7 @@ ASSETS = [
     staging_inventory,
     staging_backup,
     component_candidates,
+    song_enrichment,
     song_candidates,
     composite_prerequisites,
     composite_candidates,

@@ -10,9 +10,9 @@ from asset_registry_pipeline.assets.common import stage, table
 from asset_registry_pipeline.partitions import (
     backup_to_components,
     backup_to_composites,
-    backup_to_songs,
     component_layers,
     composite_layers,
+    enrichment_to_songs,
     prerequisites_to_candidates,
     song_layers,
 )
@@ -39,12 +39,12 @@ def component_candidates(
     **stage("plan"),
     partitions_def=song_layers,
     retry_policy=NETWORK_RETRY,
-    deps=[dg.AssetDep(["registry", "staging_backup"], partition_mapping=backup_to_songs)],
+    deps=[dg.AssetDep(["registry", "song_enrichment"], partition_mapping=enrichment_to_songs)],
 )
 def song_candidates(
     context: dg.AssetExecutionContext, registry: RegistryResource
 ) -> dg.MaterializeResult[Any]:
-    """The outcome planned for each song: ready with its curator's words, held without."""
+    """The outcome planned for each song: ready with its curator's words and what was made from them, else held."""
     return _plan(context, registry)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from asset_registry_pipeline.steps.renditions import Rendition, Unfit, make_renditions
-from asset_registry_pipeline.stores.album_art import CoverStore, StoredObject
+from asset_registry_pipeline.stores.album_art import CoverStore, KeyTakenError, StoredObject
 from migration_kit.failures import PermanentError, TransientError, retrying
 from migration_kit.pictures.isolation import IsolatedWorkers
 
@@ -83,7 +83,10 @@ def cover_of(
     if isinstance(made, Unfit):
         return Failure(made.why, again=False)
     folder = folder_of(item, words_at)
-    objects = tuple(covers.put(key, one.data, one.mime) for key, one in _keys(folder, made))
+    try:
+        objects = tuple(covers.put(key, one.data, one.mime) for key, one in _keys(folder, made))
+    except KeyTakenError as error:
+        return Failure(str(error), again=False)
     original = made[0]
     return Cover(
         {

@@ -53,14 +53,18 @@ class Expectation:
 
     def of(self, documents: Sequence[SourceDocument]) -> Iterator[Expected]:
         """The outcome of each document, in their order."""
-        found = {
-            document.item: [
-                *inspect(document, self.registry.taxonomy),
-                *_across(document, self.around),
-            ]
-            for document in documents
-        }
+        found = findings_of(self.registry, documents, self.around)
         return map(_expected, outcomes(self.registry, self.layer, documents, found, self.components))
+
+
+def findings_of(
+    registry: Registry, documents: Sequence[SourceDocument], around: Surroundings
+) -> dict[str, list[Finding]]:
+    """What is found in documents, looked at anew, by their items."""
+    return {
+        document.item: [*inspect(document, registry.taxonomy), *_across(document, around)]
+        for document in documents
+    }
 
 
 def open_expectation(registry: Registry, layer: str, around: Surroundings) -> Expectation:

@@ -33,6 +33,10 @@ class StoredObject:
     bytes: int
 
 
+class KeyTakenError(PermanentError):
+    """Another object stands under a key: this is about one cover, not about the bucket."""
+
+
 class CoverStore:
     """The bucket of the covers, and the address under which the public finds its objects."""
 
@@ -49,7 +53,8 @@ class CoverStore:
         """Put an object where there is none, read it back and compare. One that is there and equal is left as it is.
 
         Raises:
-            PermanentError: another object stands under the key, or the bucket refuses.
+            KeyTakenError: another object stands under the key.
+            PermanentError: the bucket refuses.
             TransientError: the store does not answer, or what was read back differs.
         """
         found = self.read(key)
@@ -60,7 +65,7 @@ class CoverStore:
             if found != data:
                 raise TransientError("what was read back is not what was written", item=key)
         elif found != data:
-            raise PermanentError(
+            raise KeyTakenError(
                 "another object stands under this key, and nothing is overwritten",
                 item=f"{self.bucket}/{key}",
                 remedy="Look who wrote it; move it away if it is nobody's, then run again",

@@ -14,6 +14,7 @@ from asset_registry_pipeline.registry.taxonomy import Taxonomy
 from asset_registry_pipeline.stores.assets import Assets
 from asset_registry_pipeline.stores.audit import AuditStore
 from asset_registry_pipeline.stores.claims import ClaimStore
+from asset_registry_pipeline.stores.cover_records import CoverRecords
 from asset_registry_pipeline.stores.curation import CurationStore
 from asset_registry_pipeline.stores.decisions import DecisionStore
 from asset_registry_pipeline.stores.development import Development
@@ -54,6 +55,7 @@ class Registry:
     workspace: Workspace
     decisions: DecisionStore
     enrichments: EnrichmentStore
+    cover_records: CoverRecords
     queue: QueueStore
     claims: ClaimStore
     audit: AuditStore
@@ -139,6 +141,7 @@ def opened(settings: Settings) -> Iterator[Registry]:
                 workspace=Workspace(database),
                 decisions=DecisionStore(database),
                 enrichments=EnrichmentStore(database),
+                cover_records=CoverRecords(database),
                 queue=QueueStore(database),
                 claims=ClaimStore(database),
                 audit=AuditStore(database),

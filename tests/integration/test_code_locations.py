@@ -28,6 +28,7 @@ EXPECTED = {
         "registry/staging_inventory": ("inventory", LAYERS),
         "registry/staging_backup": ("backup", LAYERS),
         "registry/component_candidates": ("plan", COMPONENTS),
+        "registry/song_enrichment": ("plan", ("G",)),
         "registry/song_candidates": ("plan", ("G",)),
         "registry/composite_prerequisites": ("plan", ("C",)),
         "registry/composite_candidates": ("plan", ("C",)),

@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from asset_registry_pipeline.definitions import build_defs
 from asset_registry_pipeline.resources import RegistryResource
-from asset_registry_pipeline.steps import apply, comparing, decisions, inventory, plan, verify
+from asset_registry_pipeline.steps import apply, comparing, decisions, enrichment, inventory, plan, verify
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry, opened
 from asset_registry_pipeline.stores.settings import Settings
@@ -26,7 +26,7 @@ COMPONENTS, SONGS, COMPOSITES = ("S", "L", "W", "M"), ("G",), ("C",)
 LAYERS = (*COMPONENTS, *SONGS, *COMPOSITES)
 _INTO_DEVELOPMENT = {
     **dict.fromkeys(COMPONENTS, ("component_candidates", "components")),
-    "G": ("song_candidates", "songs"),
+    "G": ("song_enrichment", "song_candidates", "songs"),
     "C": ("composite_prerequisites", "composite_candidates", "composites"),
 }
 
@@ -204,6 +204,8 @@ class Steps:
         inventory.take(self.registry, layer, run_id="run", batch=batch)
         if layer != "C":
             decisions.import_decisions(self.registry, layer)
+        if layer == "G":
+            enrichment.enrich(self.registry, log=lambda _: None)
         return plan.make(self.registry, layer, run_id="run", accepted=self.accepted(layer))
 
     def publish(self, layer: str, *, batch: str = "batch-1", run: str = "run") -> apply.Published:

@@ -41,7 +41,7 @@ def test_the_songs_lead_to_the_composites_and_back() -> None:
     ("into", "out_of", "own"),
     [
         ("backup_to_components", "components_to_reconciliation", partitions.component_layers),
-        ("backup_to_songs", "songs_to_reconciliation", partitions.song_layers),
+        ("backup_to_enrichment", "songs_to_reconciliation", partitions.song_layers),
         ("backup_to_composites", "composites_to_reconciliation", partitions.composite_layers),
     ],
 )
