@@ -92,7 +92,7 @@ def fetch(
                 return Fetched(answer, _type(answer, types, target), target.url)
             target = redirected(target, answer.location, policy)
     except (httpcore.TimeoutException, TimeoutError) as late:
-        raise FetchFailedError(f"no picture after {policy.seconds:.0f} s", item=target.host) from late
+        raise FetchFailedError(f"no picture after {policy.seconds:g} s", item=target.host) from late
     except httpcore.NetworkError as error:
         raise FetchFailedError(f"the connection failed: {error}", item=target.host) from error
     except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:

@@ -29,7 +29,7 @@ class Deadline:
         """
         left = self._ends - time.monotonic()
         if left <= 0:
-            raise httpcore.ReadTimeout(f"it took longer than {self.seconds:.0f} s")
+            raise httpcore.ReadTimeout(f"it took longer than {self.seconds:g} s")
         return left if wanted is None else min(left, wanted)
 
 

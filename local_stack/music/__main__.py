@@ -23,7 +23,7 @@ def main() -> int:
         ssl_certfile=certificates(arguments.data.resolve()).server,
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=1,
     )
     return 0
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from starlette.responses import Response, StreamingResponse
@@ -70,13 +71,17 @@ def _answer(fault: Fault) -> Response:
     if fault.kind == "redirect":
         return Response(status_code=302, headers={"location": fault.location})
     if fault.kind == "compressed":
-        packed = gzip.compress(bytes(100_000_000), 1)
-        return Response(packed, media_type="image/jpeg", headers={"content-encoding": "gzip"})
+        return Response(_packed(), media_type="image/jpeg", headers={"content-encoding": "gzip"})
     if fault.kind in _BODIES:
         make, media_type = _BODIES[fault.kind]
         return Response(make(), media_type=media_type)
     wait = {} if fault.retry_after is None else {"retry-after": fault.retry_after}
     return Response(f"{fault.status} as ordered".encode(), fault.status, wait)
+
+
+@cache
+def _packed() -> bytes:
+    return gzip.compress(bytes(100_000_000), 1)
 
 
 async def _drip() -> AsyncIterator[bytes]:
@@ -89,3 +94,4 @@ async def _endless() -> AsyncIterator[bytes]:
     yield b"\xff\xd8\xff"
     while True:
         yield _CHUNK
+        await asyncio.sleep(0)  # a client that has gone is noticed between two chunks only
