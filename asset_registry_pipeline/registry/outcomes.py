@@ -20,6 +20,8 @@ PRESENT_REASONS = frozenset({CONFLICT, SUPERSEDED})
 
 
 WRITTEN = "written"
+STAYS = "stays"
+"""Detail of a document that is held for a curator, and stays in development as it was published until they decide."""
 
 
 def written_mark(before: Entry | None) -> dict[str, bool]:
@@ -32,6 +34,13 @@ def written_by_migration(entry: Entry | None) -> bool:
     return entry is not None and (entry.state is State.MIGRATED or entry.detail.get(WRITTEN) is True)
 
 
+def was_published(entry: Entry | None) -> bool:
+    """Whether what is in development is what this migration published or found equal, by the record before."""
+    if entry is None:
+        return False
+    return entry.state in IN_DEVELOPMENT or written_by_migration(entry) or entry.detail.get(STAYS) is True
+
+
 def ended(state: State, recorded_by: str, batch: str | None) -> State:
     """A recorded state as a batch sees it, to which what an earlier one migrated is already present."""
     earlier = batch is not None and state is State.MIGRATED and recorded_by != batch
@@ -39,6 +48,8 @@ def ended(state: State, recorded_by: str, batch: str | None) -> State:
 
 
 def stays_in_development(entry: Entry) -> bool:
-    """Whether a document that is quarantined is known to be in development all the same, under its `_id`."""
+    """Whether a document that is quarantined or held is known to be in development all the same, under its `_id`."""
+    if entry.detail.get(STAYS) is True:
+        return True
     earlier = entry.reason in FOUND_BY_PUBLISHING and written_by_migration(entry)
     return earlier or entry.reason in PRESENT_REASONS

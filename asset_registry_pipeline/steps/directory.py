@@ -20,6 +20,7 @@ from asset_registry_pipeline.registry.outcomes import (
     CONFLICT,
     IN_DEVELOPMENT,
     SUPERSEDED,
+    stays_in_development,
     written_by_migration,
 )
 from asset_registry_pipeline.registry.profiles import OWN_COMPONENTS
@@ -113,8 +114,10 @@ class Components:
         if self.registry.profile.barrier != OWN_COMPONENTS:
             return there
         items = list({each.item for each in there.values()})
-        recorded = self.registry.ledger.entries(items=items, states=IN_DEVELOPMENT)
-        standing = {entry.item for entry in recorded}
+        recorded = self.registry.ledger.entries(items=items, states=(*IN_DEVELOPMENT, State.HELD))
+        standing = {
+            entry.item for entry in recorded if entry.state in IN_DEVELOPMENT or stays_in_development(entry)
+        }
         return {
             key: each
             for key, each in there.items()

@@ -14,10 +14,12 @@ from asset_registry_pipeline.registry.outcomes import (
     DAMAGED,
     IN_DEVELOPMENT,
     REFUSED,
+    STAYS,
     SUPERSEDED,
+    was_published,
     written_mark,
 )
-from asset_registry_pipeline.registry.transform import Disposition
+from asset_registry_pipeline.registry.transform import WAITING, Disposition
 from asset_registry_pipeline.steps import settling
 from asset_registry_pipeline.steps.plan import outcome_line
 from asset_registry_pipeline.steps.settling import Settled, Verdict
@@ -181,7 +183,7 @@ def _settle_once(run: _Run, chunk: Sequence[Candidate], session: ClientSession) 
     for one in chunk:
         (writable if _may_be_written(one) else left_out).append(one)
     verdicts = judge(registry, writable, known, session) if writable else []
-    verdicts += _verdicts_without_writing(registry, left_out)
+    verdicts += _verdicts_without_writing(registry, left_out, known)
     entries = [
         _entry(run, one.candidate, known, one.state, one.reason, detail=one.detail) for one in verdicts
     ]
@@ -190,7 +192,9 @@ def _settle_once(run: _Run, chunk: Sequence[Candidate], session: ClientSession) 
     return Settled(written=written, entries=entries, known=known)
 
 
-def _verdicts_without_writing(registry: Registry, candidates: Sequence[Candidate]) -> Iterator[Verdict]:
+def _verdicts_without_writing(
+    registry: Registry, candidates: Sequence[Candidate], known: Mapping[str, Entry]
+) -> Iterator[Verdict]:
     """Of documents that are not to be published; one that is there all the same is named and left."""
     held_back = [one for one in candidates if one.disposition is not Disposition.READY]
     identifiers = [one.identifier for one in held_back if one.identifier is not None]
@@ -198,6 +202,9 @@ def _verdicts_without_writing(registry: Registry, candidates: Sequence[Candidate
     for one in candidates:
         if one.disposition is Disposition.READY:
             yield Verdict(one, State.QUARANTINED, DAMAGED)
+        elif one.item in there and one.reason == WAITING and was_published(known.get(one.item)):
+            # Its decision was taken back: nobody has decided against it, so it stays as it is until somebody decides.
+            yield Verdict(one, State.HELD, one.reason, {**one.detail, STAYS: True})
         elif one.item in there:
             detail = {"planned": str(one.disposition), "because": one.reason, **one.detail}
             yield Verdict(one, State.QUARANTINED, SUPERSEDED, detail)

@@ -1,9 +1,9 @@
-"""A queue that a plan of the small world has filled, curators who work on it, and a clock that they are handed."""
+"""A queue that a plan of a small world has filled, curators who work on it, and a clock that they are handed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,19 +15,19 @@ from asset_registry_pipeline.steps.curation.model import Claim, Decided, Draft, 
 from asset_registry_pipeline.stores.connections import Registry
 
 ANN, BEN = Actor("ann", Role.CURATOR), Actor("ben", Role.CURATOR)
-ADMIN, EDITOR = Actor("ada", Role.ADMIN), Actor("eve", Role.EDITOR)
+ADA, EVE = Actor("ada", Role.ADMIN), Actor("eve", Role.EDITOR)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SOURCES = {"S": 8, "L": 4, "W": 2, "M": 2, "G": 4, "C": 12}
+REQUIRED = {"components": "required", "songs": "required", "composites": "none"}
 
 
 @dataclass
 class Desk:
-    """What curators do, on one open registry; `now` moves only when a test moves it."""
+    """What curators do, on one open registry; `now` moves only where a test moves it."""
 
     world: Any
     steps: Any
     now: datetime = NOW
-    layers: tuple[str, ...] = field(default=("S", "L", "W", "M", "G"))
+    taken: set[str] = field(default_factory=set)
 
     @property
     def registry(self) -> Registry:
@@ -40,10 +40,18 @@ class Desk:
             curation.refresh(self.registry, layer)
 
     def queue(self, layer: str | None = None, **where: Any) -> list[QueueItem]:
+        """The first 200 items of these."""
         return list(curation.page(self.registry, Where(layer, **where), None, 200, now=self.now).items)
 
-    def later(self, **span: float) -> None:
-        self.now += timedelta(**span)
+    def another(self, layer: str = "S") -> str:
+        """An open item that no test has had yet."""
+        key = next(one.key for one in self.queue(layer) if one.key not in self.taken)
+        self.taken.add(key)
+        return key
+
+    def row(self, key: str) -> Any:
+        """The queue's row, whole."""
+        return self.registry.queue.get(key)
 
     def view(self, key: str) -> ItemView:
         return curation.item(self.registry, key)
@@ -55,30 +63,63 @@ class Desk:
         """A draft about an item as it is now."""
         view = self.view(key)
         verdict = said.pop("verdict", Verdict.EDIT if words else Verdict.APPROVE)
-        return Draft(verdict, view.source_hash, view.revision, words, **said)
+        return Draft(verdict, view.source_hash or "", view.revision, words, **said)
 
-    def decide(self, key: str, words: str | None = "Words of a curator.", who: Actor = ANN, **said: Any) -> Decided:
+    def send(self, key: str, draft: Draft, who: Actor = ANN) -> Decided:
+        return curation.decide(self.registry, who, key, draft, self.now)
+
+    def decide(
+        self, key: str, words: str | None = "Words of a curator.", who: Actor = ANN, **said: Any
+    ) -> Decided:
         """Claim an item and decide it."""
         self.claim(key, who)
-        return curation.decide(self.registry, who, key, self.draft(key, words, **said), self.now)
+        return self.send(key, self.draft(key, words, **said), who)
 
-    @contextmanager
-    def refused(self, code: str) -> Iterator[list[curation.CurationError]]:
-        """What is done inside is refused with this code; the error."""
-        told: list[curation.CurationError] = []
-        with pytest.raises(curation.CurationError) as caught:
-            yield told
-        assert caught.value.code == code, caught.value
-        told.append(caught.value)
+    def rewrite(self, key: str, **changes: Any) -> None:
+        """Somebody changes the item's document in staging."""
+        identifier = self.row(key)["identifier"]
+        self.world.staging["assets"].update_one({"_id": identifier}, {"$set": changes})
+
+
+@contextmanager
+def refused(code: str) -> Iterator[list[curation.CurationError]]:
+    """What is done inside is refused with this code; the error is in the list afterwards."""
+    told: list[curation.CurationError] = []
+    with pytest.raises(curation.CurationError) as caught:
+        yield told
+    assert caught.value.code == code, caught.value
+    assert caught.value.remedy
+    told.append(caught.value)
+
+
+def _prepared(world: Any, sources: dict[str, int]) -> None:
+    world.environment["REGISTRY_DECISIONS"] = ""
+    world.use_profile(expected=sources, curation=REQUIRED)
 
 
 @pytest.fixture
-def desk(make_world: Any) -> Iterator[Desk]:
-    """A world where every component and song waits for its curator, planned; no file of decisions."""
-    world = make_world(layers=SOURCES, dirt=False)
-    world.environment["REGISTRY_DECISIONS"] = ""
-    world.use_profile(
-        expected=SOURCES, curation={"components": "required", "songs": "required", "composites": "none"}
-    )
+def make_desk(make_world: Callable[..., Any]) -> Iterator[Callable[..., Desk]]:
+    """Make a desk of one's own, over a source of so many documents by layer."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+
+        def make(**layers: int) -> Desk:
+            sources = dict.fromkeys("SLWMGC", 2) | layers
+            world = make_world(layers=sources, dirt=False)
+            _prepared(world, sources)
+            return Desk(world, stack.enter_context(world.steps()))
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def desk(make_shared_world: Callable[..., Any]) -> Iterator[Desk]:
+    """One desk for a module: each test takes items that no other has had."""
+    sources = {"S": 60, "L": 4, "W": 2, "M": 2, "G": 14, "C": 30}
+    world = make_shared_world(layers=sources, dirt=False)
+    _prepared(world, sources)
     with world.steps() as steps:
-        yield Desk(world, steps)
+        desk = Desk(world, steps)
+        desk.plan("S", "G")
+        yield desk
