@@ -21,7 +21,7 @@ from local_stack.servers import ServerFailed
 from local_stack.stack import running_stack
 from migration_kit.reports import reports_path, write_json
 
-BENCHMARKS = ("nabo", "registry", "artwork", "house")
+BENCHMARKS = ("nabo", "registry", "desk", "artwork", "house")
 KIB_PER_MIB = 1024
 RELATIONS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 

@@ -7,7 +7,7 @@ this one.
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,8 +69,14 @@ class Place:
         """Development's database."""
         return self.client[self.environment["REGISTRY_DEVELOPMENT_DB"]]
 
-    def migrate(self, batch: str, *, between: Callable[[str], None] = lambda _: None) -> Migration:
-        """Materialise every asset, each with all its partitions, in the order of the graph.
+    def migrate(
+        self,
+        batch: str,
+        *,
+        between: Callable[[str], None] = lambda _: None,
+        only: Container[str] | None = None,
+    ) -> Migration:
+        """Materialise every asset (or `only` these), each with all its partitions, in the order of the graph.
 
         `between` is called with the name of each asset before it, outside of what is measured. What fails is raised.
         """
@@ -82,6 +88,8 @@ class Place:
         took = Migration()
         for node in (graph.get(key) for key in graph.toposorted_asset_keys):
             key = node.key
+            if only is not None and key.path[-1] not in only:
+                continue
             between(key.path[-1])
             layers = node.partitions_def.get_partition_keys() if node.partitions_def else [None]
             spent = took.stages.setdefault(node.tags["stage"], Spent())
