@@ -26,7 +26,7 @@ from migration_kit.ledger import Entry
 
 COLUMNS = (
     "item", "label", "source_unchanged", "accounted", "outcome", "presence", "content", "wrong_type", "untouched",
-    "references", "missing_fields", "words_length",
+    "references", "missing_fields", "words_length", "cover",
 )  # fmt: skip
 """The questions about one document, in the order of a row; the suite has the words for each."""
 
@@ -70,9 +70,12 @@ def recorded_as(entry: Entry | None, source: SourceDocument, target_hash: str | 
     return claimed(entry) and entry.partition == source.layer and entry.target_hash == target_hash
 
 
-def equal_row(source: SourceDocument, entry: Entry, document: Mapping[str, Any]) -> Row:
+def equal_row(
+    source: SourceDocument, entry: Entry, document: Mapping[str, Any], cover: str | None = None
+) -> Row:
     """The row of a document that equals what its source makes it: that answers everything about its content.
 
+    `cover`: what is wrong with the objects of its album art, which no document tells.
     Its references are among the answers: expected is only what resolves in development as it is now.
     """
     words = document.get("creatorDescription")
@@ -84,6 +87,7 @@ def equal_row(source: SourceDocument, entry: Entry, document: Mapping[str, Any])
         *(None,) * 6,
         _lacking(source.layer, document),
         float(len(words)) if is_text(words) else None,
+        cover,
     )
 
 
@@ -95,6 +99,7 @@ def row(
     *,
     profile: Profile,
     dangling: Dangling,
+    cover: str | None = None,
 ) -> Row:
     """The row of any document, question by question; about content only where the ledger says it was migrated."""
     head = (
@@ -106,9 +111,9 @@ def row(
         _presence(entry, there=held is not None),
     )
     if held is None or not claimed(entry):
-        return (*head, *(None,) * 6)
+        return (*head, *(None,) * 7)
     if held.body is None:
-        return (*head, "it cannot be decoded", *(None,) * 5)
+        return (*head, "it cannot be decoded", *(None,) * 6)
     words = held.body.get("creatorDescription")
     return (
         *head,
@@ -118,13 +123,14 @@ def row(
         _named(dangling(references(held.body))) if source.layer in COMPOSITE_LAYERS else None,
         _lacking(source.layer, held.body),
         float(len(words)) if is_text(words) else None,
+        cover,
     )
 
 
 def unexplained_row(item: str, label: str) -> Row:
     """The row of a document that this migration wrote, and of which neither staging nor the ledger knows."""
     there = "in development by this migration; neither staging nor the ledger knows of it"
-    return (item, label, True, True, None, there, *(None,) * 6)
+    return (item, label, True, True, None, there, *(None,) * 7)
 
 
 def _outcome(

@@ -11,15 +11,22 @@ from functools import partial
 from typing import Any
 
 from asset_registry_pipeline.registry.documents import PHASE_2B_FIELDS, SourceDocument
-from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS, REFERABLE_LAYERS
+from asset_registry_pipeline.registry.layers import (
+    BARRIER_LAYERS,
+    COMPOSITE_LAYERS,
+    REFERABLE_LAYERS,
+    SONG_LAYERS,
+)
 from asset_registry_pipeline.registry.outcomes import IN_DEVELOPMENT, ended, written_by_migration
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.steps import comparing
 from asset_registry_pipeline.steps.comparing import Expected, Held, Row
+from asset_registry_pipeline.steps.cover_checks import cover_faults, url_of
 from asset_registry_pipeline.steps.expecting import Expectation, Surroundings, open_expectation, surroundings
 from asset_registry_pipeline.steps.sources import chunks, other_parts, require_documents
 from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
+from asset_registry_pipeline.stores.album_art import open_covers
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.id_ranges import IdRange
 from migration_kit.accounting import Accounting, State
@@ -158,6 +165,7 @@ def _look_up(
 def _rows_of(registry: Registry, layer: str, compared: Sequence[_Compared], tally: Tally) -> Iterator[Row]:
     """The rows of a chunk: of what is equal at once, of the others question by question."""
     others = []
+    faults = _cover_faults(registry, layer, compared)
     for one in compared:
         document = one.expected.document
         # A hash that is equal answers every question about content, and nothing is decoded for it.
@@ -168,7 +176,7 @@ def _rows_of(registry: Registry, layer: str, compared: Sequence[_Compared], tall
             and codec.content_hash(one.raw) == one.expected.target_hash
         ):
             _count_fields(tally, layer, document)
-            yield comparing.equal_row(one.source, one.entry, document)
+            yield comparing.equal_row(one.source, one.entry, document, _cover(document, faults))
         else:
             others.append((one, one.held))
     for _, held in others:
@@ -177,8 +185,28 @@ def _rows_of(registry: Registry, layer: str, compared: Sequence[_Compared], tall
     dangling = _dangling(registry, layer, [held.body for _, held in others if held is not None and held.body])
     for one, held in others:
         yield comparing.row(
-            one.source, one.expected, one.entry, held, profile=registry.profile, dangling=dangling
+            one.source,
+            one.expected,
+            one.entry,
+            held,
+            profile=registry.profile,
+            dangling=dangling,
+            cover=_cover(held.body, faults) if held is not None else None,
         )
+
+
+def _cover_faults(registry: Registry, layer: str, compared: Sequence[_Compared]) -> Mapping[str, str]:
+    """What is wrong with the objects of songs' covers, by the covers' addresses."""
+    if layer not in SONG_LAYERS:
+        return {}
+    bodies = [one.held.body for one in compared if one.held is not None]
+    arts = [art for body in bodies if body is not None and (art := body.get("albumArt")) is not None]
+    return cover_faults(registry, arts, open_covers(registry.settings)) if arts else {}
+
+
+def _cover(body: Mapping[str, Any] | None, faults: Mapping[str, str]) -> str | None:
+    url = url_of((body or {}).get("albumArt"))
+    return faults.get(url) if url is not None else None
 
 
 def _count_fields(tally: Tally, layer: str, body: Mapping[str, Any]) -> None:

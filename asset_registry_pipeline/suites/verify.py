@@ -15,6 +15,7 @@ _NONE = {
     "untouched": "fields the migration does not change are byte-equal to staging",
     "references": "every reference leads to a document in development",
     "missing_fields": "the Phase 2B fields are there",
+    "cover": "the album art's objects are in the bucket as they were written",
 }
 RECONCILIATION = Suite(
     "staging_against_development",

@@ -20,6 +20,7 @@ from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry, opened
 from asset_registry_pipeline.stores.settings import Settings
 from local_stack.sources import registry as source
+from migration_kit.variables import VARIABLES
 from tests.integration.asset_registry_pipeline.backup_place import Place
 
 COMPONENTS, SONGS, COMPOSITES = ("S", "L", "W", "M"), ("G",), ("C",)
@@ -50,7 +51,10 @@ class World:
         return self.client[self.environment["REGISTRY_DEVELOPMENT_DB"]]
 
     def settings(self) -> Settings:
-        names = {field.name: f"REGISTRY_{field.name.upper()}" for field in fields(Settings)}
+        names = {field.name: field.name.upper() for field in fields(Settings)}
+        names = {
+            name: f"REGISTRY_{own}" if f"REGISTRY_{own}" in VARIABLES else own for name, own in names.items()
+        }
         return Settings(**{name: self.environment.get(variable, "") for name, variable in names.items()})
 
     def registry(self) -> Any:
@@ -252,3 +256,17 @@ def place(request: Any, empty_world: World, tmp_path: Path) -> Place:
     if folder is not None:
         folder.mkdir()
     return Place(empty_world, folder)
+
+
+@pytest.fixture
+def musical_world(world: World, music: Any, s3: Any) -> World:
+    """The small world, with music services to ask and a bucket for covers."""
+    world.environment |= {
+        **music.environment,
+        "ITUNES_PER_MINUTE": "100000",
+        "ALBUM_ART_BUCKET": s3.bucket,
+        "ALBUM_ART_ENDPOINT_URL": s3.endpoint_url,
+        "ALBUM_ART_ACCESS_KEY_ID": s3.access_key,
+        "ALBUM_ART_SECRET_ACCESS_KEY": s3.secret_key,
+    }
+    return world
