@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from pymongo import InsertOne, UpdateOne
+from pymongo import IndexModel, InsertOne, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
@@ -62,8 +62,12 @@ class DecisionStore:
     def install(self) -> None:
         """Make the indexes that are missing."""
         with transient_errors("development"):
-            self._decisions.create_index([("layer", 1), ("_id", 1)])
-            self._decisions.create_index([("decided_by", 1), ("decision", 1), ("decided_at", 1)])
+            self._decisions.create_indexes(
+                [
+                    IndexModel([("layer", 1), ("_id", 1)]),
+                    IndexModel([("decided_by", 1), ("decision", 1), ("decided_at", 1), ("withdrawn_at", 1)]),
+                ]
+            )
 
     def of_layer(self, layer: str) -> dict[str, Decision]:
         """The standing decisions of a layer, by their key."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
-from pymongo import InsertOne, UpdateOne
+from pymongo import IndexModel, InsertOne, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
@@ -73,10 +73,16 @@ class QueueStore:
     def install(self) -> None:
         """Make the indexes that are missing."""
         with transient_errors("development"):
-            for keys in (BY_LAYER, BY_STATE, BY_LAYER_AND_ASK, BY_ASK, BY_WORD, *BY_NAME):
-                self._rows.create_index(list(keys))
-            for keys in (BY_CLAIM, BY_LEASE):
-                self._rows.create_index(list(keys), partialFilterExpression={keys[0][0]: {"$exists": True}})
+            self._rows.create_indexes(
+                [
+                    IndexModel(list(keys))
+                    for keys in (BY_LAYER, BY_STATE, BY_LAYER_AND_ASK, BY_ASK, BY_WORD, *BY_NAME)
+                ]
+                + [
+                    IndexModel(list(keys), partialFilterExpression={keys[0][0]: {"$exists": True}})
+                    for keys in (BY_CLAIM, BY_LEASE)
+                ]
+            )
 
     def page(self, wanted: Wanted, *, after: tuple[int, str] | None, most: int) -> list[dict[str, Any]]:
         """Rows in the order of the queue: what blocks most first; those after a place, if one is given."""
@@ -156,7 +162,7 @@ class QueueStore:
             {"$group": {"_id": {"layer": "$layer", "state": "$state"}, "n": {"$sum": 1}}},
         ]
         with transient_errors("development"):
-            found = self._rows.aggregate(stages, hint=list(BY_LAYER))
+            found = self._rows.aggregate(stages, hint=dict(BY_LAYER))
             return {(row["_id"]["layer"], row["_id"]["state"]): row["n"] for row in found}
 
     def keys_of_layer(self, layer: str, state: str) -> Iterator[str]:
