@@ -6,7 +6,7 @@ What a picture shows belongs to its page; this is about who asks the database, a
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Generic, TypeVar
 
 from pymongo.errors import PyMongoError
@@ -25,11 +25,17 @@ class Live(Generic[T]):
     """
 
     def __init__(
-        self, read: Callable[[], T | None], *, every: float = 1.0, clock: Callable[[], float] = time.monotonic
+        self,
+        read: Callable[[], T | None],
+        *,
+        every: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._read = read
         self._every = every
         self._clock = clock
+        self._sleep = sleep
         self._viewers = 0
         self._poller: asyncio.Task[None] | None = None
         self._asked_at: float | None = None
@@ -65,7 +71,7 @@ class Live(Generic[T]):
     async def _poll(self) -> None:
         while True:
             if self._asked_at is not None:
-                await asyncio.sleep(max(0.0, self._asked_at + self._every - self._clock()))
+                await self._sleep(max(0.0, self._asked_at + self._every - self._clock()))
             self._asked_at = self._clock()
             try:
                 picture = await run_in_threadpool(self._read)

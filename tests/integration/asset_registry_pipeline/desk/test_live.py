@@ -1,0 +1,161 @@
+"""Progress as it happens: one look a second for all viewers of a process, none without viewers."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+from pymongo import monitoring
+
+from asset_registry_pipeline.desk.live import Live
+from asset_registry_pipeline.desk.watching import QUEUE_EVERY, Watched
+from asset_registry_pipeline.stores.connections import Registry
+from asset_registry_pipeline.stores.progress import Progress, Status
+from migration_kit.failures import TransientError
+from tests.integration.asset_registry_pipeline.conftest import World
+from tests.integration.asset_registry_pipeline.desk.conftest import Served
+
+READS = ("find", "aggregate", "count", "getMore")
+
+
+class Counted(monitoring.CommandListener):
+    """The reads that were sent to a server."""
+
+    def __init__(self) -> None:
+        self.reads: list[str] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in READS:
+            self.reads.append(f"{event.command_name} {event.command[event.command_name]}")
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Nothing more is asked."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Nothing more is asked."""
+
+
+@pytest.fixture
+def counted(
+    make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Registry, Registry, Counted]]:
+    """A registry that is written to; the same one as the desk has it open, whose reads are counted."""
+    world = make_world(layers=dict.fromkeys("SLWMGC", 2), dirt=False)
+    with world.registry() as written:
+        written.queue.install()
+        listener = Counted()
+        monkeypatch.setattr(monitoring, "_LISTENERS", monitoring._Listeners([listener], [], [], [], []))
+        with world.registry() as read:
+            listener.reads.clear()
+            yield written, read, listener
+
+
+class Clock:
+    """A clock that the test moves on, and a sleep that waits for it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.asleep: list[tuple[float, asyncio.Event]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        waiting = (self.now + seconds, asyncio.Event())
+        self.asleep.append(waiting)
+        try:
+            await waiting[1].wait()
+        finally:
+            self.asleep.remove(waiting)
+
+    def move_to(self, now: float) -> None:
+        self.now = now
+        for at, event in self.asleep:
+            if at <= now:
+                event.set()
+
+    async def somebody_sleeps(self) -> None:
+        while not any(at > self.now for at, _ in self.asleep):  # noqa: ASYNC110 - it is another thread that is awaited
+            await asyncio.sleep(0.001)
+
+
+def test_fifty_viewers_cost_one_query_a_second_and_nobody_looks_when_they_are_gone(
+    counted: tuple[Registry, Registry, Counted],
+) -> None:
+    written, read, listener = counted
+    clock, seconds, seen = Clock(), 2 * QUEUE_EVERY, [0] * 50
+    live = Live(Watched(read).look, every=1.0, clock=lambda: clock.now, sleep=clock.sleep)
+
+    async def view(number: int) -> None:
+        async for layers in live.pictures():
+            seen[number] = layers[0].migrated
+
+    async def scenario() -> None:
+        viewers = [asyncio.create_task(view(number)) for number in range(len(seen))]
+        for second in range(1, seconds + 1):
+            await clock.somebody_sleeps()
+            assert len(listener.reads) == second
+            written.progress.save(Progress("S", 100, second, 0, Status.IN_PROGRESS))
+            clock.move_to(float(second))
+        await clock.somebody_sleeps()
+        assert live.viewers == len(seen)
+
+        for viewer in viewers:
+            viewer.cancel()
+        await asyncio.gather(*viewers, return_exceptions=True)
+        looks = len(listener.reads)
+        clock.move_to(1_000.0)
+        await asyncio.sleep(0.02)
+        assert (live.viewers, len(listener.reads)) == (0, looks)
+
+    asyncio.run(scenario())
+
+    assert set(seen) == {seconds}
+    assert sum("migration_queue" in read for read in listener.reads) == 2
+
+
+def test_a_look_that_failed_is_no_end_and_a_viewer_who_comes_late_sees_the_newest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pictures = iter([TransientError("the server is away"), (1,), (1,), (2,)])
+    clock = Clock()
+
+    def look() -> tuple[int, ...]:
+        found = next(pictures, (2,))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def scenario() -> list[tuple[int, ...]]:
+        live = Live(look, clock=lambda: clock.now, sleep=clock.sleep)
+        first = live.pictures()
+        waiting = asyncio.ensure_future(anext(first))
+        seen = []
+        for second in (1.0, 2.0, 3.0):
+            await clock.somebody_sleeps()
+            clock.move_to(second)
+        seen.append(await waiting)
+        seen.append(await anext(first))
+        late = live.pictures()
+        seen.append(await anext(late))
+        await first.aclose()
+        await late.aclose()
+        return seen
+
+    assert asyncio.run(scenario()) == [(1,), (2,), (2,)]
+    assert "the server is away" in caplog.text
+
+
+def test_progress_arrives_at_a_viewer_of_the_running_desk_as_it_is_made(
+    world: World, running_desk: Served
+) -> None:
+    viewer = running_desk.person("cora").client
+    with closing(viewer), world.registry() as registry, viewer.stream("GET", "/events/progress") as events:
+        assert events.headers["content-type"].startswith("text/event-stream")
+        assert events.headers["cache-control"] == "no-store"
+        registry.progress.save(Progress("S", 4_321, 1_234, 0, Status.IN_PROGRESS, "S.POP.<b>HPM</b>.001"))
+        text = ""
+        for line in events.iter_lines():
+            text += line
+            if "1,234" in text:
+                break
+
+    assert "event: progress" in text
+    assert "<b>HPM" not in text
