@@ -33,7 +33,7 @@ class Operation:
     paragraphs: tuple[Markup, ...]
     parameters: tuple[Mapping[str, Any], ...]
     body: str
-    replies: tuple[tuple[str, str, str], ...]
+    replies: tuple[tuple[str, Markup, str], ...]
 
 
 @router.get("/api/docs", include_in_schema=False)
@@ -73,7 +73,7 @@ def _operations(text: Mapping[str, Any]) -> Iterator[tuple[str, Operation]]:
                 for one in said.get("parameters", ())
             )
             replies = tuple(
-                (status, one["description"], _named(one.get("content", {})))
+                (status, _marked(one["description"]), _named(one.get("content", {})))
                 for status, one in said["responses"].items()
             )
             yield (

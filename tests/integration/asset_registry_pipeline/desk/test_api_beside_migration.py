@@ -90,8 +90,8 @@ def test_every_write_is_in_the_audit_log_with_who_did_it(world: World) -> None:
         assert same.headers["ETag"] == changed.headers["ETag"]
         rows = [*world.development["migration_audit"].find().sort("_id", 1)]
         assert [(row["actor"], row["act"]) for row in rows] == [
-            (role, "asset_register"),
-            (role, "asset_change"),
+            ("cora", "asset_register"),
+            ("cora", "asset_change"),
         ]
         assert rows[1]["detail"]["fields"] == ["__v", "description", "updatedAt"]
         assert rows[1]["detail"]["before"] == read.strip('"')
