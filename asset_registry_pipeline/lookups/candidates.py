@@ -7,7 +7,7 @@ as that, never as "no match".
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from asset_registry_pipeline.lookups.answers import (
     UnreadableAnswerError,
     client_for,
     service_url,
+    text_of,
 )
 from asset_registry_pipeline.lookups.cache import LookUpCache
 from asset_registry_pipeline.lookups.limiter import Clock, Limiter, LockedOutError
@@ -86,6 +87,7 @@ class LookUps:
         """
         if not self._settings.album_art_bucket.strip():
             return LookUp((), LookUpState.OFF, "ALBUM_ART_BUCKET is not set: songs go without album art")
+        title = _plain(title)
         if not orders(title):
             return LookUp((), LookUpState.NONE, "The words name no song that could be looked up")
         found: list[Found] = []
@@ -181,6 +183,12 @@ def _services(settings: Settings, limiter: Limiter, first_delay: float) -> _Serv
     )
     client = client_for(policy, itunes_url, places.url)
     return _Services(Asking(client, limiter, first_delay), itunes_url, calls, places)
+
+
+def _plain(title: SongTitle) -> SongTitle:
+    """The title as it can be sent and kept: one line a part, nothing that no encoding knows, no novel."""
+    song, album, artist = (text_of(part) or None for part in (title.song, title.album, title.artist))
+    return replace(title, song=song, album=album, artist=artist)
 
 
 def _asked(title: SongTitle) -> dict[str, Any]:

@@ -124,9 +124,9 @@ def _ask(
         scheme=b"https", host=target.host.encode(), port=target.port, target=target.path.encode()
     )
     headers = [(b"Host", target.authority.encode()), *_HEADERS]
-    trusted = _trusted(policy.authority if target.local else "")
+    trust = trusted(policy.authority if target.local else "")
     with (
-        httpcore.ConnectionPool(ssl_context=trusted, network_backend=backend, max_connections=1) as pool,
+        httpcore.ConnectionPool(ssl_context=trust, network_backend=backend, max_connections=1) as pool,
         pool.stream("GET", url, headers=headers) as response,
     ):
         told = {name.lower(): value.decode("latin-1").strip() for name, value in response.headers}
@@ -194,8 +194,8 @@ def _in_time(call: Callable[[], Sequence[str]], deadline: "Deadline") -> Sequenc
 
 
 @functools.cache
-def _trusted(authority: str) -> ssl.SSLContext:
-    """Whose certificates count: the public authorities, or for a stand-in its own alone."""
+def trusted(authority: str) -> ssl.SSLContext:
+    """Whose certificates count: the public authorities, or for a stand-in its own alone (`authority`, a PEM file)."""
     import httpx
 
     return (

@@ -88,7 +88,7 @@ def _generated(seed: int, count: int) -> Iterator[Song]:
         elif place == BROKEN_PICTURE:
             yield Song(song, artist, album, picture="broken")
         elif place == BY_ANOTHER:
-            yield Song(song, "Night Market Choir", "Songs for Strangers")
+            yield Song(song, "Night Market Choir", f"Songs of {artist}")
         elif place == ONLY_LIVE:
             yield Song(f"{song} (Live)", artist, f"{album} (Live)")
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ssl
 from typing import Any
 
@@ -36,9 +37,13 @@ class MusicControl:
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         import httpx
 
-        trusted = ssl.create_default_context(cafile=self.authority)
-        with httpx.Client(verify=trusted, trust_env=False, timeout=30.0) as client:
+        with httpx.Client(verify=_trusted(self.authority), trust_env=False, timeout=30.0) as client:
             answer = client.request(method, f"{self.url}/control{path}", json=body)
         answer.raise_for_status()
         said: dict[str, Any] = answer.json()
         return said
+
+
+@functools.cache
+def _trusted(authority: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=authority)
