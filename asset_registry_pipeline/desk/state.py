@@ -17,6 +17,7 @@ from asset_registry_pipeline.desk.security.sessions import SessionStore
 from asset_registry_pipeline.desk.security.tokens import Tokens
 from asset_registry_pipeline.desk.uploads import Uploads
 from asset_registry_pipeline.desk.watching import Watched
+from asset_registry_pipeline.steps import curation
 from asset_registry_pipeline.steps.curation.model import LayerProgress
 from asset_registry_pipeline.stores.connections import Registry, opened
 from asset_registry_pipeline.stores.settings import Settings
@@ -68,8 +69,7 @@ def opened_desk(settings: Settings, environment: Mapping[str, str]) -> Iterator[
     with opened(settings) as registry, connect(settings.development_uri) as client:
         registry.ledger.install()
         registry.workspace.install()
-        for store in (registry.queue, registry.decisions, registry.audit, registry.curation):
-            store.install()
+        curation.install(registry)
         registry.requests.install()
         database = client.get_database(settings.development_db)
         sessions = SessionStore(database)
