@@ -11,14 +11,13 @@ from typing import Any
 from asset_registry_pipeline.registry import shapes, texts
 from asset_registry_pipeline.registry.addresses import is_hfn
 from asset_registry_pipeline.registry.ai_metadata import (
-    made_by_rules,
     only_stated_beats,
     read_facts,
     simple_metadata,
     with_facts,
 )
 from asset_registry_pipeline.registry.decisions import Decision, FactsGiven
-from asset_registry_pipeline.registry.enrichment import Enrichment, time_of_words, title_of
+from asset_registry_pipeline.registry.enrichment import Enrichment, title_of
 from asset_registry_pipeline.registry.shapes import is_text
 
 Body = Mapping[str, Any]
@@ -136,19 +135,6 @@ def legacy_marker(of: Material) -> dict[str, Any] | None:
     }
 
 
-def rules_from_words(of: Material) -> dict[str, Any] | None:
-    """Made anew from the curator's words by the `rules` provider; None without words."""
-    if not of.words:
-        return None
-    return made_by_rules(
-        of.words,
-        of.body.get("tags") or [],
-        layer=of.body["layer"],
-        made_at=time_of_words(of.body, of.decision),
-        given=of.facts,
-    )
-
-
 def regenerated(of: Material) -> dict[str, Any] | None:
     """What a provider made anew from the curator's words, with the facts that the curator put in their place."""
     made = of.enrichment.ai_metadata if of.enrichment is not None else None
@@ -165,7 +151,6 @@ AI_METADATA: Mapping[str, Callable[[Material], dict[str, Any] | None]] = {
     "description_and_tags": description_and_tags,
     "legacy_description_and_tags": legacy_description_and_tags,
     "legacy_marker": legacy_marker,
-    "rules_from_words": rules_from_words,
     "regenerated": regenerated,
 }
 REGENERATED = "regenerated"
@@ -186,7 +171,6 @@ def looked_up_album_art(of: Material) -> Any:
 
 ALBUM_ART: Mapping[str, Callable[[Material], Any]] = {
     "none": existing_album_art,
-    "pending": existing_album_art,
     "looked_up": looked_up_album_art,
 }
 LOOKED_UP = "looked_up"

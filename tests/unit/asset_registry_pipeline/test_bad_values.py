@@ -33,11 +33,6 @@ from tests.unit.asset_registry_pipeline.found_out import found_out
 from tests.unit.asset_registry_pipeline.lookups import index_components
 
 PROFILES = {name: load_profile(name) for name in ("default", "plan_000", "plan_001", "plan_002")}
-PROFILES["looked_up"] = replace(
-    PROFILES["default"],
-    album_art={**PROFILES["default"].album_art, "songs": "looked_up"},
-    ai_metadata={**PROFILES["default"].ai_metadata, "songs": "regenerated"},
-)
 FIELDS = (*STAGING_FIELDS[1:], *PHASE_2B_FIELDS, "friendlyName", "language", "a.b", "$where", "")
 SCALARS = st.sampled_from(
     (

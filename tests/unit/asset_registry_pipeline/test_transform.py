@@ -31,6 +31,7 @@ from asset_registry_pipeline.registry.transform import (
     plan_composite,
 )
 from asset_registry_pipeline.stores.files import load_profile
+from tests.unit.asset_registry_pipeline.found_out import found_out
 from tests.unit.asset_registry_pipeline.lookups import index_components
 
 WHEN = datetime(2025, 9, 1, tzinfo=UTC)
@@ -50,8 +51,9 @@ def decision(
 @pytest.fixture
 def plan(make: Any, taxonomy: Taxonomy) -> Any:
     def run(document: dict[str, Any], about: Decision | None = None, profile: str = "default") -> Planned:
-        source = make.source(document)
-        return plan_asset(source, inspect(source, taxonomy), about, load_profile(profile))
+        source, by = make.source(document), load_profile(profile)
+        known = found_out(source, about, by) if source.layer == "G" else None
+        return plan_asset(source, inspect(source, taxonomy), about, by, known)
 
     return run
 
@@ -113,7 +115,7 @@ def test_a_song_has_its_curators_words_and_metadata_made_from_them(plan: Any, ma
     assert document["aiMetadata"]["generatedBy"] == "rules"
     assert document["aiMetadata"]["generatedAt"] == WHEN
     assert document["musicMetadata"] == {
-        "bpm": 96, "key": None, "duration": None, "genre": ["hip-hop"],
+        "bpm": 96, "key": None, "duration": 173.5, "genre": ["hip-hop"],
         "extractedSongData": {
             "songName": "Anxiety", "albumName": "Alligator", "artistName": "Doechii", "originalInput": words,
         },
