@@ -20,6 +20,7 @@ from asset_registry_pipeline.registry.roles import Actor, Role
 LONGEST_SHOWN = 1_000
 """Characters of a text, and entries of a list, that a summary shows."""
 _MAIL = "registeredBy"
+_PEOPLE = ("claimed_by", "decided_by", "ended_by", "asked_by", "actor")
 _EXTENDED = json_util.CANONICAL_JSON_OPTIONS
 
 Text = Callable[[str], str]
@@ -76,9 +77,16 @@ def asset(body: Mapping[str, Any], item: str, viewer: Actor) -> dict[str, Any]:
 
 
 def told(value: Any) -> Any:
-    """What a step returns: its values by the names that the API gives them, documents in them as `plain`."""
+    """What a step returns: its values by the names that the API gives them, documents in them as `plain`.
+
+    Who did something is told as to everybody: where a name is an e-mail address it is masked.
+    """
     if is_dataclass(value) and not isinstance(value, type):
-        return {camel(field.name): told(getattr(value, field.name)) for field in fields(value)}
+        found = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {
+            camel(name): masked(each) if name in _PEOPLE and isinstance(each, str) else told(each)
+            for name, each in found.items()
+        }
     if isinstance(value, Enum):
         return str(value)
     if isinstance(value, Mapping):
