@@ -215,11 +215,13 @@ def _refuse_status(status: int, told: dict[bytes, str], target: Target) -> None:
         if wait.isascii() and wait.isdigit():
             failure.retry_after = min(float(wait), _LONGEST_RETRY_AFTER)
         raise failure
-    raise UnfitContentError(
+    unfit = UnfitContentError(
         f"the server answers {status}",
         item=target.url,
         remedy="Open the address in a browser, or choose another",
     )
+    unfit.status = status
+    raise unfit
 
 
 def _type(data: bytes, types: frozenset[str] | None, target: Target) -> str:
