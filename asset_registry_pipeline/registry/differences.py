@@ -87,7 +87,7 @@ def told(value: object) -> str:
     """A value as a person reads it: texts as they are, lists of texts separated by commas, the rest as a literal."""
     if is_text(value):
         return value
-    if isinstance(value, list) and value and all(is_text(one) for one in value):
+    if isinstance(value, list) and value and all(is_text(one) and one.strip() for one in value):
         return ", ".join(value)
     return literal(value)
 

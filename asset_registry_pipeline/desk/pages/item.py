@@ -175,7 +175,7 @@ def _shown(
         "_item.html" if rendering.is_fragment(request) else "item.html",
         status,
         page=page,
-        song=song.panel(page) if page.is_song else None,
+        song=song.panel(request, page) if page.is_song else None,
         settled=_settled(request, user, done) if done else None,
         asks=ASKS,
         against=item_form.AGAINST,

@@ -29,10 +29,10 @@ _Short = Annotated[str, Field(max_length=4_000)]
 class ItemForm(BaseModel):
     """All fields as they were typed; those of songs stay empty for other layers.
 
-    `offered`: the words that an approval without any of one's own publishes, as they were filled in; only others are an
-    edit. `act`: approve, or one of `AGAINST`. `onward`: whether the next item is taken at once. `back`: the filters of
-    the queue. `parsed_*`: what the title fields held when they were filled in from the words, by which a curator's own changes are
-    known. `art`: empty (leave it to the look-up), `accept SOURCE URL`, `replace` or `refuse`.
+    `offered`: the words that an approval without any of one's own publishes, as they were filled in; only others are
+    an edit. `act`: approve, or one of `AGAINST`. `onward`: whether the next item is taken at once. `back`: the filters
+    of the queue. `parsed_*`: what the title fields held when they were filled in from the words, by which a curator's
+    own changes are known. `art`: empty (leave it to the look-up), `accept SOURCE URL`, `replace` or `refuse`.
     """
 
     key: _Short = ""

@@ -1,5 +1,7 @@
 """What only songs have: the title as their words say it, album art looked up while a curator looks on, and metadata."""
 
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -15,12 +17,15 @@ from asset_registry_pipeline.desk.pages.song_pictures import Pictures
 from asset_registry_pipeline.desk.problems import Problem
 from asset_registry_pipeline.desk.security.access import User, page_user
 from asset_registry_pipeline.desk.state import desk_of
+from asset_registry_pipeline.providers import SongText, open_provider
 from asset_registry_pipeline.registry.ai_metadata import TextFacts, read_facts
+from asset_registry_pipeline.registry.differences import told
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.registry.song_matches import ArtCandidate
 from asset_registry_pipeline.registry.song_titles import SongTitle, parse_song_line
 from asset_registry_pipeline.steps import curation
 from migration_kit.failures import MigrationError, TransientError
+from migration_kit.redaction import redact
 
 if TYPE_CHECKING:
     from asset_registry_pipeline.desk.pages.item_view import ItemPage
@@ -28,6 +33,15 @@ if TYPE_CHECKING:
 
 PATIENCE = 4.0
 """Seconds that a look-up waits for its turn while a curator looks on."""
+
+MODEL = "openai"
+"""The provider that costs something, and is asked for a preview only when somebody asks for it."""
+_MODELS_TURN = threading.BoundedSemaphore(2)
+_SHOWN: Mapping[str, str] = {
+    "generatedDescription": "Description", "mood": "Mood", "genre": "Genre", "tempo": "Tempo", "key": "Key",
+    "bpm": "Beats per minute", "bpmEstimated": "Beats per minute, estimated", "energy": "Energy", "tags": "Tags",
+    "confidence": "Confidence",
+}  # fmt: skip
 
 router = APIRouter(prefix="/queue/song")
 Person = Annotated[User, Depends(page_user)]
@@ -46,6 +60,15 @@ class Art:
 
 
 @dataclass(frozen=True)
+class Made:
+    """Metadata that was made, as one shows it: its facts by name; `why` there is none. `by` is what it says itself."""
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+    by: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Panel:
     """The part of the page that only songs have; `described` is the title that staging's description says."""
 
@@ -55,11 +78,11 @@ class Panel:
     description: str
     facts: TextFacts
     art: Art
-    generated: dict[str, Any] = field(default_factory=dict)
-    generated_by: str = ""
+    made: Made = field(default_factory=Made)
+    by_model: bool = False
 
 
-def panel(page: "ItemPage") -> Panel:
+def panel(request: Request, page: "ItemPage") -> Panel:
     """The title, album art and facts of the song on a page."""
     source, enrichment = page.view.source or {}, page.view.enrichment
     described = source.get("description")
@@ -73,6 +96,8 @@ def panel(page: "ItemPage") -> Panel:
         description=text,
         facts=_facts(page.form.text, source),
         art=art,
+        made=Made() if enrichment is None else _made(enrichment.ai_metadata, enrichment.ai_why),
+        by_model=desk_of(request).registry.settings.ai_provider.strip() == MODEL,
     )
 
 
@@ -110,6 +135,29 @@ def art(request: Request, user: Person, form: Typed, again: Annotated[str, Query
         looked_up=title,
         picture=picture_address,
     )
+
+
+@router.post("/metadata")
+def metadata(request: Request, user: Person, form: Typed) -> Response:  # noqa: ARG001
+    """What the model makes of the words in the form; nothing is stored."""
+    registry = desk_of(request).registry
+    source = curation.item(registry, form.key).source or {}
+    if not form.text.strip():
+        made = Made(why="there are no words yet")
+    elif not _MODELS_TURN.acquire(blocking=False):
+        made = Made(why="the model is being asked for others at the moment; try it again soon")
+    else:
+        try:
+            with open_provider(registry.settings) as provider:
+                text = SongText(
+                    form.text, _tags(source), "G", song_form.title_in(form), desk_of(request).clock()
+                )
+                made = _made(provider(text), "")
+        except MigrationError as error:
+            made = Made(why=redact(str(error)))
+        finally:
+            _MODELS_TURN.release()
+    return rendering.page(request, "_song_made.html", made=made)
 
 
 @router.post("/picture")
@@ -169,9 +217,20 @@ def picture_address(url: str) -> str:
     return f"/queue/song/picture?url={quote(url, safe='')}"
 
 
-def _facts(words: str, source: Any) -> TextFacts:
+def _facts(words: str, source: Mapping[str, Any]) -> TextFacts:
+    return read_facts(words, _tags(source))
+
+
+def _tags(source: Mapping[str, Any]) -> tuple[str, ...]:
     tags = source.get("tags")
-    return read_facts(words, [tag for tag in tags if is_text(tag)] if isinstance(tags, list) else [])
+    return tuple(tag for tag in tags if is_text(tag)) if isinstance(tags, list) else ()
+
+
+def _made(metadata: Mapping[str, Any] | None, why: str) -> Made:
+    if metadata is None:
+        return Made(why=why)
+    facts = {_SHOWN[name]: told(value) for name, value in metadata.items() if name in _SHOWN and value}
+    return Made(facts, str(metadata.get("generatedBy", "")), why)
 
 
 def _of_enrichment(enrichment: Any) -> Art:

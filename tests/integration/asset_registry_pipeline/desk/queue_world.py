@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from asset_registry_pipeline.stores.connections import Registry
 from tests.integration.asset_registry_pipeline.conftest import Steps
 from tests.integration.asset_registry_pipeline.desk.conftest import DeskPlace, Person, desk_over
 
-SOURCES = {"S": 6, "L": 3, "W": 2, "M": 2, "G": 4, "C": 8}
+SOURCES = {"S": 30, "L": 3, "W": 2, "M": 2, "G": 12, "C": 8}
 _FIELD = re.compile(r'<(?:input|textarea)\b[^>]*\bname="([^"]+)"[^>]*>(?:\n?([^<]*)</textarea>)?')
 _VALUE = re.compile(r'\bvalue="([^"]*)"')
 
@@ -36,6 +37,25 @@ class Queue:
     def key(self, layer: str = "S", number: int = 0) -> str:
         """The key of an item that nobody has touched."""
         return self.items(layer)[number].key
+
+    def a_fresh(self, layer: str = "S") -> str:
+        """The key of an item that nobody has touched and nobody has been given by another test."""
+        return self.items(layer)[-1].key
+
+    @contextmanager
+    def later(self, **span: float) -> Iterator[None]:
+        """The desk's clock is ahead inside."""
+        state = self.place.state
+        self.place.app.state.desk = replace(state, clock=lambda: state.clock() + timedelta(**span))
+        try:
+            yield
+        finally:
+            self.place.app.state.desk = state
+
+    def change_in_staging(self, key: str, **fields: Any) -> None:
+        """Somebody changes the asset in staging."""
+        name = key.split("|")[1]
+        assert self.world.staging["assets"].update_one({"name": name}, {"$set": fields}).modified_count == 1
 
     def claimed(self, key: str, who: Person | None = None) -> str:
         """Claim an item through the desk; the page that shows it."""
@@ -73,15 +93,20 @@ def form_of(page: str) -> dict[str, str]:
     return fields
 
 
-@contextmanager
-def queue_over(make_world: Any, layers: tuple[str, ...] = ("S", "G"), **environment: str) -> Iterator[Queue]:
-    """A desk over a world of which these layers are planned and asked about."""
+def world_of_a_queue(make_world: Any, **environment: str) -> Any:
+    """A small world in which everything waits for its curator; `environment`: further variables."""
     world = make_world(layers=SOURCES, dirt=False)
-    world.environment["REGISTRY_DECISIONS"] = ""
     world.environment |= environment
+    world.environment["REGISTRY_DECISIONS"] = ""
     world.use_profile(
         expected=SOURCES, curation={"components": "required", "songs": "required", "composites": "none"}
     )
+    return world
+
+
+@contextmanager
+def queue_of(world: Any, *layers: str) -> Iterator[Queue]:
+    """A desk over a world of which these layers are planned and asked about."""
     with world.steps() as steps:
         plan(steps, *layers)
     with desk_over(world) as place:
