@@ -1,5 +1,6 @@
 """Whether a draft can be stored and published: everything that is wrong with it at once, in words for its author."""
 
+import re
 from collections.abc import Iterator
 
 from asset_registry_pipeline.registry.decisions import AGAINST, Decision, Verdict
@@ -10,6 +11,7 @@ from asset_registry_pipeline.steps.curation.model import Draft
 
 _LONGEST_REASON = 2_000
 _HASH = 64
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def problems_of(draft: Draft, layer: str, profile: Profile) -> list[str]:
@@ -51,6 +53,6 @@ def unstorable(said: Draft | Decision) -> str | None:
     for name, text in texts.items():
         if text is not None and "\0" in text:
             return f"{name} holds a NUL character"
-        if text is not None and any("\ud800" <= letter <= "\udfff" for letter in text):
+        if text is not None and _SURROGATE.search(text):
             return f"{name} holds half of a character (a lone surrogate)"
     return None

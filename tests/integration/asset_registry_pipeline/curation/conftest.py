@@ -1,18 +1,22 @@
 """A queue that a plan of a small world has filled, curators who work on it, and a clock that they are handed."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from asset_registry_pipeline.registry.decisions import Verdict
 from asset_registry_pipeline.registry.roles import Actor, Role
 from asset_registry_pipeline.steps import curation
 from asset_registry_pipeline.steps.curation.model import Claim, Decided, Draft, ItemView, QueueItem, Where
 from asset_registry_pipeline.stores.connections import Registry
+from local_stack.stack import Servers
+from tests.conftest import mongo_place
+from tests.integration.asset_registry_pipeline.conftest import World, making_worlds
 
 ANN, BEN = Actor("ann", Role.CURATOR), Actor("ben", Role.CURATOR)
 ADA, EVE = Actor("ada", Role.ADMIN), Actor("eve", Role.EDITOR)
@@ -97,16 +101,35 @@ def _prepared(world: Any, sources: dict[str, int]) -> None:
     world.use_profile(expected=sources, curation=REQUIRED)
 
 
-@pytest.fixture
-def make_desk(make_world: Callable[..., Any]) -> Iterator[Callable[..., Desk]]:
-    """Make a desk of one's own, over a source of so many documents by layer."""
-    from contextlib import ExitStack
+@pytest.fixture(scope="module")
+def worlds_of_module(
+    servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., World]]:
+    """Makes worlds in two databases of the module, one after the other: to make collections takes longest."""
+    folder = tmp_path_factory.mktemp("worlds")
+    with mongo_place(servers) as place, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REPORTS_PATH", str(folder / "reports"))
+        with making_worlds(place, folder) as make, MongoClient[dict[str, Any]](place.uri) as client:
 
+            def make_anew(**given: Any) -> World:
+                client.drop_database(place.staging)
+                development = client[place.development]
+                for name in development.list_collection_names(filter={"type": "collection"}):
+                    if not name.startswith("system."):
+                        development[name].delete_many({})
+                return make(**given)
+
+            yield make_anew
+
+
+@pytest.fixture
+def make_desk(worlds_of_module: Callable[..., World]) -> Iterator[Callable[..., Desk]]:
+    """Make a desk of one's own, over a source of so many documents by layer."""
     with ExitStack() as stack:
 
         def make(**layers: int) -> Desk:
             sources = dict.fromkeys("SLWMGC", 2) | layers
-            world = make_world(layers=sources, dirt=False)
+            world = worlds_of_module(layers=sources, dirt=False)
             _prepared(world, sources)
             return Desk(world, stack.enter_context(world.steps()))
 
