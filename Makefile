@@ -38,7 +38,7 @@ dev: .venv/dev.installed system-packages ## Dagster's UI on the local stack; cod
 	@exec $(BIN)/python -m local_stack.demo --develop
 
 # Three workers, each with servers of its own: one of them mostly waits for Dagster's ticks.
-test: .venv/dev.installed system-packages bench-packages ## everything that CI runs, on servers of its own
+test: .venv/dev.installed system-packages bench-packages browser-packages ## everything that CI runs, on servers of its own
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev.installed ## ruff and mypy
@@ -99,5 +99,15 @@ bench-packages:
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq file imagemagick >/dev/null; \
 		else \
 			echo "file or ImageMagick is missing; the benchmarks and their tests need them: sudo apt-get install file imagemagick"; exit 1; \
+		fi; \
+	fi
+
+# The desk is tried as people use it, in a browser.
+browser-packages:
+	@if ! command -v chromium >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+		else \
+			echo "chromium is missing; the tests of the curators' desk need it: sudo apt-get install chromium"; exit 1; \
 		fi; \
 	fi
