@@ -188,12 +188,13 @@ def _services(settings: Settings, limiter: Limiter, first_delay: float) -> _Serv
 def _plain(title: SongTitle) -> SongTitle:
     """The title as it can be sent and kept: one line a part, nothing that no encoding knows, no novel."""
     song, album, artist = (text_of(part) or None for part in (title.song, title.album, title.artist))
-    return replace(title, song=song, album=album, artist=artist)
+    others = tuple(map(_plain, title.alternatives))
+    return replace(title, song=song, album=album, artist=artist, alternatives=others)
 
 
-def _asked(title: SongTitle) -> dict[str, Any]:
-    """What of a title is asked: two lines that name the same song share an answer."""
-    return {"song": title.song, "artist": title.artist, "album": title.album, "orders": len(orders(title))}
+def _asked(title: SongTitle) -> list[dict[str, Any]]:
+    """What of a title is asked, in each of its readings: lines that name the same song share an answer."""
+    return [{"song": one.song, "artist": one.artist, "album": one.album} for one in orders(title)]
 
 
 def _without_strong(

@@ -24,10 +24,9 @@ from asset_registry_pipeline.registry.song_matches import (
     Found,
     Quality,
     best_first,
-    main_artist,
-    main_title,
     orders,
 )
+from asset_registry_pipeline.registry.song_names import without_credit
 from asset_registry_pipeline.registry.song_titles import SongTitle
 
 URL, COVER_ART_URL = "https://musicbrainz.org", "https://coverartarchive.org"
@@ -77,8 +76,8 @@ def search(
 
 
 def _query(title: SongTitle) -> str:
-    song = f'recording:"{_escaped(main_title(title.song or ""))}"'
-    return f'{song} AND artist:"{_escaped(main_artist(title.artist))}"' if title.artist else song
+    song = f'recording:"{_escaped(without_credit(title.song or ""))}"'
+    return f'{song} AND artist:"{_escaped(without_credit(title.artist))}"' if title.artist else song
 
 
 def _escaped(text: str) -> str:

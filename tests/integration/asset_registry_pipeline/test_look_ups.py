@@ -175,7 +175,7 @@ def test_an_answer_is_kept_whether_it_found_something_or_not(make, music, databa
         assert music.control.asked() == asked
     rows = list(database[LOOKUPS].find())
     assert len(rows) == 3  # iTunes twice, MusicBrainz for what iTunes had not
-    assert {row["asked"]["title"]["song"] for row in rows} == {"Anxiety", "Confident Bright"}
+    assert {row["asked"]["title"][0]["song"] for row in rows} == {"Anxiety", "Confident Bright"}
     assert database[LOOKUPS].index_information()["expires_at_1"]["expireAfterSeconds"] == 0
 
 
