@@ -64,7 +64,7 @@ def test_the_report_of_streamed_rows_is_that_of_a_data_frame(
 
 
 def test_each_question_of_the_reconciliation_has_a_rule_that_its_wrong_answer_breaks() -> None:
-    sound = ("sound", "", True, True, *(None,) * 7, 500.0)
+    sound = ("sound", "", True, True, *(None,) * 7, 500.0, None)
     assert validate_rows(COLUMNS, [sound], RECONCILIATION).passed
     wrong = {"source_unchanged": False, "accounted": False, "words_length": 501.0}
     rows = [sound, sound]
