@@ -12,7 +12,8 @@ from asset_registry_pipeline.desk.state import desk_of
 from asset_registry_pipeline.registry.layers import LAYER_NAMES
 from asset_registry_pipeline.steps.curation import overviews, retrying
 
-MOST_SHOWN = 50
+MOST_SHOWN, MOST_HELD_SHOWN = 50, 12
+ALL_HELD = 500
 
 router = APIRouter()
 
@@ -21,15 +22,23 @@ router = APIRouter()
 def dashboard(request: Request) -> Response:
     """How the migration stands."""
     registry = desk_of(request).registry
+    held = overviews.held(registry, MOST_HELD_SHOWN + 1)
     failed = overviews.errors(registry, limit=MOST_SHOWN + 1)
     return rendering.page(
         request,
         "dashboard.html",
         layers=overviews.progress(registry),
-        held=overviews.held(registry, MOST_SHOWN),
+        held=held[:MOST_HELD_SHOWN],
+        more_held=len(held) > MOST_HELD_SHOWN,
         failed=failed[:MOST_SHOWN],
         more_failed=len(failed) > MOST_SHOWN,
     )
+
+
+@router.get("/held")
+def held(request: Request) -> Response:
+    """All that composites wait for."""
+    return rendering.page(request, "held.html", held=overviews.held(desk_of(request).registry, ALL_HELD))
 
 
 @router.get("/deciders")

@@ -1,6 +1,5 @@
 """Decisions as CSV: taken out as a file, and taken in after a look at what that would do."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -39,7 +38,7 @@ def export(
     """The decisions that stand, of a layer or of all."""
     _require(user, "export decisions")
     desk = desk_of(request)
-    pieces = _begun(exchange.export_decisions(desk.registry, layer or None))
+    pieces = exchange.export_decisions(desk.registry, layer or None)
     name = f"decisions-{layer or 'all'}-{desk.clock():%Y%m%d-%H%M}.csv"
     disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=disposition)
@@ -114,14 +113,3 @@ def _text_of(data: bytes) -> str:
 def _require(user: User, act: str) -> None:
     if not may(user, act):
         raise forbidden(user.name, user.role, act, "a curator")
-
-
-def _begun(pieces: Iterator[str]) -> Iterator[str]:
-    """The same pieces, the first of them made already: what cannot be exported is refused before the reply begins."""
-    first = next(pieces, "")
-
-    def whole() -> Iterator[str]:
-        yield first
-        yield from pieces
-
-    return whole()

@@ -1,17 +1,12 @@
 """What every reply carries, so that a browser refuses what no page of the desk ever asks for."""
 
+import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 ASSETS = "https://storage.googleapis.com"
 """Where the registry's pictures, videos and songs are."""
-PICTURES = (
-    *(f"https://is{number}-ssl.mzstatic.com" for number in range(1, 6)),
-    "https://coverartarchive.org",
-    "https://archive.org",
-    "https://*.archive.org",
-)
-"""Where candidates for album art are, before one is chosen."""
+# Nothing else may get into the header: a policy is a text in which a blank or a semicolon means something.
+_ORIGIN = re.compile(r"(?P<scheme>https?://)?(?P<place>[A-Za-z0-9.-]+(?::[0-9]+)?)(?:/|$)")
 PERMISSIONS = ", ".join(
     f"{feature}=()"
     for feature in (
@@ -26,15 +21,18 @@ def origins(addresses: Iterable[str]) -> tuple[str, ...]:
     """Scheme, host and port of each address that has them; one without a scheme is an https host."""
     found: dict[str, None] = {}
     for address in addresses:
-        parts = urlsplit(address if "//" in address else f"https://{address}") if address.strip() else None
-        if parts and parts.scheme in ("http", "https") and parts.netloc and "@" not in parts.netloc:
-            found[f"{parts.scheme}://{parts.netloc.strip()}"] = None
+        match = _ORIGIN.match(address.strip())
+        if match:
+            found[f"{match['scheme'] or 'https://'}{match['place']}"] = None
     return tuple(found)
 
 
 def security_headers(pictures: Iterable[str], *, https: bool) -> dict[str, str]:
-    """The headers of every reply; `pictures` are the origins of album art besides the known ones."""
-    shown = " ".join((ASSETS, *PICTURES, *pictures))
+    """The headers of every reply; `pictures` are the origins of published album art.
+
+    Candidates for album art come from the desk itself: no browser is sent to where they are.
+    """
+    shown = " ".join((ASSETS, *pictures))
     headers = {
         "Content-Security-Policy": "; ".join(
             (

@@ -129,7 +129,7 @@ class Tokens:
 
 def _read_line(line: str) -> Holder:
     name, *rest = line.split(":")
-    if len(rest) != 2 or not _NAME.fullmatch(name):
+    if len(rest) != 2 or not _NAME.fullmatch(name) or not name.isprintable():
         raise PermanentError("it is not NAME:ROLE:SHA256", remedy=_MAKE_ONE)
     role, digest = rest
     if role not in list(Role):

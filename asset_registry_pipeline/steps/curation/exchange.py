@@ -17,10 +17,18 @@ _CHUNK = 500
 
 
 def export_decisions(registry: Registry, layer: str | None = None) -> Iterator[str]:
-    """The standing decisions of a layer or of all as CSV text with a header, piece by piece."""
+    """The standing decisions of a layer or of all as CSV text with a header, piece by piece.
+
+    Raises:
+        CurationError: invalid (the layer has no decisions); at once, before any piece.
+    """
+    return _pieces(registry, _layers(layer))
+
+
+def _pieces(registry: Registry, layers: Sequence[str]) -> Iterator[str]:
     header = write_csv([])
     yield header
-    for each in _layers(layer):
+    for each in layers:
         for chunk in chunked(registry.decisions.standing(each), _CHUNK):
             yield write_csv(chunk).removeprefix(header)
 

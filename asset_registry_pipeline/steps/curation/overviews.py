@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
+from asset_registry_pipeline.registry.addresses import is_mfa, parse_mfa
 from asset_registry_pipeline.registry.documents import masked
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
 from asset_registry_pipeline.registry.roles import Actor
@@ -57,17 +58,25 @@ def together(rows: Sequence[Progress], counts: Mapping[tuple[str, str], int]) ->
 
 def held(registry: Registry, limit: int = 50) -> tuple[Held, ...]:
     """What held composites wait for by the newest publishing, what most of them wait for first."""
-    waiting = registry.curation.held()[: min(limit, _MOST_HELD)]
-    rows = registry.queue.called([component for component, _, _ in waiting])
-    found = []
-    for component, why, composites in waiting:
+    waiting = [(_letters(component), why, number) for component, why, number in registry.curation.held()]
+    rows = registry.queue.called(list({component for component, _, _ in waiting}))
+    found: dict[tuple[str, str], Held] = {}
+    for component, why, number in waiting:
         row = rows.get(component)
         layer = row["layer"] if row else component[:1] if component[1:2] == "." else None
         key, state = (row["_id"], row["state"]) if row else (None, None)
-        found.append(
-            Held(masked(component)[:_LONGEST], layer, masked(why)[:_LONGEST], composites, key, state)
-        )
-    return tuple(found)
+        # One component may be called by its address, its name and its `_id`: it is one thing to wait for.
+        called = row["label"] if row else masked(component)[:_LONGEST]
+        before = found.get((key or component, why))
+        composites = number + (before.composites if before else 0)
+        found[key or component, why] = Held(called, layer, masked(why)[:_LONGEST], composites, key, state)
+    most_first = sorted(found.values(), key=lambda one: (-one.composites, one.component))
+    return tuple(most_first[: min(limit, _MOST_HELD)])
+
+
+def _letters(component: str) -> str:
+    """A reference with an address in letter form, whichever form it had."""
+    return parse_mfa(component).letter if is_mfa(component) else component
 
 
 def errors(registry: Registry, layer: str | None = None, limit: int = 100) -> tuple[Failed, ...]:
@@ -86,9 +95,19 @@ def _failed(registry: Registry, layer: str | None, asked: Mapping[str, datetime]
                 label=masked(str(entry.detail.get("label", entry.item)))[:_LONGEST],
                 state=str(entry.state),
                 reason=entry.reason or "",
-                detail=str(shown(detail))[:_LONGEST] if detail else "",
+                detail=_in_words(shown(detail)),
                 retry=asked.get(entry.item) or asked.get(each),
             )
+
+
+def _in_words(detail: Mapping[str, object]) -> str:
+    """What the ledger holds of a failure, without the marks of a program: the words alone where there are some."""
+    if isinstance(detail.get("why"), str):
+        return str(detail["why"])[:_LONGEST]
+    return "; ".join(
+        f"{name}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+        for name, value in detail.items()
+    )[:_LONGEST]
 
 
 def deciders(registry: Registry) -> tuple[Decider, ...]:
