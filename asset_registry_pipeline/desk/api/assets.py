@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Query
+from fastapi import APIRouter, Body, Header, Path, Query
 from pymongo.client_session import ClientSession
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,13 +11,13 @@ from starlette.responses import Response
 from asset_registry_pipeline.desk.api import json_form, replies
 from asset_registry_pipeline.desk.api.admission import ApiRoute
 from asset_registry_pipeline.desk.api.models import AssetIn, AssetOut, AssetPatch
+from asset_registry_pipeline.desk.api.parameters import Curator, Key, Reader
 from asset_registry_pipeline.desk.api.replies import Listed, Reply, faults
-from asset_registry_pipeline.desk.api.writing import etag, expected, keyed, written
+from asset_registry_pipeline.desk.api.writing import etag, expected, written
 from asset_registry_pipeline.desk.problems import Problem
-from asset_registry_pipeline.desk.security.access import api_at_least, api_user
 from asset_registry_pipeline.desk.state import desk_of
 from asset_registry_pipeline.registry.new_assets import IDENTITY, KEPT_BY_REGISTRY, WRITABLE, Wrong
-from asset_registry_pipeline.registry.roles import Actor, Role
+from asset_registry_pipeline.registry.roles import Actor
 from asset_registry_pipeline.steps import registering
 from asset_registry_pipeline.steps.registering import Asset, AssetError
 from asset_registry_pipeline.stores import codec
@@ -27,9 +27,6 @@ from asset_registry_pipeline.stores.requests import Keyed
 
 router = APIRouter(prefix="/api/assets", tags=["assets"], route_class=ApiRoute)
 
-Viewer = Annotated[Actor, Depends(api_user)]
-Writer = Annotated[Actor, Depends(api_at_least(Role.CURATOR))]
-Key = Annotated[Keyed | None, Depends(keyed)]
 Id = Annotated[
     str,
     Path(
@@ -46,7 +43,7 @@ MOST_SKIPPED = 10_000
 def search(
     *,
     request: Request,
-    viewer: Viewer,  # noqa: ARG001 - whoever may read at all may search
+    viewer: Reader,  # noqa: ARG001 - whoever may read at all may search
     q: Annotated[
         str,
         Query(
@@ -90,7 +87,7 @@ def search(
 )
 def read(
     request: Request,
-    viewer: Viewer,
+    viewer: Reader,
     item: Id,
     if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
 ) -> Response:
@@ -109,7 +106,7 @@ def read(
     response_model=Reply[AssetOut],
     summary="Register an asset",
 )
-def register(request: Request, writer: Writer, keyed: Key, body: Annotated[AssetIn, Body()]) -> Response:
+def register(request: Request, writer: Curator, keyed: Key, body: Annotated[AssetIn, Body()]) -> Response:
     """Register a new asset in development: `_id`, times and registeredBy are the registry's own.
 
     Layer, name and address have to say the same, by the taxonomy. The Phase 2B fields that are left out are null; a
@@ -139,7 +136,7 @@ def register(request: Request, writer: Writer, keyed: Key, body: Annotated[Asset
 def replace(
     *,
     request: Request,
-    writer: Writer,
+    writer: Curator,
     item: Id,
     keyed: Key,
     body: Annotated[AssetIn, Body()],
@@ -165,7 +162,7 @@ def replace(
 def change(
     *,
     request: Request,
-    writer: Writer,
+    writer: Curator,
     item: Id,
     keyed: Key,
     body: Annotated[AssetPatch, Body()],

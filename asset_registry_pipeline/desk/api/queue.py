@@ -12,15 +12,13 @@ from typing_extensions import TypedDict
 
 from asset_registry_pipeline.desk.api import json_form, replies
 from asset_registry_pipeline.desk.api.admission import ApiRoute
-from asset_registry_pipeline.desk.api.decisions import Called, Curator, Id, Key
+from asset_registry_pipeline.desk.api.parameters import Called, Curator, Id, Key, Reader
 from asset_registry_pipeline.desk.api.replies import Listed, Reply, faults
 from asset_registry_pipeline.desk.api.staging import throttled
 from asset_registry_pipeline.desk.api.telling import decision_told
 from asset_registry_pipeline.desk.api.writing import written
 from asset_registry_pipeline.desk.problems import Problem
-from asset_registry_pipeline.desk.security.access import api_user
 from asset_registry_pipeline.desk.state import desk_of
-from asset_registry_pipeline.registry.roles import Actor
 from asset_registry_pipeline.steps.curation import at_once
 from asset_registry_pipeline.steps.curation.batches import approve_batch, preview_batch
 from asset_registry_pipeline.steps.curation.claiming import claim, claim_next, release, renew
@@ -29,7 +27,6 @@ from asset_registry_pipeline.steps.curation.reading import item, page
 
 router = APIRouter(prefix="/api/migration", tags=["queue"], route_class=ApiRoute)
 
-Reader = Annotated[Actor, Depends(api_user)]
 Layer = Literal["S", "L", "W", "M", "G"]
 State = Literal["open", "claimed", "decided", "withdrawn"]
 _LONGEST = 200
@@ -197,7 +194,10 @@ def give_back(
 
 
 @router.post(
-    "/batches", responses=faults(404, 413, 415), response_model=Reply[dict[str, Any]], summary="Preview a batch"
+    "/batches",
+    responses=faults(404, 413, 415),
+    response_model=Reply[dict[str, Any]],
+    summary="Preview a batch",
 )
 def preview(*, request: Request, curator: Curator, body: Annotated[BatchIn, Body()]) -> Response:
     """What approving these items would approve, and what it would leave out, and why. `token` stands for the batch."""

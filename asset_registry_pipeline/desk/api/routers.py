@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends
 from fastapi.security import HTTPBearer
 
-from asset_registry_pipeline.desk.api import assets, decisions, progress, queue, staging
+from asset_registry_pipeline.desk.api import assets, decisions, exchange, progress, queue, staging
 
 _BEARER = HTTPBearer(
     auto_error=False,
@@ -12,5 +12,5 @@ _BEARER = HTTPBearer(
 )
 """For the OpenAPI text alone: who asks is found out by `security.access`."""
 router = APIRouter(dependencies=[Depends(_BEARER)])
-for _each in (staging.router, queue.router, decisions.router, progress.router, assets.router):
-    router.include_router(_each)
+for _each in (staging, queue, decisions, exchange, progress, assets):
+    router.include_router(_each.router)
