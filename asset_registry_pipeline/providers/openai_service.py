@@ -125,7 +125,8 @@ class _Service:
             )
         except openai.OpenAIError as error:
             raise _meaning(error) from error
-        choices = completion.choices or []
+        # A page in the place of an answer comes as its text, whatever the client's types say.
+        choices = getattr(completion, "choices", None) or []
         if not choices or choices[0].message.content is None:
             why = choices[0].message.refusal if choices else None
             raise UnusableAnswerError(f"the model gave no answer{f': {why[:200]}' if why else ''}")

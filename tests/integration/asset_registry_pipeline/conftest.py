@@ -259,10 +259,13 @@ def place(request: Any, empty_world: World, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def musical_world(world: World, music: Any, s3: Any) -> World:
-    """The small world, with music services to ask and a bucket for covers."""
+def musical_world(make_world: Callable[..., World], music: Any, s3: Any) -> World:
+    """A world of few songs, with iTunes to ask and a bucket for covers."""
+    world = make_world(layers={**dict.fromkeys("SLWMC", 2), "G": 8}, dirt=False)
     world.environment |= {
         **music.environment,
+        # MusicBrainz gives a turn a second, and has a test of its own.
+        "MUSICBRAINZ_CONTACT": "",
         "ITUNES_PER_MINUTE": "100000",
         "ALBUM_ART_BUCKET": s3.bucket,
         "ALBUM_ART_ENDPOINT_URL": s3.endpoint_url,
