@@ -73,12 +73,8 @@ def create_app(desk: Desk) -> FastAPI:
 
 def _headers(desk: Desk) -> dict[str, str]:
     settings = desk.registry.settings
-    pictures = (
-        settings.album_art_public_url or settings.album_art_endpoint_url,
-        *settings.album_art_hosts.split(","),
-        *settings.album_art_local.split(","),
-    )
-    return security_headers(origins(pictures), https=desk.address.secure)
+    published = settings.album_art_public_url or settings.album_art_endpoint_url
+    return security_headers(origins([published]), https=desk.address.secure)
 
 
 class _Kept(StaticFiles):

@@ -148,6 +148,11 @@
     if (event.detail.elt.id === "lease" || event.detail.elt.querySelector?.("#lease")) readClock();
   });
 
+  // Who pressed a button far down has to see that nothing was sent.
+  document.addEventListener("htmx:sendError", (event) => {
+    if (event.detail.elt.closest("#decision")) document.getElementById("problem")?.scrollIntoView({ block: "center" });
+  });
+
   prepare();
   readClock();
   tick();
