@@ -22,6 +22,7 @@ _MANY_PARTS = "more than three parts"
 _BY_TWICE = "' by ' occurs more than once"
 _BEHIND_DASH = "what stands behind the dash may be the album or the artist"
 _DASH_IN_TITLE = "the dash may belong to the title"
+_DESCRIBES = "it may be a description rather than a title"
 _LOW = {EITHER_WAY, A_COVER, _EMPTY, _NO_ARTIST, _TOO_LONG}
 """Doubts after which a title is hardly more than a guess."""
 
@@ -79,8 +80,7 @@ def parse_song_line(text: str) -> SongTitle:
     if not line:
         return SongTitle(None, None, None, "low", text, (_EMPTY,))
     parts = [part for part in _split(_DASH, line) if part]
-    # What is appended to a title: a kind of release, or the beginning of a description.
-    while len(parts) > 1 and (_is_placeholder_album(parts[-1]) or _PROSE.match(parts[-1])):
+    while len(parts) > 1 and (_is_placeholder_album(parts[-1]) or _begins_a_description(parts)):
         parts.pop()
     read = _of_dashes(parts) or _by_artist(parts) or _of_two(parts) or _without_artist(" - ".join(parts))
     return read.title(text, too_long=len(line) > _LONGEST_LINE)
@@ -161,6 +161,8 @@ def _by_artist(parts: list[str]) -> _Read | None:
         doubts += (f"'{word}' may belong to the artist or the title",)
     if len(before) > 1:
         doubts += (_BY_TWICE,)
+    if _PROSE.match(song) or _PROSE.match(artist):
+        doubts += (_DESCRIBES,)
     return _credited(song, artist, album, doubts)
 
 
@@ -227,6 +229,11 @@ def _unquoted(text: str) -> str:
     if len(text) > 2 and text[0] == text[-1] and text[0] in "'\"" and text[0] not in text[1:-1]:
         return text[1:-1].strip()
     return text
+
+
+def _begins_a_description(parts: list[str]) -> bool:
+    """Whether what stands behind a title describes it; of a bare pair it may be the title, written small."""
+    return bool(_PROSE.match(parts[-1])) and (len(parts) > 2 or _has_artist(parts[0]))
 
 
 def _is_placeholder_album(text: str) -> bool:

@@ -188,6 +188,20 @@ def test_a_description_behind_the_artist_is_no_part_of_the_title(line: str) -> N
     assert read("See You Again by Tyler, the Creator")[2] == "Tyler, the Creator"
 
 
+def test_a_pair_that_is_written_small_loses_no_half_to_that() -> None:
+    assert read("Timbaland - the way I are") == ("Timbaland", None, "the way I are")
+    assert parse_song_line("Timbaland - the way I are").alternatives[0].song == "the way I are"
+    assert read("Halo - Sasha - a smooth track") == ("Halo", None, "Sasha")
+
+
+@pytest.mark.parametrize(
+    "line", ["A smooth track by a young band", "One song by The Weeknd", "a hit by Drake"]
+)
+def test_what_may_be_a_description_is_told(line: str) -> None:
+    title = parse_song_line(line)
+    assert (title.confidence, title.ambiguous) == ("medium", ("it may be a description rather than a title",))
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
