@@ -22,6 +22,7 @@ SECONDS = 15.0
 """Of a whole answer, however slowly it drips."""
 _TRIES = 3
 _LONGEST_TEXT = 300
+_LONGEST_SONG_MILLISECONDS = 24 * 3_600_000
 
 
 class ServiceFailedError(TransientError):
@@ -115,6 +116,13 @@ def text_of(value: object) -> str:
         return ""
     whole = value[:_LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
     return " ".join("".join(sign if sign.isprintable() else " " for sign in whole).split())
+
+
+def seconds_of(milliseconds: object) -> float | None:
+    """A song's length in seconds; None where there is none that a song could have."""
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
+        return None
+    return round(milliseconds / 1000, 3) if 0 < milliseconds < _LONGEST_SONG_MILLISECONDS else None
 
 
 def listed(service: Source, body: object, name: str) -> list[Mapping[str, Any]]:

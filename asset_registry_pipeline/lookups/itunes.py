@@ -1,6 +1,6 @@
 """Apple's iTunes Search API: songs by words, about 20 times a minute (https://performance-partners.apple.com/search-api)."""
 
-from asset_registry_pipeline.lookups.answers import Asking, listed, text_of
+from asset_registry_pipeline.lookups.answers import Asking, listed, seconds_of, text_of
 from asset_registry_pipeline.lookups.limiter import Service
 from asset_registry_pipeline.registry.song_matches import Found, search_words, sized
 from asset_registry_pipeline.registry.song_titles import SongTitle
@@ -34,7 +34,6 @@ def search(
         artwork_url, quality = sized(picture)
         song, artist = text_of(one.get("trackName")), text_of(one.get("artistName"))
         if song and artist:
-            found.append(
-                Found(song, artist, text_of(one.get("collectionName")), artwork_url, "iTunes", quality)
-            )
+            album, duration = text_of(one.get("collectionName")), seconds_of(one.get("trackTimeMillis"))
+            found.append(Found(song, artist, album, artwork_url, "iTunes", quality, duration))
     return tuple(found)

@@ -15,11 +15,12 @@ from asset_registry_pipeline.lookups.answers import (
     ServiceFailedError,
     UnreadableAnswerError,
     listed,
+    seconds_of,
     text_of,
 )
 from asset_registry_pipeline.lookups.fetching import FetchFailedError, UnfitContentError, fetch
 from asset_registry_pipeline.lookups.limiter import Service
-from asset_registry_pipeline.lookups.urls import Policy
+from asset_registry_pipeline.lookups.urls import Policy, RefusedUrlError
 from asset_registry_pipeline.registry.song_matches import (
     Found,
     Quality,
@@ -87,12 +88,14 @@ def _escaped(text: str) -> str:
 def _releases(recording: Mapping[str, Any]) -> Iterator[tuple[Found, str]]:
     """A recording on each of its releases; collections of many artists come last, they show somebody else's picture."""
     song, artist = text_of(recording.get("title")), _credit(recording.get("artist-credit"))
+    length = seconds_of(recording.get("length"))
     releases = recording.get("releases")
     own = [one for one in releases if isinstance(one, dict)] if isinstance(releases, list) else []
     for release in sorted(own, key=_is_collection):
         mbid = text_of(release.get("id")).lower()
         if song and artist and _MBID.fullmatch(mbid):
-            yield Found(song, artist, text_of(release.get("title")), "", "MusicBrainz"), mbid
+            album = text_of(release.get("title"))
+            yield Found(song, artist, album, "", "MusicBrainz", duration=length), mbid
 
 
 def _is_collection(release: Mapping[str, Any]) -> bool:
@@ -128,6 +131,10 @@ def _front(
             wait = None if failed.retry_after is None else str(round(failed.retry_after))
             raise asking.limiter.lock_out(asked_as, failed.status, wait) from failed
         raise ServiceFailedError(str(failed), item="Cover Art Archive") from failed
+    except RefusedUrlError as refused:
+        raise UnreadableAnswerError(
+            f"its list of pictures is {refused.reason}", item="Cover Art Archive"
+        ) from refused
     except (ValueError, RecursionError) as error:
         raise UnreadableAnswerError("its list of pictures is no JSON", item="Cover Art Archive") from error
     front = next(

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from asset_registry_pipeline.stores.settings import Settings
 from migration_kit.failures import PermanentError
@@ -73,7 +73,7 @@ def policy_of(settings: Settings) -> Policy:
     """The policy that the environment asks for.
 
     Raises:
-        PermanentError: a host of ALBUM_ART_HOSTS or ALBUM_ART_LOCAL is none, or ALBUM_ART_CA is no file.
+        PermanentError: a host of ALBUM_ART_HOSTS, ALBUM_ART_LOCAL or COVERART_URL is none, or ALBUM_ART_CA is no file.
     """
     hosts = [_named("ALBUM_ART_HOSTS", one) for one in _listed(settings.album_art_hosts)]
     local = []
@@ -91,6 +91,7 @@ def policy_of(settings: Settings) -> Policy:
             item="ALBUM_ART_CA",
             remedy="Set it to the PEM of the stand-in's authority, or unset it",
         )
+    hosts += _host_of("COVERART_URL", settings.coverart_url.strip())
     return Policy(hosts=APPLE | {COVER_ART, *hosts}, local=frozenset(local), authority=authority)
 
 
@@ -159,6 +160,18 @@ def _refused(url: str, why: str, policy: Policy) -> RefusedUrlError:
     return RefusedUrlError(
         f"{shown[:_SHOWN]!r} is not fetched: {why}", item="picture", remedy=_REMEDY.format(policy.named)
     )
+
+
+def _host_of(variable: str, address: str) -> list[str]:
+    """The host of an address at the usual port; one at another port is for the exceptions."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or HTTPS
+    except ValueError as error:
+        raise PermanentError(
+            f"the value is no address: {error}", item=variable, remedy=f"Set it to https://{COVER_ART}"
+        ) from error
+    return [_named(variable, parts.hostname)] if parts.hostname and port == HTTPS else []
 
 
 def _listed(text: str) -> list[str]:

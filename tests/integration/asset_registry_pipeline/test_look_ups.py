@@ -99,6 +99,7 @@ def test_itunes_is_asked_first_and_what_fits_is_offered_in_full_size(make, music
         True,
     )
     assert best.artwork_url.endswith("/600x600bb.jpg")
+    assert 150 <= best.duration < 240
     assert fetch(best.artwork_url, policy_of(settings)).content_type == "image/jpeg"
     assert music.control.asked() == {"search": 1, "image": 1}
 
@@ -109,6 +110,7 @@ def test_musicbrainz_is_asked_where_itunes_has_nothing_and_has_the_cover_of_the_
     found = make().look_up(SongTitle("Golden Soft", "Soft Days", "The Neon Echoes", "high", ""))
     assert found.state == "strong"
     assert (found.candidates[0].source, found.candidates[0].quality) == ("MusicBrainz", "High")
+    assert found.candidates[0].duration == 150
     assert fetch(found.candidates[0].artwork_url, policy_of(settings)).content_type == "image/jpeg"
     assert music.control.asked()["search"] == 1
     assert music.control.asked()["ws"] == 1
@@ -123,7 +125,12 @@ def test_a_release_without_a_cover_is_no_candidate_and_no_failure(make, music):
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault(1, "malformed", path="/download/"), Fault(1, status=400, path="/release/")]
+    "fault",
+    [
+        Fault(1, "malformed", path="/download/"),
+        Fault(1, status=400, path="/release/"),
+        Fault(1, "redirect", path="/release/", location="https://169.254.169.254/"),
+    ],
 )
 def test_a_list_of_pictures_that_cannot_be_read_is_a_failure(make, music, fault):
     music.control.order(fault)

@@ -533,6 +533,8 @@ def test_the_policy_of_the_environment_adds_hosts_and_exceptions(tmp_path):
     assert policy.hosts == APPLE | {COVER_ART, "pictures.example", "cdn.example"}
     assert policy.local == {("localhost", 8443)}
     assert policy_of(settings()) == Policy()
+    assert "covers.example" in policy_of(settings(coverart_url="https://covers.example/caa")).hosts
+    assert policy_of(settings(coverart_url="https://localhost:8443")) == Policy()
 
 
 @pytest.mark.parametrize(
@@ -545,6 +547,8 @@ def test_the_policy_of_the_environment_adds_hosts_and_exceptions(tmp_path):
         ({"album_art_local": "localhost:0"}, "ALBUM_ART_LOCAL"),
         ({"album_art_local": "local host:1"}, "ALBUM_ART_LOCAL"),
         ({"album_art_ca": "/nowhere.pem"}, "ALBUM_ART_CA"),
+        ({"coverart_url": "https://covers.example:port/"}, "COVERART_URL"),
+        ({"coverart_url": "https://[covers/"}, "COVERART_URL"),
     ],
 )
 def test_a_setting_that_is_wrong_is_named(values, variable):
