@@ -1,7 +1,7 @@
 """Assets that people register or change over the registry's own API: what is wrong with one; no stores, no HTTP.
 
 The rules are those of the migration: what would be quarantined there is refused here, with the same words. Stricter
-only where nothing old has to be taken along: a new asset's category is the one that its name says.
+only where nothing old has to be taken along: a new asset's category and components are those that its name says.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ WRITABLE = (
 """The fields that whoever registers an asset gives, in the order in which a document holds them."""
 KEPT_BY_REGISTRY = ("_id", "registeredBy", "createdAt", "updatedAt", "__v")
 """The fields that the registry itself gives."""
-_STRICTER = frozenset({"category_mismatch", "code_as_category"})
+_STRICTER = frozenset({"category_mismatch", "code_as_category", "components_differ_from_name"})
 _ONLY_FOR = {"musicMetadata": SONG_LAYERS, "componentAnalysis": COMPOSITE_LAYERS}
 
 

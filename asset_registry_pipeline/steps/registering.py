@@ -37,6 +37,8 @@ from migration_kit.failures import PermanentError
 LARGEST_CHANGED = 4 * 1024 * 1024
 """Bytes of an asset that can be registered or changed over the API; what the migration writes may have 16 MB."""
 
+_LARGEST_VERSION = 2**31 - 1
+
 
 class AssetError(PermanentError):
     """An asset cannot be had, registered or changed; `code` says why, for programs, `wrong` with which fields."""
@@ -163,9 +165,10 @@ def change(
     }
     if not changed:
         return asset
+    _refuse_large(asset.raw, asset.item)
     body = {**asset.body, **changed, "updatedAt": now}
     version: Any = asset.body.get("__v")
-    if type(version) in (int, Int64):
+    if type(version) in (int, Int64) and version < _LARGEST_VERSION:
         body["__v"] = type(version)(version + 1)
     wrong = wrong_with_change(_as_source(body), _as_source(asset.body), registry.taxonomy, registry.profile)
     if not wrong and body.get("layer") in COMPOSITE_LAYERS and "components" in changed:
@@ -254,8 +257,7 @@ def _taken(holders: Iterable[tuple[str, str]], item: str) -> AssetError:
     )
 
 
-def _write(body: Mapping[str, Any], item: str, write: Callable[[bytes], None]) -> Asset:
-    raw = codec.encode(body)
+def _refuse_large(raw: bytes, item: str) -> None:
     if len(raw) > LARGEST_CHANGED:
         raise AssetError(
             "too_large",
@@ -263,6 +265,11 @@ def _write(body: Mapping[str, Any], item: str, write: Callable[[bytes], None]) -
             item=item,
             remedy="Store large values elsewhere and refer to them",
         )
+
+
+def _write(body: Mapping[str, Any], item: str, write: Callable[[bytes], None]) -> Asset:
+    raw = codec.encode(body)
+    _refuse_large(raw, item)
     try:
         write(raw)
     except DuplicateKeyError as error:

@@ -175,6 +175,15 @@ def test_a_composite_whose_references_lead_nowhere_is_refused(
     assert words in error["message"]
 
 
+def test_a_composite_is_built_from_what_its_name_says(api: Any) -> None:
+    star, look, other = (data(register(api, layer), 201)["nna_address"] for layer in "SLS")
+    given = new("C", components=[star, look])
+    differs = given | {"name": f"{given['name']}:{star}:{other}"}
+    assert "list different components" in fault(api.post("/api/assets", json=differs), 422)["message"]
+    agrees = given | {"name": f"{given['name']}:{look}:{star}", "components": []}
+    assert data(api.post("/api/assets", json=agrees), 201)["componentAnalysis"]["totalComponents"] == 2
+
+
 def test_only_the_version_that_was_read_can_be_changed(api: Any, assets: Any) -> None:
     made = register(api)
     path, read = made.headers["Location"], made.headers["ETag"]
@@ -329,5 +338,8 @@ def test_a_very_large_document_is_read_and_refused_to_be_changed(api: Any, asset
     assert len(data(answer)["description"]) == 12_000_000
     error = fault(api.patch(path, json={"tags": []}, headers={"If-Match": answer.headers["ETag"]}), 413)
     assert error["code"] == "too_large"
+    assets.update_one({"_id": identifier}, {"$set": {"description": "x" * 16_500_000}})
+    read = {"If-Match": api.get(path).headers["ETag"]}
+    assert fault(api.patch(path, json={"description": "short"}, headers=read), 413)["code"] == "too_large"
     assert len(api.get("/api/assets/search", params={"tags": "t"}).content) < 100_000
     assets.delete_one({"_id": identifier})

@@ -22,7 +22,7 @@ from tests.integration.asset_registry_pipeline.desk.api_world import register
 from tests.integration.asset_registry_pipeline.desk.conftest import TOKENS, DeskPlace, desk_over
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 4
+EXAMPLES = 6
 
 
 @pytest.fixture(scope="module")
