@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from asset_registry_pipeline.assets.common import MOST_ROWS, POOL, PREFIX, table
+from asset_registry_pipeline.registry.layers import SONG_LAYERS
 from asset_registry_pipeline.registry.rollback import PHASES, REFERRED, Done, Tally
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.failures import PermanentError
@@ -96,6 +97,7 @@ def _take_back(
     )
     told = {
         **_metadata(tally, left, dry_run=config.dry_run),
+        **(_covers_kept(opened) if {*layers} & {*SONG_LAYERS} else {}),
         "decisions_exported": exported,
         "decisions": dg.MetadataValue.path(str(decisions)),
         "all_documents": dg.MetadataValue.path(str(path)),
@@ -109,6 +111,12 @@ def _take_back(
             "seconds": round(time.monotonic() - began, 2),
         }
     )
+
+
+def _covers_kept(opened: "Registry") -> dict[str, int]:
+    """How many covers stay in the bucket: a permanent address keeps its picture, and songs that come again need it."""
+    covers, objects = opened.cover_records.count()
+    return {"covers_kept": covers, "objects_of_covers_kept": objects}
 
 
 def _export_decisions(opened: "Registry", phase: str, layers: tuple[str, ...]) -> tuple[Path, int]:

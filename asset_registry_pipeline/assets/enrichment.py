@@ -1,5 +1,6 @@
 """The stage `plan`, before songs are planned: album art and metadata for those that have their words."""
 
+import re
 from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 WAITING_COLUMNS = ("song", "title", "album_art", "why", "candidates", "metadata")
 _SHOWN = 12
+_NOT_PLAIN = re.compile(r"[^\w. -]")
 
 
 @dg.asset(
@@ -70,10 +72,11 @@ def art_metadata(told: "ArtReport") -> dict[str, Any]:
         "metadata_made": told.metadata_made,
         "metadata_failed": told.metadata_failed,
         "provider": told.provider,
-        "covers": dg.MetadataValue.md("\n".join(_pictures(told)) or "none yet"),
+        "covers": dg.MetadataValue.md(" ".join(_pictures(told)) or "none yet"),
     }
 
 
 def _pictures(told: "ArtReport") -> Iterator[str]:
     """Covers as Markdown shows them, small, from where the app will find them."""
-    yield " ".join(f"![{name}]({url})" for name, url in told.thumbnails[:_SHOWN])
+    for name, url in told.thumbnails[:_SHOWN]:
+        yield f"![{_NOT_PLAIN.sub('', name)}]({url})"

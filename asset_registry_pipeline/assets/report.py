@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from asset_registry_pipeline.assets.common import stage
+from asset_registry_pipeline.assets.enrichment import art_metadata
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.orchestration import (
     NETWORK_RETRY,
@@ -18,6 +19,7 @@ from migration_kit.orchestration import (
 from migration_kit.reports import PipelineSummary, markdown_table, reports_path, write_json, write_summary
 
 if TYPE_CHECKING:
+    from asset_registry_pipeline.steps.art_report import ArtReport
     from asset_registry_pipeline.steps.report import MigrationReport
     from asset_registry_pipeline.stores.connections import Registry
 
@@ -51,6 +53,7 @@ def migration_report(
     context: dg.AssetExecutionContext, registry: RegistryResource
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
     """The whole migration: accounting of all layers, progress, findings, and what waits for someone."""
+    from asset_registry_pipeline.steps.art_report import compile_art
     from asset_registry_pipeline.steps.report import compile_report
 
     batch = batch_id(context)
@@ -59,11 +62,12 @@ def migration_report(
         for layer, why in report.unverified.items():
             context.log.warning(f"layer {layer} is not verified: {why}")
         folder = reports_path(PIPELINE)
-        files = _write(opened, report, folder)
+        art = compile_art(opened)
+        files = _write(opened, report, art, folder)
         summary = write_summary(
             PIPELINE, PipelineSummary(PIPELINE, batch, report.accounting, report.verified, report.seconds)
         )
-        metadata = _metadata(opened, report, folder)
+        metadata = _metadata(opened, report, folder) | art_metadata(art)
     yield dg.AssetCheckResult(
         asset_key=_KEY,
         check_name=TOTALS_CHECK,
@@ -75,7 +79,7 @@ def migration_report(
     yield dg.MaterializeResult(metadata=metadata | paths)
 
 
-def _write(opened: "Registry", report: "MigrationReport", folder: Path) -> dict[str, Path]:
+def _write(opened: "Registry", report: "MigrationReport", art: "ArtReport", folder: Path) -> dict[str, Path]:
     """The files with everything, written as it is read."""
     from asset_registry_pipeline.steps import report as steps
 
@@ -94,6 +98,7 @@ def _write(opened: "Registry", report: "MigrationReport", folder: Path) -> dict[
     return {
         "all_findings": write_json(folder / "findings.json", steps.findings(opened)),
         "all_that_wait": write_json(folder / "waiting.json", steps.waiting(opened)),
+        "all_songs_that_wait": write_json(folder / "songs-waiting.json", art.waiting),
         "all_conflicts": write_json(folder / "conflicts.json", steps.conflicts(opened)),
         "all_that_left_staging": write_json(folder / "left-staging.json", steps.left(opened)),
     }

@@ -9,6 +9,7 @@ import pytest
 from asset_registry_pipeline.registry.decisions import ArtChoice, Decision
 from asset_registry_pipeline.steps import art_report, enrichment
 from asset_registry_pipeline.steps.cover_checks import UNCHECKED, UNRECORDED
+from asset_registry_pipeline.steps.rollback import Rollback, roll_back
 from asset_registry_pipeline.stores.album_art import open_covers
 from asset_registry_pipeline.stores.enrichments import EnrichmentStore
 from local_stack.music.faults import Fault
@@ -258,6 +259,23 @@ def test_covers_that_cannot_be_looked_at_are_not_said_to_be_there(musical_world:
     with musical_world.steps() as without:
         rows, _ = without.reconcile("G")
     assert UNCHECKED in {row["cover"] for row in rows}
+
+
+def test_covers_outlive_a_rollback_of_their_songs_which_come_again_without_asking_anybody(
+    musical_world: Any, steps: Any, music: Any
+) -> None:
+    steps.migrate("G")
+    assets = musical_world.development["assets"]
+    published, there = [*assets.find({"layer": "G"}).sort("_id", 1)], objects(steps)
+    lines = list(roll_back(Rollback(steps.registry, "run", dry_run=False), "G"))
+    assert all(line.taken for line in lines)
+    assert assets.count_documents({"layer": "G"}) == 0
+    assert objects(steps) == there
+    assert steps.registry.cover_records.count() == (len(published), 3 * len(published))
+    asked = music.control.asked()
+    steps.migrate("G")
+    assert [*assets.find({"layer": "G"}).sort("_id", 1)] == published
+    assert (music.control.asked(), objects(steps)) == (asked, there)
 
 
 def test_the_asset_tells_what_went_unattended_and_what_waits(musical_world: Any, music: Any) -> None:
