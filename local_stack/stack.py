@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from threading import Lock
 
-from local_stack.servers import Server, ServerFailed, mongo, music, postgres, s3, storage
+from local_stack.servers import Server, ServerFailed, mongo, music, openai_api, postgres, s3, storage
 from local_stack.servers.secrets import CREDENTIALS, local_credentials
 from local_stack.variables import (
     ALBUM_ART_BUCKET,
@@ -28,7 +29,14 @@ from local_stack.variables import (
 
 PROJECT = Path(__file__).resolve().parents[1]
 # Stable addresses from one start to the next, as long as nobody else has taken them.
-PREFERRED_PORTS = {"postgres": 55432, "mongo": 57017, "s3": 58333, "storage": 54321, "music": 58443}
+PREFERRED_PORTS = {
+    "postgres": 55432,
+    "mongo": 57017,
+    "s3": 58333,
+    "storage": 54321,
+    "music": 58443,
+    "openai_api": 58088,
+}
 
 
 class Servers:
@@ -112,6 +120,10 @@ class Servers:
                 where, jwt_secret=secrets["storage_jwt_secret"], preferred_port=ports.get("storage")
             ),
             "music": lambda: music.start(where, preferred_port=ports.get("music")),
+            # It keeps nothing: its key is a new one at each start.
+            "openai_api": lambda: openai_api.start(
+                where, key=token_hex(20), preferred_port=ports.get("openai_api")
+            ),
         }
 
 

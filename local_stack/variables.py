@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from local_stack.servers import music
+from local_stack.servers import music, openai_api
 from local_stack.servers.postgres import database_url
 from local_stack.servers.process import Server
 
@@ -28,12 +28,13 @@ _MUSIC = (
     *("ITUNES_URL", "ITUNES_PER_MINUTE", "MUSICBRAINZ_URL", "MUSICBRAINZ_CONTACT", "COVERART_URL"),
     *("ALBUM_ART_LOCAL", "ALBUM_ART_CA"),
 )
+_PROVIDER = ("AI_PROVIDER", "OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL")
 VARIABLES = (
     *DATABASES,
     *REGISTRY_URIS,
     *("S3_BACKUP_PATH", "S3_ENDPOINT_URL", *_S3_CLIENT),
     *("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"),
-    *(*_ALBUM_ART, *_MUSIC),
+    *(*_ALBUM_ART, *_MUSIC, *_PROVIDER),
     *_PATHS_AND_NAMES,
 )
 
@@ -48,7 +49,8 @@ def parts_to_start(given: Mapping[str, str]) -> list[str]:
     """The servers that the given variables do not replace.
 
     PostgreSQL and MongoDB are needed as long as one of their databases is not given. The S3 store is
-    replaced by a backup path or an endpoint, Storage by its url, the music services by the first of theirs.
+    replaced by a backup path or an endpoint, Storage by its url, the music services by the first of theirs, the
+    model by an address or a key.
     """
     replaced = {
         "postgres": all(name in given for name in DATABASES),
@@ -56,6 +58,7 @@ def parts_to_start(given: Mapping[str, str]) -> list[str]:
         "s3": "S3_BACKUP_PATH" in given or "S3_ENDPOINT_URL" in given,
         "storage": "SUPABASE_URL" in given,
         "music": "ITUNES_URL" in given,
+        "openai_api": "OPENAI_BASE_URL" in given or "OPENAI_API_KEY" in given,
     }
     return [part for part, is_replaced in replaced.items() if not is_replaced]
 
@@ -91,6 +94,9 @@ def _of_servers(running: Mapping[str, Server], given: Mapping[str, str]) -> dict
     if server := running.get("music"):
         # The stand-in is asked as fast as it answers.
         ours |= {**music.environment(server), "ITUNES_PER_MINUTE": "6000"}
+    if server := running.get("openai_api"):
+        # The rules make the metadata unless somebody asks for the model.
+        ours |= {**openai_api.environment(server), "AI_PROVIDER": "rules"}
     if (server := running.get("s3")) and "ALBUM_ART_BUCKET" not in given:
         ours |= {
             "ALBUM_ART_BUCKET": ALBUM_ART_BUCKET,

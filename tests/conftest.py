@@ -82,7 +82,7 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """The whole stack on free ports, as `python -m local_stack up` runs it, its reports in a temporary folder."""
-    servers.start(["postgres", "mongo", "s3", "storage", "music"])
+    servers.start(["postgres", "mongo", "s3", "storage", "music", "openai_api"])
     postgres.ensure_databases(servers["postgres"], DATABASES.values())
     project = tmp_path_factory.mktemp("project")
     environment = stack_environment(servers.running, {}, data_dir=servers.data_dir, project=project)

@@ -193,7 +193,7 @@ def test_nothing_is_left_of_a_stack_whose_program_is_killed(servers, end):
     pids = [pid for pair in json.loads(parent.stdout.readline()) for pid in pair]
     family = [psutil.Process(pid) for pid in pids]
     family += [child for process in family for child in process.children(recursive=True)]
-    assert len(pids) == 10
+    assert len(pids) == 12
 
     parent.send_signal(end)
     parent.wait()

@@ -26,6 +26,7 @@ _RUNNING = {
     "s3": _server("s3", "http://127.0.0.1:3", **_S3),
     "storage": _server("storage", "http://127.0.0.1:4", service_role_key="key"),
     "music": _server("music", "https://localhost:5", authority="/data/music/authority.pem"),
+    "openai_api": _server("openai_api", "http://127.0.0.1:6/v1", key="key"),
 }
 _WHERE = {"data_dir": Path("/data"), "project": Path("/project")}
 
@@ -33,18 +34,25 @@ _WHERE = {"data_dir": Path("/data"), "project": Path("/project")}
 @pytest.mark.parametrize(
     ("given", "started"),
     [
-        ({}, ["postgres", "mongo", "s3", "storage", "music"]),
-        (_PG, ["mongo", "s3", "storage", "music"]),
-        ({"NABO_DATABASE_URL": "postgresql://b"}, ["postgres", "mongo", "s3", "storage", "music"]),
+        ({}, ["postgres", "mongo", "s3", "storage", "music", "openai_api"]),
+        (_PG, ["mongo", "s3", "storage", "music", "openai_api"]),
+        (
+            {"NABO_DATABASE_URL": "postgresql://b"},
+            ["postgres", "mongo", "s3", "storage", "music", "openai_api"],
+        ),
         (
             {"REGISTRY_STAGING_URI": "x", "REGISTRY_DEVELOPMENT_URI": "y"},
-            ["postgres", "s3", "storage", "music"],
+            ["postgres", "s3", "storage", "music", "openai_api"],
         ),
-        ({"S3_BACKUP_PATH": "/backup"}, ["postgres", "mongo", "storage", "music"]),
-        ({"S3_ENDPOINT_URL": "http://s3"}, ["postgres", "mongo", "storage", "music"]),
-        ({"SUPABASE_URL": "http://supabase"}, ["postgres", "mongo", "s3", "music"]),
-        ({"ITUNES_URL": "https://music"}, ["postgres", "mongo", "s3", "storage"]),
-        ({"SUPABASE_SERVICE_ROLE_KEY": "of nothing"}, ["postgres", "mongo", "s3", "storage", "music"]),
+        ({"S3_BACKUP_PATH": "/backup"}, ["postgres", "mongo", "storage", "music", "openai_api"]),
+        ({"S3_ENDPOINT_URL": "http://s3"}, ["postgres", "mongo", "storage", "music", "openai_api"]),
+        ({"SUPABASE_URL": "http://supabase"}, ["postgres", "mongo", "s3", "music", "openai_api"]),
+        ({"ITUNES_URL": "https://music"}, ["postgres", "mongo", "s3", "storage", "openai_api"]),
+        ({"OPENAI_API_KEY": "sk-mine"}, ["postgres", "mongo", "s3", "storage", "music"]),
+        (
+            {"SUPABASE_SERVICE_ROLE_KEY": "of nothing"},
+            ["postgres", "mongo", "s3", "storage", "music", "openai_api"],
+        ),
     ],
 )
 def test_a_part_that_is_given_is_not_started(given, started):
@@ -64,6 +72,7 @@ def test_every_variable_of_the_pipelines_is_there():
     assert environment["REGISTRY_DECISIONS"].startswith("/data/")
     assert environment["REPORTS_PATH"] == "/project/reports"
     assert environment["ALBUM_ART_PUBLIC_URL"] == "http://127.0.0.1:3/nna-registry-assets-dev"
+    assert environment["AI_PROVIDER"] == "rules"
     assert environment["ALBUM_ART_CA"] == "/data/music/authority.pem"
 
 

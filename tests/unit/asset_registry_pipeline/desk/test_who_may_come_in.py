@@ -142,6 +142,7 @@ def test_pictures_may_come_from_the_configured_places_only():
             "javascript:x",
             "https://a@b.example",
             "x:8443",
+            "a.example; script-src *",
         ]
     )
 
