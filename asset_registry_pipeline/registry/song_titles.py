@@ -16,6 +16,7 @@ Confidence = Literal["high", "medium", "low"]
 EITHER_WAY = "song and artist may be the other way round"
 A_COVER = "a cover: the artist is whom it covers, and who plays it is not said"
 _EMPTY = "the text is empty"
+_NO_SONG = "no song is named"
 _NO_ARTIST = "no artist is named"
 _TOO_LONG = "the line is too long for a title"
 _MANY_PARTS = "more than three parts"
@@ -23,7 +24,7 @@ _BY_TWICE = "' by ' occurs more than once"
 _BEHIND_DASH = "what stands behind the dash may be the album or the artist"
 _DASH_IN_TITLE = "the dash may belong to the title"
 _DESCRIBES = "it may be a description rather than a title"
-_LOW = {EITHER_WAY, A_COVER, _EMPTY, _NO_ARTIST, _TOO_LONG}
+_LOW = {EITHER_WAY, A_COVER, _EMPTY, _NO_SONG, _NO_ARTIST, _TOO_LONG}
 """Doubts after which a title is hardly more than a guess."""
 
 _LONGEST_LINE = 300
@@ -113,16 +114,17 @@ class _Read:
     alternatives: tuple["_Read", ...] = ()
 
     def title(self, original: str, *, too_long: bool = False) -> SongTitle:
-        doubts = (*self.doubts, _TOO_LONG) if too_long else self.doubts
-        confidence: Confidence = "low" if _LOW.intersection(doubts) else "medium" if doubts else "high"
+        song, artist = _unquoted(self.song) or None, _unquoted(self.artist) or None
         album = _unquoted(
             _THE_ALBUM.sub("", self.album, count=1) if _THE_ALBUM.match(self.album) else self.album
         )
+        found = {_NO_SONG: song is None, _NO_ARTIST: artist is None, _TOO_LONG: too_long}
+        doubts = (*self.doubts, *(doubt for doubt, holds in found.items() if holds))
         return SongTitle(
-            _unquoted(self.song) or None,
+            song,
             None if _is_placeholder_album(album) else album,
-            _unquoted(self.artist) or None,
-            confidence,
+            artist,
+            "low" if _LOW.intersection(doubts) else "medium" if doubts else "high",
             original,
             doubts,
             tuple(each.title(original) for each in self.alternatives),
@@ -177,7 +179,7 @@ def _of_two(parts: list[str]) -> _Read | None:
 def _without_artist(line: str) -> _Read:
     if cover := _COVER.fullmatch(line):
         return _Read(cover["song"], cover["artist"], doubts=(A_COVER,))
-    return _Read(line if any(map(str.isalnum, line)) else "", doubts=(_NO_ARTIST,))
+    return _Read(line if any(map(str.isalnum, line)) else "")
 
 
 def _has_artist(line: str) -> bool:

@@ -226,9 +226,10 @@ def test_a_line_that_names_no_artist_says_so(line: str) -> None:
     assert (title.artist, title.confidence, title.ambiguous) == (None, "low", (NO_ARTIST,))
 
 
-@pytest.mark.parametrize("line", ["- - -", "\u2013", "...", "\u200b", "   ", "()[]"])
+@pytest.mark.parametrize("line", ["- - -", "\u2013", "...", "\u200b", "   ", "()[]", "' ' by 0"])
 def test_a_line_without_a_letter_has_no_song(line: str) -> None:
-    assert parse_song_line(line).song is None
+    title = parse_song_line(line)
+    assert (title.song, title.confidence) == (None, "low")
 
 
 def test_more_parts_than_three_are_told() -> None:
@@ -274,6 +275,7 @@ def test_no_text_makes_the_parser_fail_and_its_parts_are_trimmed_and_never_empty
 
 
 @given(_LINES)
+@example("\u2018 \u2018 BY 0")
 def test_what_is_certain_names_song_and_artist(text: str) -> None:
     title = parse_song_line(text)
     assert title.confidence == "low" or (title.song and title.artist)
