@@ -243,3 +243,10 @@ def test_a_failed_run_is_told_with_its_partition(say):
     )
     outcome = migrations._outcome(api, "nabo", Backfill("b1", "COMPLETED_FAILED", 100.0, 104.0, ()))
     assert outcome.failures == ("partition chat: images: disk full",)
+
+
+def test_decisions_are_taken_up_by_turning_their_sensor_on(say, asked):
+    migrations.take_up_decisions(say({"startSensor": {"__typename": "Sensor"}}))
+    assert asked[0]["variables"]["selector"]["sensorName"] == "registry_decisions"
+    with pytest.raises(DagsterError, match="cannot be turned on: SensorNotFoundError"):
+        migrations.take_up_decisions(say({"startSensor": {"__typename": "SensorNotFoundError"}}))
