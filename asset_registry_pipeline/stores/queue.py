@@ -6,7 +6,7 @@ change of a row raises its `version`, by which a refresh knows that somebody was
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bson.max_key import MaxKey
@@ -16,6 +16,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
+from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
 from asset_registry_pipeline.stores import codec
 from migration_kit.mongo import transient_errors
 
@@ -26,13 +27,13 @@ BY_STATE = (("state", 1), *_ORDER)
 BY_LAYER_AND_ASK = (("layer", 1), ("asks", 1), ("state", 1), *_ORDER)
 BY_ASK = (("asks", 1), ("state", 1), *_ORDER)
 BY_CLAIM = (("claimed_by", 1), *_ORDER)
-BY_WORD = (("words", 1),)
+BY_WORD = (("layer", 1), ("state", 1), ("words", 1))
 BY_NAME = ((("item", 1),), (("name", 1),), (("nna_address", 1),))
 BY_LEASE = (("lease_until", 1),)
 UNSHOWN = {"words": 0, "seen": 0, "identifier": 0}
 """What no page shows of a row."""
 FEW = 1_000
-"""As many rows are sorted at once when somebody searches; of more, the index's order is followed."""
+"""As many rows are sorted and counted when somebody searches; of more, the index's order is followed."""
 _DUPLICATE_KEY = 11000
 
 
@@ -87,25 +88,35 @@ class QueueStore:
     def page(self, wanted: Wanted, *, after: tuple[int, str] | None, most: int) -> list[dict[str, Any]]:
         """Rows in the order of the queue: what blocks most first; those after a place, if one is given."""
         with transient_errors("development"):
-            if wanted.words and len(few := self._few(wanted)) <= FEW:
-                few.sort(key=lambda row: (-row["blocks"], row["_id"]))
-                rest = (
-                    few
-                    if after is None
-                    else [row for row in few if (-row["blocks"], row["_id"]) > _place(after)]
+            if (rarest := self._rarest(wanted)) is not None:
+                later = (
+                    [{"blocks": {"$lt": after[0]}}, {"blocks": after[0], "_id": {"$gt": after[1]}}]
+                    if after
+                    else []
                 )
-                return rest[:most]
+                query = {**self._by_word(wanted, rarest), **({"$or": later} if later else {})}
+                # So few may be sorted.
+                return list(
+                    self._rows.find(query, UNSHOWN).hint(list(BY_WORD)).sort(list(_ORDER)).limit(most)
+                )
             return list(self._in_order(wanted, after).limit(most))
 
-    def _few(self, wanted: Wanted) -> list[dict[str, Any]]:
-        """The rows that match, looked up by word; one more than few where there are more."""
-        longest = max(wanted.words, key=len)
-        by_word = {"words": {"$regex": f"^{re.escape(longest)}"}}
-        matching = self._rows.find(by_word, {"_id": 1}).hint(list(BY_WORD)).limit(20 * FEW + 1)
-        if sum(1 for _ in matching) > 20 * FEW:
-            return [{}] * (FEW + 1)
-        found = self._rows.find(wanted.query(), UNSHOWN).hint(list(BY_WORD)).limit(FEW + 1)
-        return list(found)
+    def _rarest(self, wanted: Wanted) -> str | None:
+        """The searched word that few rows have; None where nothing is searched for, or none of the words is rare."""
+        if wanted.claimed_by is not None:
+            return None  # one person's claims are few
+        for word in sorted(wanted.words, key=len, reverse=True):
+            query = self._by_word(replace(wanted, ask=None, words=()), word)
+            if self._rows.count_documents(query, limit=FEW + 1, hint=list(BY_WORD)) <= FEW:
+                return word
+        return None
+
+    @staticmethod
+    def _by_word(wanted: Wanted, word: str) -> dict[str, Any]:
+        """The question as the index of words answers it, beginning with one of them."""
+        layer = wanted.layer if wanted.layer is not None else {"$in": list(MIGRATED_LAYERS)}
+        rest = {**wanted.query(), "layer": layer}
+        return {**rest, "words": {"$regex": f"^{re.escape(word)}"}}
 
     def _in_order(self, wanted: Wanted, after: tuple[int, str] | None) -> Any:
         """A cursor that goes along the index, kept in bounds by index keys: conditions would be sorted in memory."""
@@ -119,10 +130,15 @@ class QueueStore:
         return self._rows.find(wanted.query(), UNSHOWN).hint(list(index)).min(lower).max(upper)
 
     def count(self, wanted: Wanted, most: int) -> int:
-        """How many rows match, counted up to `most`."""
+        """How many rows match, counted up to `most`; of a search up to `FEW`."""
         with transient_errors("development"):
-            hint = list(BY_WORD if wanted.words else wanted.index())
-            return self._rows.count_documents(wanted.query(), limit=most, hint=hint)
+            if wanted.words and wanted.claimed_by is None:
+                rarest = self._rarest(wanted)
+                if rarest is None:
+                    return FEW
+                query = self._by_word(wanted, rarest)
+                return self._rows.count_documents(query, limit=FEW, hint=list(BY_WORD))
+            return self._rows.count_documents(wanted.query(), limit=most, hint=list(wanted.index()))
 
     def get(self, key: str, session: ClientSession | None = None) -> dict[str, Any] | None:
         """One row, whole."""
@@ -237,10 +253,6 @@ class Change:
         if self.unset:
             change["$unset"] = dict.fromkeys(self.unset, "")
         return UpdateOne({"_id": self.key, "version": self.version}, change)
-
-
-def _place(after: tuple[int, str]) -> tuple[int, str]:
-    return -after[0], after[1]
 
 
 def _value(wanted: Wanted, name: str) -> Any:

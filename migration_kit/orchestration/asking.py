@@ -17,6 +17,8 @@ from migration_kit.redaction import redact
 
 ASKED_TAG = "migration/asked_for"
 ATTEMPT_TAG = "migration/attempt"
+_NEWEST_BACKFILLS = 200
+"""Backfills among which the one of a run is looked for; before those it was at work long ago."""
 _ENDED = {"COMPLETED_SUCCESS": True, "COMPLETED": True, "COMPLETED_FAILED": False, "FAILED": False}
 """Whether a backfill that has ended in a word of Dagster's has succeeded."""
 MOST_ATTEMPTS = 3
@@ -123,10 +125,9 @@ def _of_backfill(instance: dg.DagsterInstance, run_id: str) -> tuple[bool, str]:
 
     A run that launched nothing has done all that there was to do.
     """
-    from dagster._core.execution.backfill import BulkActionsFilter
-
-    filters = BulkActionsFilter(tags={LAUNCHED_BY_TAG: run_id})
-    launched = next(iter(instance.get_backfills(filters=filters, limit=1)), None)
+    # Their tags are compared here: not every instance's storage can be asked for backfills by tag.
+    newest = instance.get_backfills(limit=_NEWEST_BACKFILLS)
+    launched = next((one for one in newest if one.tags.get(LAUNCHED_BY_TAG) == run_id), None)
     if launched is None:
         return True, ""
     if launched.status.value == "CANCELED":

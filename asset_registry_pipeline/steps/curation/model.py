@@ -79,7 +79,7 @@ class QueueItem:
 class Page:
     """Some items in the order of the queue. `next`: what to hand in as `after` for more, None at the end.
 
-    `total_hint`: how many there are, counted up to `MOST_COUNTED`.
+    `total_hint`: how many there are, counted up to `MOST_COUNTED`, and in a search up to 1,000.
     """
 
     items: tuple[QueueItem, ...]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import dagster as dg
 import pytest
 from pymongo import MongoClient
 
@@ -130,6 +131,7 @@ def make_desk(worlds_of_module: Callable[..., World]) -> Iterator[Callable[..., 
         def make(**layers: int) -> Desk:
             sources = dict.fromkeys("SLWMGC", 2) | layers
             world = worlds_of_module(layers=sources, dirt=False)
+            world.instance = stack.enter_context(dg.DagsterInstance.ephemeral())
             _prepared(world, sources)
             return Desk(world, stack.enter_context(world.steps()))
 
