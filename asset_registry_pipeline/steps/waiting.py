@@ -5,7 +5,7 @@ Looks and writes nothing. Whether one really gets in is decided by the next plan
 
 from collections.abc import Iterator, Sequence
 
-from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS
+from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, COMPOSITE_LAYERS, SONG_LAYERS
 from asset_registry_pipeline.registry.outcomes import CONFLICT, DAMAGED, GONE, SUPERSEDED, TAKEN
 from asset_registry_pipeline.registry.transform import CHANGED, WAITING
 from asset_registry_pipeline.steps.prerequisites import unblocked
@@ -53,6 +53,8 @@ def may_pass(registry: Registry, layer: str) -> Iterator[str]:
         yield f"{anew} changed between planning and publishing"
     if _found_out_since(registry, layer):
         yield "more was found out about songs since they were planned"
+    if layer in SONG_LAYERS and (passing := _may_be_had(registry)):
+        yield f"{passing} songs lack what another run may get: a service asked for a pause, or was not to be had"
     if layer in COMPOSITE_LAYERS and (free := sum(1 for _ in unblocked(registry))):
         yield f"{free} were held for components that are in by now"
     if cleared:
@@ -64,6 +66,11 @@ def _found_out_since(registry: Registry, layer: str) -> bool:
     plan = registry.ledger.plan(layer)
     planned = plan.summary.get("parts", {}).get(ENRICHMENTS) if plan is not None else None
     return planned is not None and planned != enrichments_part(registry)
+
+
+def _may_be_had(registry: Registry) -> int:
+    """Songs whose album art or metadata failed in a way that may pass by itself."""
+    return registry.enrichments.passing() if registry.profile.wants_enrichment("songs") else 0
 
 
 def _decisions(registry: Registry, layer: str) -> set[tuple[str, str]]:

@@ -37,6 +37,11 @@ class EnrichmentStore:
                 digest.add(fingerprint(_as_enrichment(row)))
         return digest.hexdigest()
 
+    def passing(self) -> int:
+        """How many standing enrichments another run may complete."""
+        with transient_errors("development"):
+            return self._enrichments.count_documents({"again": True})
+
     def save(self, enrichment: Enrichment, standing: Enrichment | None) -> bool:
         """Store an enrichment where there is none, or in the place of the one that was read.
 

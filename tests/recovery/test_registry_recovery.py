@@ -135,7 +135,8 @@ def test_runs_killed_one_after_the_other_before_every_other_write_and_commit_los
 
 
 @pytest.mark.parametrize(
-    ("layer", "stage"), [("G", "song_candidates"), ("C", "composite_candidates"), ("C", "composites")]
+    ("layer", "stage"),
+    [("G", "song_enrichment"), ("G", "song_candidates"), ("C", "composite_candidates"), ("C", "composites")],
 )
 def test_songs_and_composites_killed_while_they_are_planned_and_published_lose_nothing(
     undisturbed, layer, stage

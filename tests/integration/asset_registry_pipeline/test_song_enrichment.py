@@ -10,6 +10,7 @@ from asset_registry_pipeline.registry.decisions import ArtChoice, Decision
 from asset_registry_pipeline.steps import art_report, enrichment
 from asset_registry_pipeline.steps.cover_checks import UNCHECKED, UNRECORDED
 from asset_registry_pipeline.steps.rollback import Rollback, roll_back
+from asset_registry_pipeline.steps.waiting import may_pass
 from asset_registry_pipeline.stores.album_art import open_covers
 from asset_registry_pipeline.stores.enrichments import EnrichmentStore
 from local_stack.music.faults import Fault
@@ -157,12 +158,15 @@ def test_a_lock_out_leaves_the_rest_to_the_next_run_and_is_never_no_match(
     musical_world: Any, steps: Any, music: Any
 ) -> None:
     music.control.order(Fault(1, status=403, path="/search", retry_after="3600"))
-    steps.plan("G")
+    steps.migrate("G")
     told = art_report.compile_art(steps.registry)
     assert told.counts == {"locked_out": told.songs}
     assert music.control.asked()["search"] == 1
+    (worth_a_run,) = may_pass(steps.registry, "G")
+    assert worth_a_run.startswith(f"{told.songs} songs lack what another run may get")
     musical_world.development["migration_lookup_lockouts"].delete_many({})
     assert enrich(steps).states == {"unattended": told.songs}
+    assert [*may_pass(steps.registry, "G")] == ["more was found out about songs since they were planned"]
 
 
 def test_a_curator_accepts_replaces_and_refuses(musical_world: Any, steps: Any, music: Any) -> None:
