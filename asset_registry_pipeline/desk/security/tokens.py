@@ -15,7 +15,7 @@ from asset_registry_pipeline.registry.roles import Actor, Role
 from migration_kit.failures import PermanentError
 
 LOG = logging.getLogger(__name__)
-_NAME = re.compile(r"[^\s:,#][^:,\n\r\t]{0,59}")
+_NAME = re.compile(r"[^\s:,#][^:,#]{0,59}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAKE_ONE = "Make one with `python -m asset_registry_pipeline.desk token NAME ROLE`"
 
