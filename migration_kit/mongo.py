@@ -15,6 +15,7 @@ from pymongo.errors import (
     NetworkTimeout,
     OperationFailure,
     PyMongoError,
+    WriteConcernError,
 )
 from pymongo.errors import ServerSelectionTimeoutError as NoServer
 
@@ -22,6 +23,7 @@ from migration_kit.failures import PermanentError, TransientError
 from migration_kit.redaction import redact
 
 SERVER_SELECTION_SECONDS = 10
+_INTERRUPTED = 11601
 
 
 @contextmanager
@@ -56,6 +58,11 @@ def connect(uri: str) -> Iterator[MongoClient[Mapping[str, Any]]]:
 
 def is_passing(error: BaseException) -> bool:
     """Whether a later try may not meet this error of MongoDB."""
+    if isinstance(error, WriteConcernError) or (
+        isinstance(error, OperationFailure) and error.code == _INTERRUPTED
+    ):
+        # Ended by an operator, or written and not known to be on a majority: looked at again, it is clear.
+        return True
     if isinstance(error, OperationFailure):
         return error.has_error_label("TransientTransactionError") or error.has_error_label(
             "RetryableWriteError"

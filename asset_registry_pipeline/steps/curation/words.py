@@ -15,9 +15,16 @@ def words_of(texts: Iterable[str], *, most: int = MOST) -> list[str]:
     """The different words of some texts, lower case and without accents, in their order; names and addresses whole."""
     found: dict[str, None] = {}
     for text in texts:
-        plain = unicodedata.normalize("NFKD", text[:_LONGEST_TEXT].casefold())
-        for word in _WORD.findall("".join(one for one in plain if not unicodedata.combining(one))):
+        for word in _WORD.findall(_plain(text[:_LONGEST_TEXT].casefold())):
             found.setdefault(word[:_LONGEST])
             if len(found) == most:
                 return list(found)
     return list(found)
+
+
+def _plain(text: str) -> str:
+    """A text without accents; most have none."""
+    if text.isascii():
+        return text
+    letters = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
