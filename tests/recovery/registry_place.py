@@ -154,6 +154,11 @@ class Place:
                         for row in sorted(rows, key=lambda row: row["order"])
                     }
                     rows = [{**row, "_id": key} for key, row in sorted(newest.items())]
+                if name == "migration_audit":
+                    # Its entries have ids of their own, in the order in which they were made.
+                    rows = sorted(
+                        ({**row, "_id": row.get("key")} for row in rows), key=lambda row: str(row["_id"])
+                    )
                 if name == "migration_rolled_back":
                     rows = sorted(({**row, "_id": row["item"]} for row in rows), key=lambda row: row["_id"])
                 if rows:

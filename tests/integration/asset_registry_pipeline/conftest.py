@@ -258,11 +258,9 @@ def place(request: Any, empty_world: World, tmp_path: Path) -> Place:
     return Place(empty_world, folder)
 
 
-@pytest.fixture
-def musical_world(make_world: Callable[..., World], music: Any, s3: Any) -> World:
-    """A world of few songs, with iTunes to ask and a bucket for covers."""
-    world = make_world(layers={**dict.fromkeys("SLWMC", 2), "G": 8}, dirt=False)
-    world.environment |= {
+def covers_from(music: Any, s3: Any) -> dict[str, str]:
+    """The variables of a registry that asks iTunes alone, and keeps covers in this bucket."""
+    return {
         **music.environment,
         # MusicBrainz gives a turn a second, and has a test of its own.
         "MUSICBRAINZ_CONTACT": "",
@@ -272,4 +270,11 @@ def musical_world(make_world: Callable[..., World], music: Any, s3: Any) -> Worl
         "ALBUM_ART_ACCESS_KEY_ID": s3.access_key,
         "ALBUM_ART_SECRET_ACCESS_KEY": s3.secret_key,
     }
+
+
+@pytest.fixture
+def musical_world(make_world: Callable[..., World], music: Any, s3: Any) -> World:
+    """A world of few songs, with iTunes to ask and a bucket for covers."""
+    world = make_world(layers={**dict.fromkeys("SLWMC", 2), "G": 6}, dirt=False)
+    world.environment |= covers_from(music, s3)
     return world
