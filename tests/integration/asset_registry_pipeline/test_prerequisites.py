@@ -9,8 +9,8 @@ import pytest
 
 from asset_registry_pipeline.registry.composites import read_components, resolve, structural_breach
 from asset_registry_pipeline.registry.decisions import Decision
-from asset_registry_pipeline.registry.decisions_csv import write_csv
 from asset_registry_pipeline.registry.decisions import Verdict as Decided
+from asset_registry_pipeline.registry.decisions_csv import write_csv
 from asset_registry_pipeline.registry.outcomes import SUPERSEDED
 from asset_registry_pipeline.registry.transform import (
     BLOCKED,
