@@ -8,7 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from asset_registry_pipeline.desk import rendering
-from asset_registry_pipeline.desk.pages.queue_filters import ASKS, LAYERS, Filters, filters, from_query
+from asset_registry_pipeline.desk.pages.queue_filters import (
+    ASKS,
+    LAYERS,
+    Filters,
+    cleaned,
+    filters,
+    from_query,
+)
 from asset_registry_pipeline.desk.security.access import User, page_user
 from asset_registry_pipeline.desk.state import desk_of
 from asset_registry_pipeline.registry.roles import may
@@ -26,6 +33,7 @@ Person = Annotated[User, Depends(page_user)]
 def queue(request: Request, user: Person, chosen: Chosen, after: str = "") -> Response:
     """A page of the queue; htmx gets the list alone, or what follows one page of it."""
     desk = desk_of(request)
+    back = chosen.query()
     page = curation.page(desk.registry, chosen.where(user), after or None, ON_A_PAGE, now=desk.clock())
     shown = rendering.is_fragment(request)
     template = ("_queue_items.html" if after else "_queue_list.html") if shown else "queue.html"
@@ -45,7 +53,8 @@ def queue(request: Request, user: Person, chosen: Chosen, after: str = "") -> Re
         most_in_a_batch=MOST_IN_A_BATCH,
         may_claim=may(user, "claim"),
         may_approve=may(user, "approve in batches"),
-        item_address=lambda key: address_of(key, chosen.query()),
+        back=back,
+        item_address=lambda key: address_of(key, back),
     )
 
 
@@ -80,7 +89,7 @@ def go_to_next(request: Request, user: User, chosen: Filters, *, done: str = "")
 
 def address_of(key: str, back: str = "", *, done: str = "") -> str:
     """Where an item is seen. `back`: the queue's filters; `done`: what was decided just before."""
-    given = {"key": key, "back": from_query(back).query(), "done": done}
+    given = {"key": key, "back": cleaned(back), "done": done}
     return "/queue/item?" + "&".join(f"{name}={quote(text, safe='')}" for name, text in given.items() if text)
 
 

@@ -1,7 +1,8 @@
 """What a curator has chosen to see of the queue, as it stands in addresses and forms; no pages, no stores."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -62,18 +63,17 @@ class Filters:
 
     def query(self, **changes: Any) -> str:
         """What follows the question mark: only what is not as usual."""
-        usual = Filters()
-        chosen = {
-            name: "yes" if value is True else value
-            for name, value in asdict(replace(self, **changes)).items()
-            if value != getattr(usual, name)
-        }
-        return urlencode(chosen)
+        chosen = replace(self, **changes) if changes else self
+        values = {name: getattr(chosen, name) for name, usual in _USUAL if getattr(chosen, name) != usual}
+        return urlencode({name: "yes" if value is True else value for name, value in values.items()})
 
     def address(self, **changes: Any) -> str:
         """Where the queue is seen like this."""
         query = self.query(**changes)
         return f"/queue?{query}" if query else "/queue"
+
+
+_USUAL = tuple((one.name, one.default) for one in fields(Filters))
 
 
 def filters(layer: str = "", state: str = OPEN, asks: str = "", text: str = "", mine: str = "") -> Filters:
@@ -89,9 +89,15 @@ def filters(layer: str = "", state: str = OPEN, asks: str = "", text: str = "", 
 
 def from_query(query: str) -> Filters:
     """The filters that a query stands for; anything else in it is left out."""
-    names = set(Filters.__dataclass_fields__)
+    names = {name for name, _ in _USUAL}
     try:
         pairs = parse_qsl(query[:2_000], max_num_fields=20)
     except ValueError:
         pairs = []
     return filters(**{name: value for name, value in pairs if name in names})
+
+
+@lru_cache(maxsize=256)
+def cleaned(query: str) -> str:
+    """A query with nothing in it but filters."""
+    return from_query(query).query()

@@ -147,8 +147,8 @@ def test_no_query_leads_away_from_the_desk(query: str) -> None:
     ("url", "kind"),
     [
         ("https://x.example/a.PNG", "picture"), ("https://x.example/a.mp4?x=1", "video"),
-        ("https://x.example/a.wav", "sound"), ("https://x.example/a", "other"), ("javascript:alert(1)", None), ("http://x.example/a.png", None),
-        ("https://[x", None), (None, None), (7, None),
+        ("https://x.example/a.wav", "sound"), ("https://x.example/a", "other"), ("javascript:alert(1)", None),
+        ("http://x.example/a.png", None), ("https://[x", None), (None, None), (7, None),
     ],
 )  # fmt: skip
 def test_files_are_shown_by_the_end_of_their_address_and_only_from_https(
