@@ -38,6 +38,7 @@ class Desk:
     sessions: SessionStore
     login_limit: LoginLimit
     read_limit: ReadLimit
+    watched: Watched
     live: Live[tuple[LayerProgress, ...]]
     uploads: Uploads
     address: Address = field(default_factory=Address)
@@ -76,13 +77,15 @@ def opened_desk(settings: Settings, environment: Mapping[str, str]) -> Iterator[
         sessions.install()
         uploads = Uploads(database)
         uploads.install()
+        watched = Watched(registry)
         yield Desk(
             registry=registry,
             tokens=tokens,
             sessions=sessions,
             login_limit=LoginLimit(database),
             read_limit=ReadLimit(database),
-            live=Live(Watched(registry).look),
+            watched=watched,
+            live=Live(watched.look),
             uploads=uploads,
             address=address,
         )

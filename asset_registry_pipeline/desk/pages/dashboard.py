@@ -27,7 +27,7 @@ def dashboard(request: Request) -> Response:
     return rendering.page(
         request,
         "dashboard.html",
-        layers=overviews.progress(registry),
+        layers=desk_of(request).watched.layers(),
         held=held[:MOST_HELD_SHOWN],
         more_held=len(held) > MOST_HELD_SHOWN,
         failed=failed[:MOST_SHOWN],
@@ -45,7 +45,7 @@ def held(request: Request) -> Response:
 def deciders(request: Request) -> Response:
     """Who decided what: a page of its own, or the part of the front page that is loaded after it."""
     template = "_deciders.html" if rendering.is_fragment(request) else "deciders.html"
-    return rendering.page(request, template, deciders=overviews.deciders(desk_of(request).registry))
+    return rendering.page(request, template, deciders=desk_of(request).watched.deciders())
 
 
 @router.post("/retry")

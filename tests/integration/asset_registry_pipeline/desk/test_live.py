@@ -1,14 +1,16 @@
 """Progress as it happens: one look a second for all viewers of a process, none without viewers."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 from pymongo import monitoring
 
 from asset_registry_pipeline.desk.live import Live
-from asset_registry_pipeline.desk.watching import QUEUE_EVERY, Watched
+from asset_registry_pipeline.desk.watching import QUEUE_EVERY, Remembered, Watched
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.progress import Progress, Status
 from migration_kit.failures import TransientError
@@ -141,6 +143,29 @@ def test_a_look_that_failed_is_no_end_and_a_viewer_who_comes_late_sees_the_newes
 
     assert asyncio.run(scenario()) == [(1,), (2,), (2,)]
     assert "the server is away" in caplog.text
+
+
+def test_what_costs_much_is_asked_by_one_at_a_time_and_remembered_for_seconds() -> None:
+    now, asked, begun, finish = 0.0, 0, threading.Event(), threading.Event()
+
+    def read() -> int:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            begun.set()
+            finish.wait(10)
+        return asked
+
+    remembered = Remembered(read, seconds=5.0, clock=lambda: now)
+    assert [remembered.get(), remembered.get()] == [1, 1]
+    now = 5.0
+    with ThreadPoolExecutor(1) as other:
+        slow = other.submit(remembered.get)
+        assert begun.wait(10)
+        assert remembered.get() == 1  # nobody waits for the one who asks
+        finish.set()
+        assert slow.result() == 2
+    assert (remembered.get(), asked) == (2, 2)
 
 
 def test_progress_arrives_at_a_viewer_of_the_running_desk_as_it_is_made(
