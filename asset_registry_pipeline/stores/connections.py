@@ -31,7 +31,7 @@ from asset_registry_pipeline.stores.workspace import Workspace
 from migration_kit import environment
 from migration_kit.failures import PermanentError
 from migration_kit.ledger.mongo import MongoLedger
-from migration_kit.mongo import connect
+from migration_kit.mongo import connect, transient_errors
 
 LEGACY_NAMES = {
     "nna-registry-development": "nna-registry-service-dev",
@@ -275,10 +275,11 @@ def refuse_one_server_by_two_names(source: Any, target: Any, settings: Settings)
     if settings.staging_db != settings.development_db:
         return
     # Both lead to their primary, and a process has an id of its own that it tells everyone.
-    processes = [
-        client.admin.command("hello").get("topologyVersion", {}).get("processId")
-        for client in (source, target)
-    ]
+    with transient_errors("staging or development"):
+        processes = [
+            client.admin.command("hello").get("topologyVersion", {}).get("processId")
+            for client in (source, target)
+        ]
     if processes[0] is not None and processes[0] == processes[1]:
         raise PermanentError(
             f"two addresses lead to one server, so source and target are the same database ({settings.staging_db})",
@@ -293,7 +294,8 @@ def require_replica_set(target: Any) -> None:
     Raises:
         PermanentError: it is no replica set, and no router to some.
     """
-    hello = target.admin.command("hello")
+    with transient_errors("development"):
+        hello = target.admin.command("hello")
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise PermanentError(
             "the server is no replica set, and a document and its ledger record are written in one transaction",

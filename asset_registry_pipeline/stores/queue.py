@@ -6,6 +6,7 @@ change of a row raises its `version`, by which a refresh knows that somebody was
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -142,20 +143,22 @@ class QueueStore:
 
     def get(self, key: str, session: ClientSession | None = None) -> dict[str, Any] | None:
         """One row, whole."""
-        # Not wrapped within a transaction: there the driver has to see its own errors to retry them.
-        return self._rows.find_one({"_id": key}, session=session)
+        with _outside(session):
+            return self._rows.find_one({"_id": key}, session=session)
 
     def among(self, keys: Sequence[str], session: ClientSession | None = None) -> dict[str, dict[str, Any]]:
         """Rows by key, without what no page shows."""
-        found = self._rows.find({"_id": {"$in": [*keys]}}, UNSHOWN, session=session)
-        return {row["_id"]: row for row in found}
+        with _outside(session):
+            found = self._rows.find({"_id": {"$in": [*keys]}}, UNSHOWN, session=session)
+            return {row["_id"]: row for row in found}
 
     def among_whole(
         self, keys: Sequence[str], session: ClientSession | None = None
     ) -> dict[str, dict[str, Any]]:
         """The same with what a step needs to look at their sources."""
-        found = self._rows.find({"_id": {"$in": [*keys]}}, {"words": 0, "seen": 0}, session=session)
-        return {row["_id"]: row for row in found}
+        with _outside(session):
+            found = self._rows.find({"_id": {"$in": [*keys]}}, {"words": 0, "seen": 0}, session=session)
+            return {row["_id"]: row for row in found}
 
     def among_full(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The same with all that a refresh compares."""
@@ -253,6 +256,11 @@ class Change:
         if self.unset:
             change["$unset"] = dict.fromkeys(self.unset, "")
         return UpdateOne({"_id": self.key, "version": self.version}, change)
+
+
+def _outside(session: ClientSession | None) -> AbstractContextManager[None]:
+    """Passing errors are told outside of a transaction; within one the driver has to see its own, to try again."""
+    return nullcontext() if session is not None else transient_errors("development")
 
 
 def _value(wanted: Wanted, name: str) -> Any:

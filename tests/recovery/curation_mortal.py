@@ -29,17 +29,18 @@ def migrate(order: Mapping[str, Any], outside: Any) -> list[str]:
     outside.stage = "deciding"
     who = Actor(order["name"], Role.CURATOR)
     notes = os.open(order["notes"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    with opened(Settings(**order["settings"])) as registry:
-        for key in order["keys"]:
-            for attempt in range(_ATTEMPTS):
-                try:
-                    _decide(registry, who, key)
-                    break
-                except TransientError:
-                    if attempt == _ATTEMPTS - 1:
-                        raise
-            outside.reached(ACKNOWLEDGED)
-            os.write(notes, f"{key}\n".encode())
+    left = list(order["keys"])
+    for attempt in range(_ATTEMPTS):
+        try:
+            with opened(Settings(**order["settings"])) as registry:
+                while left:
+                    _decide(registry, who, left[0])
+                    outside.reached(ACKNOWLEDGED)
+                    os.write(notes, f"{left.pop(0)}\n".encode())
+                return []
+        except TransientError:
+            if attempt == _ATTEMPTS - 1:
+                raise
     return []
 
 

@@ -30,6 +30,7 @@ from asset_registry_pipeline.steps.curation.model import (
 from asset_registry_pipeline.steps.curation.words import words_of
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.queue import Wanted
+from migration_kit.mongo import transient_errors
 
 _MOST_WORDS = 5
 
@@ -84,7 +85,8 @@ def item(registry: Registry, key: str) -> ItemView:
     source = source_of(registry, row)
     recorded = registry.decisions.recorded([key]).get(key)
     staged = next(iter(registry.workspace.staged([row["item"]])), None)
-    there = registry.development.existing([row["identifier"]]).get(row["item"])
+    with transient_errors("development"):
+        there = registry.development.existing([row["identifier"]]).get(row["item"])
     source_hash = source.document.source_hash if source else None
     return ItemView(
         item=item_of(row),
