@@ -4,9 +4,13 @@ A new page is a module in `pages` with a `router`, listed in `PAGES`: it is then
 forged requests. The API is `api.router`, behind its bearer tokens.
 """
 
+from functools import cache
+
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -55,20 +59,34 @@ def create_app(desk: Desk) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json" if API else None,
+        routes=[*_routes()],
     )
     app.state.desk = desk
-    for router in OPEN:
-        app.include_router(router, include_in_schema=False)
-    for router in PAGES:
-        app.include_router(router, include_in_schema=False, dependencies=[Depends(csrf_protected)])
-    for router in API:
-        app.include_router(router)
     app.mount("/static", _Kept(directory=STATIC), name="static")
     errors.install(app)
     # The last one added is the outermost.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*desk.address.hosts], www_redirect=False)
     app.add_middleware(Surroundings, headers=_headers(desk), shown=errors.shown)
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """All routes, made once and before anybody asks.
+
+    FastAPI makes what stands behind a route when the first request looks for it. That request would wait for all of
+    them, and two threads doing it at once undo each other's silencing of warnings, which are the process's own.
+    """
+    root = APIRouter()
+    for router in OPEN:
+        root.include_router(router, include_in_schema=False)
+    for router in PAGES:
+        root.include_router(router, include_in_schema=False, dependencies=[Depends(csrf_protected)])
+    for router in API:
+        root.include_router(router)
+    for _ in iter_route_contexts(root.routes):
+        pass  # to look at it is what makes it
+    return tuple(root.routes)
 
 
 def _headers(desk: Desk) -> dict[str, str]:
