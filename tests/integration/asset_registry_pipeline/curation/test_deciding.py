@@ -1,5 +1,6 @@
 """Decisions: stored before they are acknowledged, refused with their words, taken back without losing any."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from asset_registry_pipeline.registry.decisions import ArtChoice, FactsGiven, So
 from asset_registry_pipeline.registry.transform import WAITING
 from asset_registry_pipeline.steps import curation
 from asset_registry_pipeline.steps.curation.model import Draft
+from asset_registry_pipeline.steps.directory import open_components
 from tests.integration.asset_registry_pipeline.curation.conftest import ADA, ANN, BEN, EVE, refused
 
 TITLE = SongTitleGiven("Anti-Hero", "Midnights", "Taylor Swift")
@@ -215,6 +217,12 @@ def test_what_was_published_by_a_decision_that_is_taken_back_stays_until_somebod
     assert assets.find_one({"_id": item}) == published
     outcome = desk.world.outcome(item)
     assert (outcome["state"], outcome["reason"], outcome["detail"]["stays"]) == ("held", WAITING, True)
+    # Its composites still stand upon it, whatever they wait for.
+    address = published["nna_address"]
+    for barrier in ("all_components", "own_components"):
+        profile = replace(desk.registry.profile, barrier=barrier)
+        components = open_components(replace(desk.registry, profile=profile))
+        assert components.there([address])[address].item == str(item)
     _, tally = desk.steps.reconcile("S")
     assert all(row["outcome"] is None and row["presence"] is None for row in desk.steps.reconcile("S")[0]), (
         tally
