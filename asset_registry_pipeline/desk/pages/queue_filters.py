@@ -10,14 +10,14 @@ from urllib.parse import parse_qsl, urlencode
 from asset_registry_pipeline.registry.kinds import KINDS, Effect
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, LAYER_NAMES
 from asset_registry_pipeline.registry.roles import Actor
-from asset_registry_pipeline.steps.curation.model import OPEN, STATES, Where
-from asset_registry_pipeline.steps.curation.refreshing import (
+from asset_registry_pipeline.steps.curation.asking import (
     AI_METADATA,
     ALBUM_ART,
     REQUIRED,
     SOURCE_CHANGED,
     UNUSABLE,
 )
+from asset_registry_pipeline.steps.curation.model import OPEN, STATES, TAKEN_BACK, Where
 
 LAYERS: Mapping[str, str] = MappingProxyType(
     {"G": LAYER_NAMES["G"]} | {key: LAYER_NAMES[key] for key in BARRIER_LAYERS}
@@ -30,6 +30,7 @@ ASKS: Mapping[str, str] = MappingProxyType(
         UNUSABLE: "the words cannot be used",
         ALBUM_ART: "the album art is in doubt",
         AI_METADATA: "the metadata could not be made",
+        TAKEN_BACK: "its decision was taken back",
     }
     | {kind: words for kind, (effect, words) in KINDS.items() if effect is Effect.REVIEW}
 )

@@ -141,7 +141,7 @@ def audit(
                 row["act"],
                 row["layer"],
                 row["key"],
-                row["detail"],
+                shown(row["detail"]),
             )
             for row in rows
         ),

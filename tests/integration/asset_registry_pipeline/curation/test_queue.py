@@ -8,7 +8,7 @@ import pytest
 
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
 from asset_registry_pipeline.steps import curation
-from asset_registry_pipeline.steps.curation import refreshing
+from asset_registry_pipeline.steps.curation.asking import ALBUM_ART, REQUIRED
 from asset_registry_pipeline.steps.curation.blocking import count_blocked
 from asset_registry_pipeline.steps.curation.model import LEASE, Refreshed, Where
 from asset_registry_pipeline.stores import codec
@@ -264,6 +264,6 @@ def test_nobody_sees_an_email_address(desk: Any) -> None:
 
 
 def test_every_reason_that_a_queue_gives_is_one_that_somebody_can_filter_by(desk: Any) -> None:
-    assert desk.queue("S", asks=refreshing.REQUIRED) == desk.queue("S")
-    assert desk.queue(asks=refreshing.REQUIRED) == desk.queue()
-    assert desk.queue("S", asks=refreshing.ALBUM_ART) == []
+    assert desk.queue("S", asks=REQUIRED) == desk.queue("S")
+    assert desk.queue(asks=REQUIRED) == desk.queue()
+    assert desk.queue("S", asks=ALBUM_ART) == []
