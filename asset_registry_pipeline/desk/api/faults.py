@@ -30,7 +30,7 @@ _MOST_DETAILS = 50
 
 def of_asset(error: AssetError) -> Problem:
     """An asset that cannot be had, registered or changed: with each field that is wrong."""
-    details = [{"field": one.field, "message": one.message} for one in error.wrong[:_MOST_DETAILS]]
+    details = [{"field": one.field, "message": masked(one.message)} for one in error.wrong[:_MOST_DETAILS]]
     told = masked(f"{error.item}: {error.reason}")
     return Problem(_STATUS_OF[error.code], error.code, told, error.remedy or "", details=details or None)
 

@@ -15,11 +15,11 @@ from bson import json_util
 from bson.objectid import ObjectId
 
 from asset_registry_pipeline.registry.documents import STAGING_FIELDS, masked
+from asset_registry_pipeline.registry.new_assets import WRITABLE
 from asset_registry_pipeline.registry.roles import Actor, Role
 
 LONGEST_SHOWN = 1_000
 """Characters of a text, and entries of a list, that a summary shows."""
-_MAIL = "registeredBy"
 _PEOPLE = ("claimed_by", "decided_by", "ended_by", "asked_by", "actor")
 _EXTENDED = json_util.CANONICAL_JSON_OPTIONS
 
@@ -47,7 +47,7 @@ def plain(value: Any, text: Text = _as_it_is) -> Any:
         case datetime():
             shown = moment(value)
         case Mapping():
-            shown = {str(name): plain(each, text) for name, each in value.items()}
+            shown = {text(str(name)): plain(each, text) for name, each in value.items()}
         case list() | tuple():
             shown = [plain(each, text) for each in value]
         case _:
@@ -68,12 +68,15 @@ def preview(body: Mapping[str, Any], item: str) -> dict[str, Any]:
 
 
 def asset(body: Mapping[str, Any], item: str, viewer: Actor) -> dict[str, Any]:
-    """An asset of development as this person may see it: to editors the address of who registered it is masked."""
-    shown = plain({name: value for name, value in body.items() if name != _MAIL})
-    if _MAIL in body:
-        shown[_MAIL] = plain(body[_MAIL], _as_it_is if viewer.role.includes(Role.CURATOR) else masked)
-    # In the order of the document.
-    return {**dict.fromkeys(map(str, body)), **shown, "_id": item}
+    """An asset of development as this person may see it: e-mail addresses are masked, that of who registered it too.
+
+    To curators the fields that they may change are shown as they are: what is sent back must not hold a mask.
+    """
+    changeable = WRITABLE if viewer.role.includes(Role.CURATOR) else ()
+    shown = {
+        str(name): plain(value, _as_it_is if name in changeable else masked) for name, value in body.items()
+    }
+    return {**shown, "_id": item}
 
 
 def told(value: Any) -> Any:

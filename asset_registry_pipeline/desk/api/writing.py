@@ -30,7 +30,8 @@ async def keyed(
         str | None,
         Header(
             description="1 to 200 printable characters of your own. The same request with the same key is carried out"
-            " once, and answered in the same words for 24 hours; another request with it is refused (422).",
+            " once, and answered in the same words for 24 hours; another request with it is refused (422). While the"
+            " first is still under way, the second waits for it: up to two minutes, if a server died over it.",
         ),
     ] = None,
 ) -> Keyed | None:
@@ -52,7 +53,12 @@ async def keyed(
         request.headers.get("if-match", ""),
         hashlib.sha256(await request.body()).hexdigest(),
     )
-    return Keyed(key=_hash(user.name, idempotency_key), digest=_hash(*parts))
+    return Keyed(key=key_in_store(user.name, idempotency_key), digest=_hash(*parts))
+
+
+def key_in_store(sender: str, key: str) -> str:
+    """What an Idempotency-Key is kept under: everybody's keys are their own."""
+    return _hash(sender, key)
 
 
 def written(

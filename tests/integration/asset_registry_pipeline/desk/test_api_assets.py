@@ -251,14 +251,41 @@ def test_an_asset_is_not_deleted(api: Any) -> None:
     assert data(api.get(path))
 
 
-def test_editors_read_and_do_not_write_and_see_nobodys_address(
+def test_nobody_is_shown_an_address_and_what_is_sent_back_as_read_changes_none(
     shared: DeskPlace, api: Any, assets: Any
 ) -> None:
-    editor, identifier = shared.api("eddi"), ObjectId()
-    assets.insert_one({"_id": identifier, **new(), "registeredBy": "jane.doe@label.example"})
+    identifier, words = ObjectId(), "Ask jane.doe@label.example"
+    addresses = {"registeredBy": "jane.doe@label.example", "contacts": {"jane.doe@label.example": words}}
+    assets.insert_one({"_id": identifier, **new(), **addresses, "description": words, "tags": ["a"]})
     path = f"/api/assets/{identifier}"
-    assert data(editor.get(path))["registeredBy"] == "j***@label.example"
-    assert data(api.get(path))["registeredBy"] == "jane.doe@label.example"
+    assert "jane.doe" not in shared.api("eddi").get(path).text
+    assert "jane.doe" not in api.get("/api/assets/search", params={"tags": "a", "limit": 100}).text
+    read = api.get(path)
+    shown = data(read)
+    assert (shown["registeredBy"], shown["contacts"]) == (
+        "j***@label.example",
+        {"j***@label.example": "Ask j***@label.example"},
+    )
+    # What a curator may change has to be sent back as it is, or its mask would be stored in its place.
+    assert shown["description"] == words
+    changed = api.put(path, json=shown | {"tags": ["b"]}, headers={"If-Match": read.headers["ETag"]})
+    assert data(changed)["tags"] == ["b"]
+    stored = assets.find_one({"_id": identifier})
+    assert {name: stored[name] for name in addresses} == addresses
+    assert stored["description"] == words
+
+
+def test_what_is_wrong_is_told_without_addresses(api: Any, assets: Any) -> None:
+    named = new() | {"name": "jane.doe@label.example"}
+    identifier = assets.insert_one(named).inserted_id
+    read = api.get(f"/api/assets/{identifier}").headers["ETag"]
+    answer = api.patch(f"/api/assets/{identifier}", json={"name": new()["name"]}, headers={"If-Match": read})
+    assert "never changes" in fault(answer, 422)["details"][0]["message"]
+    assert "jane" not in answer.text
+
+
+def test_editors_read_and_do_not_write(shared: DeskPlace, api: Any) -> None:
+    editor, path = shared.api("eddi"), register(api).headers["Location"]
     read = {"If-Match": editor.get(path).headers["ETag"]}
     for answer in (
         editor.post("/api/assets", json=new()),

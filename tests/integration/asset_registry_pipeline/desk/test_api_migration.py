@@ -10,6 +10,9 @@ from bson import ObjectId
 
 from asset_registry_pipeline.desk.api import replies
 from asset_registry_pipeline.desk.api.throttle import ReadLimit
+from asset_registry_pipeline.desk.api.writing import key_in_store
+from asset_registry_pipeline.registry.roles import Actor, Role
+from asset_registry_pipeline.steps.curation.claiming import claim, release
 from asset_registry_pipeline.steps.curation.refreshing import refresh
 from tests.integration.asset_registry_pipeline.conftest import World
 from tests.integration.asset_registry_pipeline.desk.api_world import data, fault
@@ -224,6 +227,29 @@ class TestRepeated:
         assert again.headers["Idempotent-Replayed"] == "true"
         assert world.development["migration_audit"].count_documents({"key": star["key"]}) == 1
 
+    def test_one_whose_process_died_before_the_commit_waits_for_the_server_to_end_it_and_is_then_made(
+        self, api: Any, world: World, decided: Any, star: Any
+    ) -> None:
+        key = f"key-{ObjectId()}"
+        rows, client = world.development["migration_api_requests"], world.development.client
+
+        def in_vain() -> int:
+            return int(client.admin.command("serverStatus")["transactions"]["totalAborted"])
+
+        with client.start_session() as of_the_dead, ThreadPoolExecutor(1) as pool:
+            of_the_dead.start_transaction()
+            rows.insert_one({"_id": key_in_store("cora", key)}, session=of_the_dead)
+            before = in_vain()
+            sent = pool.submit(api.post, ASSET, json=decided(), headers={"Idempotency-Key": key})
+            while in_vain() == before:
+                assert not sent.done()
+            assert not sent.done()
+            of_the_dead.abort_transaction()  # as the server does after `transactionLifetimeLimitSeconds`
+            answer = sent.result(20)
+        assert data(answer, 202)["repeated"] is False
+        assert "Idempotent-Replayed" not in answer.headers
+        assert world.development["migration_audit"].count_documents({"key": star["key"]}) == 1
+
     def test_one_that_was_refused_may_be_sent_again_with_its_key(
         self, api: Any, decided: Any, world: World
     ) -> None:
@@ -312,6 +338,15 @@ class TestQueue:
         assert fault(api.get("/api/migration/audit"), 403)
         entries = data(desk.api("ada").get("/api/migration/audit", params={"limit": 5}))["entries"]
         assert entries[0]["actor"] == "cora"
+
+    def test_the_audit_log_shows_no_address_in_what_was_done_either(
+        self, desk: DeskPlace, star: dict[str, Any]
+    ) -> None:
+        registry, now = desk.state.registry, desk.state.clock()
+        claim(registry, Actor("jane.doe@label.example", Role.CURATOR), star["key"], now)
+        release(registry, Actor("ada", Role.ADMIN), star["key"], None, now)
+        answer = desk.api("ada").get("/api/migration/audit", params={"key": star["key"]})
+        assert data(answer)["entries"][0]["detail"]["claimed_by"] == "j***@label.example"
 
 
 WRITES = [
