@@ -1,6 +1,7 @@
 """What music services have answered, in `migration_lookups`: found and not found alike, with what was asked.
 
-Failures and lock-outs are no answers and never kept. How well an answer fits is judged anew each time it is read.
+Failures and lock-outs are no answers and never kept. How well an answer fits is judged anew each time it is read, and
+not here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 LOOKUPS = "migration_lookups"
 FOUND_FOR, NOT_FOUND_FOR = timedelta(days=30), timedelta(days=1)
-"""How long an answer stands; one that found nothing is asked again sooner, as catalogues grow."""
+"""How long an answer stands; one without what was looked for is asked again sooner, as catalogues grow."""
 
 
 class LookUpCache:
@@ -33,13 +34,13 @@ class LookUpCache:
             row = self._answers.find_one({"_id": fingerprint(dict(asked)), "expires_at": {"$gt": now}})
         return None if row is None else tuple(Found(**one) for one in row["found"])
 
-    def put(self, asked: Mapping[str, Any], found: Sequence[Found], now: datetime) -> None:
-        """Keep an answer in the place of an earlier one."""
+    def put(self, asked: Mapping[str, Any], found: Sequence[Found], now: datetime, *, fits: bool) -> None:
+        """Keep an answer in the place of an earlier one. `fits`: what was looked for is in it."""
         row = {
             "asked": dict(asked),
             "found": [asdict(one) for one in found],
             "asked_at": now,
-            "expires_at": now + (FOUND_FOR if found else NOT_FOUND_FOR),
+            "expires_at": now + (FOUND_FOR if fits else NOT_FOUND_FOR),
         }
         with transient_errors("development"):
             if not self._indexed:

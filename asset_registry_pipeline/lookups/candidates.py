@@ -118,6 +118,7 @@ class LookUps:
     def _itunes(self, title: SongTitle, patience: float, again: bool) -> tuple[Found, ...]:  # noqa: FBT001
         known = self._open()
         return self._kept(
+            title,
             {"service": known.itunes_url, "title": _asked(title)},
             lambda: itunes.search(
                 known.asking, itunes.service(known.itunes_calls), known.itunes_url, title, patience=patience
@@ -130,6 +131,7 @@ class LookUps:
         if not known.musicbrainz.contact:
             return ()
         return self._kept(
+            title,
             {
                 "service": known.musicbrainz.url,
                 "pictures": known.musicbrainz.cover_art_url,
@@ -142,12 +144,14 @@ class LookUps:
         )
 
     def _kept(
-        self, asked: dict[str, Any], search: Callable[[], tuple[Found, ...]], *, again: bool
+        self, title: SongTitle, asked: dict[str, Any], search: Callable[[], tuple[Found, ...]], *, again: bool
     ) -> tuple[Found, ...]:
         kept = None if again else self._cache.get(asked, self._clock())
         if kept is None:
             kept = search()
-            self._cache.put(asked, kept, self._clock())
+            # Other songs than the one that was asked for are no reason to miss it for a month once it is there.
+            fits = any(one.strong for one in candidates(title, kept))
+            self._cache.put(asked, kept, self._clock(), fits=fits)
         return kept
 
     def _open(self) -> "_Services":

@@ -81,7 +81,7 @@ def _answer(fault: Fault) -> Response:
 
 @cache
 def _packed() -> bytes:
-    return gzip.compress(bytes(100_000_000), 1)
+    return gzip.compress(bytes(1_000_000)) * 100  # members one after the other are one stream
 
 
 async def _drip() -> AsyncIterator[bytes]:

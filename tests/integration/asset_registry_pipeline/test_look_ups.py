@@ -203,6 +203,24 @@ def test_what_found_nothing_is_asked_again_after_a_day_and_what_did_after_a_mont
     assert music.control.asked()["search"] == asked + 1
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        Song("Confident Bright", "Another Band", "Confident"),
+        Song("Confident Bright (Live)", "The Playful Rivers", "On Tour"),
+        Song("Confident Bright", "The Playful Rivers", "Confident", picture="none"),
+    ],
+    ids=["by another artist", "live", "without a picture"],
+)
+def test_what_does_not_fit_hides_for_no_more_than_a_day_what_comes_later(make, music, clock, other):
+    music.control.add(other)
+    look_ups = make()
+    assert look_ups.look_up(UNKNOWN).state in ("weak", "none")
+    music.control.add(Song("Confident Bright", "The Playful Rivers", "Confident"))
+    clock.now += NOT_FOUND_FOR + timedelta(seconds=1)
+    assert look_ups.look_up(UNKNOWN).state == "strong"
+
+
 def test_a_curator_who_asks_again_gets_a_new_answer(make, music):
     look_ups = make()
     assert look_ups.look_up(UNKNOWN).state == "none"
