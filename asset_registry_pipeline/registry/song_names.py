@@ -45,7 +45,9 @@ _EDITION = re.compile(
 )
 _IN_BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
 _ANOTHER_VERSION = re.compile(
-    r"\b(?:version|mix|edit|demo|session|take|medley|interlude|reprise)\b", re.IGNORECASE
+    r"\b(?:version|mix|edit|demo|session|take|medley|interlude|reprise|piano|orchestral|8d|reverb"
+    r"|originally|performed|famous|style)\b",
+    re.IGNORECASE,
 )
 _LETTERS = str.maketrans(
     {"$": "s", "\u00f8": "o", "\u00e6": "ae", "\u0142": "l", "\u0111": "d", "'": "", "\u2019": "", "`": ""}
@@ -74,7 +76,8 @@ def artist_likeness(asked: str, found: str, *, featured: str = "") -> tuple[floa
         return min(
             NOT_SURE, max(OTHER_ARTIST, whole)
         ), f"not all artists are the same: '{found}', not '{asked}'"
-    return whole, f"by another artist: '{found}', not '{asked}'"
+    other = "by another artist" if whole < OTHER_ARTIST else "perhaps by another artist"
+    return whole, f"{other}: '{found}', not '{asked}'"
 
 
 def title_likeness(asked: str, found: str) -> float:

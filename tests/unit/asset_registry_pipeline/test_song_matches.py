@@ -130,6 +130,21 @@ def test_another_recording_of_the_song_is_for_the_curator(version, word):
 
 
 @pytest.mark.parametrize(
+    "said",
+    ["Piano", "8D Audio", "Demo", "Originally Performed by Taylor Swift", "In the Style of Taylor Swift"],
+)
+def test_brackets_that_tell_of_another_version_are_for_the_curator(said):
+    offered = only(title("Anti-Hero", "Taylor Swift"), found(f"Anti-Hero ({said})", "Taylor Swift"))
+    assert not offered.strong
+    assert said in offered.why
+
+
+def test_an_artist_who_may_be_the_same_one_is_not_called_another():
+    assert artist_likeness("P!nk", "Pink")[1] == "perhaps by another artist: 'Pink', not 'P!nk'"
+    assert artist_likeness("Adele", "Drake")[1] == "by another artist: 'Drake', not 'Adele'"
+
+
+@pytest.mark.parametrize(
     "name", ["Live Forever", "Alive", "Undercover", "Coverdale", "Deliver", "Remixology"]
 )
 def test_only_whole_words_that_one_side_alone_has_make_another_recording(name):
