@@ -28,13 +28,13 @@ BY_STATE = (("state", 1), *_ORDER)
 BY_LAYER_AND_ASK = (("layer", 1), ("asks", 1), ("state", 1), *_ORDER)
 BY_ASK = (("asks", 1), ("state", 1), *_ORDER)
 BY_CLAIM = (("claimed_by", 1), *_ORDER)
-BY_WORD = (("layer", 1), ("state", 1), ("words", 1))
+BY_WORD = (("layer", 1), ("state", 1), ("words", 1), *_ORDER)
 BY_NAME = ((("item", 1),), (("name", 1),), (("nna_address", 1),))
 BY_LEASE = (("lease_until", 1),)
 UNSHOWN = {"words": 0, "seen": 0, "identifier": 0}
 """What no page shows of a row."""
-FEW = 1_000
-"""As many rows are sorted and counted when somebody searches; of more, the index's order is followed."""
+MOST_SORTED, MOST_COUNTED = 20_000, 1_000
+"""As many rows are sorted, and counted, when somebody searches; of more, the order of the queue is followed."""
 _DUPLICATE_KEY = 11000
 
 
@@ -90,33 +90,39 @@ class QueueStore:
         """Rows in the order of the queue: what blocks most first; those after a place, if one is given."""
         with transient_errors("development"):
             if (rarest := self._rarest(wanted)) is not None:
-                later = (
-                    [{"blocks": {"$lt": after[0]}}, {"blocks": after[0], "_id": {"$gt": after[1]}}]
-                    if after
-                    else []
-                )
-                query = {**self._by_word(wanted, rarest), **({"$or": later} if later else {})}
-                # So few may be sorted.
-                return list(
-                    self._rows.find(query, UNSHOWN).hint(list(BY_WORD)).sort(list(_ORDER)).limit(most)
-                )
+                return self._found(self._by_word(wanted, rarest), after, most)
             return list(self._in_order(wanted, after).limit(most))
 
     def _rarest(self, wanted: Wanted) -> str | None:
-        """The searched word that few rows have; None where nothing is searched for, or none of the words is rare."""
+        """Of the words that are searched for the one that fewest rows have; None where all stand in very many."""
         if wanted.claimed_by is not None:
             return None  # one person's claims are few
-        for word in sorted(wanted.words, key=len, reverse=True):
+        found: dict[str, int] = {}
+        for word in wanted.words:
             query = self._by_word(replace(wanted, ask=None, words=()), word)
-            if self._rows.count_documents(query, limit=FEW + 1, hint=list(BY_WORD)) <= FEW:
-                return word
-        return None
+            number = self._rows.count_documents(query, limit=MOST_SORTED + 1, hint=list(BY_WORD))
+            if number <= MOST_SORTED:
+                found[word] = number
+        return min(found, key=found.__getitem__, default=None)
+
+    def _found(
+        self, query: Mapping[str, Any], after: tuple[int, str] | None, most: int
+    ) -> list[dict[str, Any]]:
+        """Rows of a search in the order of the queue: sorted by what the index of words holds, then looked up."""
+        if after is not None:
+            blocks, key = after
+            query = {**query, "$or": [{"blocks": {"$lt": blocks}}, {"blocks": blocks, "_id": {"$gt": key}}]}
+        places = self._rows.find(query, {"blocks": 1}).hint(list(BY_WORD)).sort(list(_ORDER)).limit(most)
+        keys = [row["_id"] for row in places]
+        rows = {row["_id"]: row for row in self._rows.find({"_id": {"$in": keys}}, UNSHOWN)}
+        return [rows[key] for key in keys if key in rows]
 
     @staticmethod
     def _by_word(wanted: Wanted, word: str) -> dict[str, Any]:
         """The question as the index of words answers it, beginning with one of them."""
         layer = wanted.layer if wanted.layer is not None else {"$in": list(MIGRATED_LAYERS)}
-        rest = {**wanted.query(), "layer": layer}
+        others = tuple(one for one in wanted.words if one != word)
+        rest = {**replace(wanted, words=others).query(), "layer": layer}
         return {**rest, "words": {"$regex": f"^{re.escape(word)}"}}
 
     def _in_order(self, wanted: Wanted, after: tuple[int, str] | None) -> Any:
@@ -131,14 +137,14 @@ class QueueStore:
         return self._rows.find(wanted.query(), UNSHOWN).hint(list(index)).min(lower).max(upper)
 
     def count(self, wanted: Wanted, most: int) -> int:
-        """How many rows match, counted up to `most`; of a search up to `FEW`."""
+        """How many rows match, counted up to `most`; of a search up to `MOST_COUNTED`."""
         with transient_errors("development"):
             if wanted.words and wanted.claimed_by is None:
                 rarest = self._rarest(wanted)
                 if rarest is None:
-                    return FEW
+                    return MOST_COUNTED
                 query = self._by_word(wanted, rarest)
-                return self._rows.count_documents(query, limit=FEW, hint=list(BY_WORD))
+                return self._rows.count_documents(query, limit=MOST_COUNTED, hint=list(BY_WORD))
             return self._rows.count_documents(wanted.query(), limit=most, hint=list(wanted.index()))
 
     def get(self, key: str, session: ClientSession | None = None) -> dict[str, Any] | None:
