@@ -14,7 +14,9 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from starlette.testclient import TestClient
 
+from asset_registry_pipeline.desk import app as app_module
 from asset_registry_pipeline.desk.api.throttle import ReadLimit
 from asset_registry_pipeline.steps.curation.refreshing import refresh
 from tests.integration.asset_registry_pipeline.conftest import World
@@ -38,6 +40,12 @@ def desk(make_shared_world: Callable[..., World]) -> Iterator[DeskPlace]:
         object.__setattr__(place.state, "read_limit", ReadLimit(world.development, reads_a_minute=100_000))
         register(place.api("cora"))
         yield place
+
+
+@pytest.fixture(scope="module")
+def schema(desk: DeskPlace) -> Any:
+    """The description as schemathesis reads it, once for all that is made of it."""
+    return schemathesis.openapi.from_asgi("/api/openapi.json", desk.app)
 
 
 def test_the_page_describes_every_address_and_loads_nothing_from_elsewhere(desk: DeskPlace) -> None:
@@ -64,9 +72,18 @@ def test_every_route_of_the_api_is_described_and_none_deletes_an_asset(desk: Des
             assert {"401", "403", "422"} <= {*said["responses"]}, (method, path)
 
 
+def test_no_request_waits_until_the_routes_are_made(desk: DeskPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    app_module._routes.cache_clear()
+    app = app_module.create_app(desk.state)
+    monkeypatch.setattr("fastapi.routing.create_model_field", lambda *_, **__: 1 / 0)
+    client = TestClient(app, raise_server_exceptions=False)
+    assert client.get("/api/assets/search").status_code == 401
+
+
 @pytest.mark.parametrize("mode", GenerationMode)
-def test_no_answer_is_a_500_or_other_than_described(desk: DeskPlace, mode: GenerationMode) -> None:
-    schema = schemathesis.openapi.from_asgi("/api/openapi.json", desk.app)
+def test_no_answer_is_a_500_or_other_than_described(
+    desk: DeskPlace, schema: Any, mode: GenerationMode
+) -> None:
     headers = {"Authorization": f"Bearer {TOKENS['ada']}"}
     wrong: list[str] = []
     for result in schema.get_all_operations():
