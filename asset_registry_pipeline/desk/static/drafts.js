@@ -56,6 +56,11 @@
   const restore = () => {
     const place = form();
     if (!place || place.hasAttribute("data-kept")) return;
+    if (fields().some(isTouched)) {
+      // Somebody was quicker than this script: what they type now counts.
+      save();
+      return;
+    }
     let draft;
     try {
       draft = JSON.parse(localStorage.getItem(key()) ?? "null");

@@ -123,27 +123,51 @@
     }
   });
 
-  // A field that is being typed in keeps its text when the part of the page around it is made anew.
-  let typed = null;
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const active = document.activeElement;
-    const inside = active?.id && active.matches("input:not([type=radio], [type=checkbox]), textarea") && event.detail.target?.contains(active);
-    typed = inside && active.id !== "words" && event.detail.target.id !== "item" ? { id: active.id, text: active.value } : null;
+  // What is typed or chosen while a part of the form is being made anew stays: the reply knows nothing of it yet.
+  const asked = new WeakMap();
+  let meanwhile = [];
+  const valuesIn = (place) => {
+    const values = new Map();
+    place.querySelectorAll("input[name]:not([type=hidden]), select[name], textarea[name]").forEach((field) => {
+      if (field.type !== "radio") values.set(field.name, field.value);
+      else if (field.checked) values.set(field.name, field.value);
+    });
+    return values;
+  };
+  const isPart = (place) => place?.matches?.("#song-title, #song-art");
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (isPart(detail.target)) asked.set(detail.xhr, valuesIn(detail.target));
   });
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const before = asked.get(detail.xhr);
+    if (!before || !isPart(detail.target)) return;
+    meanwhile = [...valuesIn(detail.target)].filter(([name, value]) => before.get(name) !== value);
+    const choice = detail.target.querySelector("input[type=radio]:checked")?.closest("label");
+    meanwhile.forEach((change) => change.push(choice));
+  });
+  const putBack = () => {
+    for (const [name, value, choice] of meanwhile) {
+      const same = document.querySelectorAll(`#decision [name="${CSS.escape(name)}"]`);
+      if (same[0]?.type !== "radio") {
+        same[0].value = value;
+        continue;
+      }
+      const chosen = [...same].find((one) => one.value === value);
+      if (chosen) chosen.checked = true;
+      else if (choice) document.querySelector("#song-art .choices").prepend(choice);
+    }
+    meanwhile = [];
+  };
 
   const prepare = () => {
     document.querySelectorAll("[data-copy], [data-fill]").forEach((button) => {
       button.hidden = false;
     });
     document.querySelectorAll("[data-limit]").forEach(count);
-    if (typed) {
-      const field = document.getElementById(typed.id);
-      if (field && field.value !== typed.text) field.value = typed.text;
-      typed = null;
-    }
     lookAtMedia();
   };
   document.addEventListener("htmx:afterSettle", (event) => {
+    putBack();
     prepare();
     if (event.detail.elt.id === "lease" || event.detail.elt.querySelector?.("#lease")) readClock();
   });
