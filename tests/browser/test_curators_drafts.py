@@ -105,7 +105,11 @@ def test_a_choice_made_while_covers_are_looked_up_stays(house: House) -> None:
     page.locator("#words").fill("Anxiety by Doechii. A smooth track.")
     expect(page.locator("#artist")).to_have_value("Doechii")
     held: list[Route] = []
-    page.route("**/queue/song/art*", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/queue/song/art*", hold)
     with page.expect_request("**/queue/song/art*"):
         page.get_by_role("button", name=re.compile("Look it up")).click()
     page.locator("input[name=art][value=refuse]").check()
