@@ -102,35 +102,35 @@ def _prepared(world: Any, sources: dict[str, int]) -> None:
     world.use_profile(expected=sources, curation=REQUIRED)
 
 
-@pytest.fixture(scope="module")
-def worlds_of_module(
-    servers: Servers, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., World]]:
-    """Makes worlds in two databases of the module, one after the other: to make collections takes longest."""
+@pytest.fixture(scope="session")
+def worlds(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
+    """Makes worlds in the same two databases, one after the other: to make collections takes longest."""
     folder = tmp_path_factory.mktemp("worlds")
-    with mongo_place(servers) as place, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REPORTS_PATH", str(folder / "reports"))
-        with making_worlds(place, folder) as make, MongoClient[dict[str, Any]](place.uri) as client:
+    with (
+        mongo_place(servers) as place,
+        making_worlds(place, folder) as make,
+        MongoClient[dict[str, Any]](place.uri) as client,
+    ):
 
-            def make_anew(**given: Any) -> World:
-                client.drop_database(place.staging)
-                development = client[place.development]
-                for name in development.list_collection_names(filter={"type": "collection"}):
-                    if not name.startswith("system."):
-                        development[name].delete_many({})
-                return make(**given)
+        def make_anew(**given: Any) -> World:
+            client.drop_database(place.staging)
+            development = client[place.development]
+            for name in development.list_collection_names(filter={"type": "collection"}):
+                if not name.startswith("system."):
+                    development[name].delete_many({})
+            return make(**given)
 
-            yield make_anew
+        yield make_anew
 
 
 @pytest.fixture
-def make_desk(worlds_of_module: Callable[..., World]) -> Iterator[Callable[..., Desk]]:
+def make_desk(worlds: Callable[..., World]) -> Iterator[Callable[..., Desk]]:
     """Make a desk of one's own, over a source of so many documents by layer."""
     with ExitStack() as stack:
 
         def make(**layers: int) -> Desk:
             sources = dict.fromkeys("SLWMGC", 2) | layers
-            world = worlds_of_module(layers=sources, dirt=False)
+            world = worlds(layers=sources, dirt=False)
             world.instance = stack.enter_context(dg.DagsterInstance.ephemeral())
             _prepared(world, sources)
             return Desk(world, stack.enter_context(world.steps()))
@@ -138,13 +138,21 @@ def make_desk(worlds_of_module: Callable[..., World]) -> Iterator[Callable[..., 
         yield make
 
 
-@pytest.fixture(scope="module")
-def desk(make_shared_world: Callable[..., Any]) -> Iterator[Desk]:
-    """One desk for a module: each test takes items that no other has had."""
-    sources = {"S": 60, "L": 4, "W": 2, "M": 2, "G": 14, "C": 30}
-    world = make_shared_world(layers=sources, dirt=False)
-    _prepared(world, sources)
-    with world.steps() as steps:
-        desk = Desk(world, steps)
-        desk.plan("S", "G")
-        yield desk
+@pytest.fixture(scope="session")
+def shared_desk(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One desk for all tests that touch only items of their own."""
+    sources = {"S": 120, "L": 4, "W": 2, "M": 2, "G": 14, "C": 30}
+    with mongo_place(servers) as place, making_worlds(place, tmp_path_factory.mktemp("shared")) as make:
+        world = make(layers=sources, dirt=False)
+        _prepared(world, sources)
+        with world.steps() as steps:
+            desk = Desk(world, steps)
+            desk.plan("S", "G")
+            yield desk
+
+
+@pytest.fixture
+def desk(shared_desk: Desk) -> Desk:
+    """The shared desk, at the time at which every test begins."""
+    shared_desk.now = NOW
+    return shared_desk
