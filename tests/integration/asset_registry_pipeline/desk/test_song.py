@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +13,7 @@ import pytest
 from asset_registry_pipeline.registry.decisions import ArtChoice, FactsGiven, SongTitleGiven
 from local_stack.music.catalogue import REAL
 from local_stack.music.faults import Fault
+from local_stack.servers import openai_api
 from tests.integration.asset_registry_pipeline.desk.queue_world import (
     Queue,
     form_of,
@@ -235,3 +238,30 @@ def test_the_form_begins_with_what_was_decided_and_taken_back(alone: Queue) -> N
     again = form_of(page)
     for name in ("words", "song", "album", "artist", "art", "genre"):
         assert again[name] == typed[name], name
+
+
+def test_the_model_is_asked_only_when_somebody_asks_and_its_failure_is_told(
+    alone: Queue, tmp_path: Path
+) -> None:
+    server = openai_api.start(tmp_path, key="sk-of-the-test")
+    variables = {name.lower(): value for name, value in openai_api.environment(server).items()}
+    state = alone.place.state
+    registry = replace(state.registry, settings=replace(state.registry.settings, **variables))
+    alone.place.app.state.desk = replace(state, registry=registry)
+    try:
+        page = alone.claimed(alone.a_fresh("G"))
+        form = {**form_of(page), "words": WORDS}
+        assert "Ask the model what it makes of your words" in page
+        assert "Made by" not in page
+
+        made = alone.place.curator.post("/queue/song/metadata", form, headers=HTMX).text
+        assert "Made by" in made
+        assert variables["openai_model"] in made
+    finally:
+        server.stop()
+    try:
+        gone = alone.place.curator.post("/queue/song/metadata", form, headers=HTMX).text
+        assert "There is no metadata" in gone
+        assert "sk-of-the-test" not in gone
+    finally:
+        alone.place.app.state.desk = state
