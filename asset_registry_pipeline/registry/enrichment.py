@@ -48,12 +48,18 @@ class Enrichment:
     duration: float | None = None
     again: bool = False
     """Whether another run may have more luck with the same inputs: what failed may pass by itself."""
+    art_inputs: str | None = None
+    """What of the inputs the album art hangs on, as by `art_inputs_of`."""
+
+
+PROMPT_VERSION = "song-metadata-1"
+"""Of what a model is told and of the answer that it has to give: others make other metadata."""
 
 
 def provider_version(name: str, model: str) -> str:
-    """What makes metadata, as AI_PROVIDER and OPENAI_MODEL name it: another one makes another enrichment."""
+    """What makes metadata, as AI_PROVIDER and OPENAI_MODEL name it, and in which version: another makes another."""
     provider = name.strip() or "rules"
-    return RULES_VERSION if provider == "rules" else f"{provider}:{model.strip()}"
+    return RULES_VERSION if provider == "rules" else f"{provider}:{model.strip()}:{PROMPT_VERSION}"
 
 
 def title_of(body: Mapping[str, Any], decision: Decision | None, words: str | None) -> SongTitle:
@@ -91,5 +97,22 @@ def inputs_of(source: SourceDocument, decision: Decision | None, words: str | No
             "tags": body.get("tags"),
             "time": time_of_words(body, decision),
             "provider": provider,
+        }
+    )
+
+
+def art_inputs_of(source: SourceDocument, decision: Decision | None, words: str | None) -> str:
+    """Hash of what album art hangs on: the song, its title in every reading, and what a curator chose.
+
+    Other facts, tags or another provider of metadata leave a cover what it is.
+    """
+    title = title_of(source.body or {}, decision, words)
+    return fingerprint(
+        {
+            "item": source.item,
+            "title": [
+                [one.song, one.album, one.artist, one.ambiguous] for one in (title, *title.alternatives)
+            ],
+            "album_art": None if decision is None else decision.album_art,
         }
     )

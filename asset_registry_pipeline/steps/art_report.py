@@ -111,7 +111,7 @@ def compile_art(registry: Registry) -> ArtReport:
 
 def _waits(current: Enrichment | None, *, looked_up: bool) -> bool:
     """Whether somebody, or another run, has to do something about a song."""
-    if current is None or current.ai_state == "failed":
+    if current is None or current.ai_state == "failed" or current.again:
         return True
     return looked_up and current.art_state not in SETTLED
 

@@ -6,19 +6,17 @@ writes nothing. What may pass by itself (a service that locked us out, a server 
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property, partial
 from typing import Any
 
-from asset_registry_pipeline.lookups.fetching import fetch, policy_of
-from asset_registry_pipeline.providers import Provider, SongText, UnusableAnswerError, open_provider
+from asset_registry_pipeline.providers import SongText, UnusableAnswerError
 from asset_registry_pipeline.registry.decisions import Decision
 from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.enrichment import (
     SETTLED,
     Enrichment,
+    art_inputs_of,
     inputs_of,
     time_of_words,
     title_of,
@@ -36,20 +34,18 @@ from asset_registry_pipeline.registry.transform import (
     decision_for,
     words_of,
 )
-from asset_registry_pipeline.steps.album_art import Cover, Failure, Picture, cover_of
 from asset_registry_pipeline.steps.cover_checks import cover_faults
 from asset_registry_pipeline.steps.expecting import findings_of, surroundings
-from asset_registry_pipeline.steps.finding_covers import NOT_WANTED, Art, Means, art_of
+from asset_registry_pipeline.steps.finding_covers import NOT_WANTED, Art, art_of
 from asset_registry_pipeline.steps.plan import outcomes
-from asset_registry_pipeline.steps.renditions import LIMITS
 from asset_registry_pipeline.steps.sources import chunks, decision_key, require_documents
-from asset_registry_pipeline.stores.album_art import CoverStore, open_covers
+from asset_registry_pipeline.steps.workshop import Workshop, open_workshop
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.failures import TransientError
-from migration_kit.pictures.isolation import IsolatedWorkers, isolated_workers
 
 NO_WORDS = "there are no words to make metadata from"
 METADATA_NOT_WANTED = "the profile makes no new metadata"
+NOT_PUT_BACK = "its objects are not in the bucket as they were written, and could not be put back"
 _LAYER = SONG_LAYERS[0]
 _WAITS_FOR_IT = (ENRICHMENT_WAITING, METADATA_FAILED, ALBUM_ART_WAITING)
 
@@ -62,6 +58,7 @@ class Song:
     decision: Decision | None
     words: str | None
     inputs: str
+    art_inputs: str
 
     @property
     def key(self) -> str:
@@ -114,7 +111,7 @@ def enrich(registry: Registry, *, log: Callable[[str], None]) -> Enriched:
     require_documents(registry, _LAYER)
     done = Enriched()
     asked = _asked_again(registry)
-    with _open_workshop(registry) as workshop:
+    with open_workshop(registry) as workshop:
         for song, standing in songs(registry, done):
             again = song.key in asked or song.source.item in asked or _LAYER in asked
             made = _enrichment(song, standing, workshop, again=again)
@@ -150,7 +147,8 @@ def _song(registry: Registry, source: SourceDocument, decision: Decision | None)
     kind, profile = kind_of(_LAYER), registry.profile
     counting = decision_for(source, decision, profile.curation[kind])
     words = words_of(source.body or {}, counting, kind, profile)
-    return Song(source, counting, words, inputs_of(source, counting, words, registry.metadata_provider))
+    inputs = inputs_of(source, counting, words, registry.metadata_provider)
+    return Song(source, counting, words, inputs, art_inputs_of(source, counting, words))
 
 
 def _asked_again(registry: Registry) -> set[str]:
@@ -158,53 +156,6 @@ def _asked_again(registry: Registry) -> set[str]:
     plan = registry.ledger.plan(_LAYER)
     run = plan.run_id if plan is not None else None
     return {row["_id"] for row in registry.curation.retries(_LAYER) if row["plan"] == run}
-
-
-class _Workshop:
-    """What songs are worked on with, each part opened when the first song needs it."""
-
-    def __init__(self, registry: Registry, opened: ExitStack) -> None:
-        self.registry = registry
-        self._opened = opened
-
-    @cached_property
-    def provider(self) -> Provider:
-        return self._opened.enter_context(open_provider(self.registry.settings))
-
-    @cached_property
-    def covers(self) -> CoverStore | None:
-        return open_covers(self.registry.settings)
-
-    @cached_property
-    def _workers(self) -> IsolatedWorkers:
-        limits = isolated_workers(1, seconds=LIMITS.max_seconds, memory=LIMITS.max_memory)
-        return self._opened.enter_context(limits)
-
-    @cached_property
-    def _policy(self) -> Any:
-        return policy_of(self.registry.settings)
-
-    def means(self, *, again: bool) -> Means:
-        """How album art is had; `again`: services are asked even where their answer is kept."""
-        covers = self.covers
-        bring = partial(self._bring, covers) if covers is not None else None
-        return Means(partial(self.registry.look_ups.look_up, again=again), bring)
-
-    def _bring(
-        self, covers: CoverStore, picture: Picture, item: str, words_at: datetime | None
-    ) -> Cover | Failure:
-        return cover_of(
-            picture, item=item, words_at=words_at, covers=covers, workers=self._workers, fetch=self._fetch
-        )
-
-    def _fetch(self, url: str) -> bytes:
-        return fetch(url, self._policy).data
-
-
-@contextmanager
-def _open_workshop(registry: Registry) -> Iterator[_Workshop]:
-    with ExitStack() as opened:
-        yield _Workshop(registry, opened)
 
 
 @dataclass(frozen=True)
@@ -216,10 +167,10 @@ class _Metadata:
     again: bool = False
 
 
-def _enrichment(song: Song, standing: Enrichment | None, workshop: _Workshop, *, again: bool) -> Enrichment:
+def _enrichment(song: Song, standing: Enrichment | None, workshop: Workshop, *, again: bool) -> Enrichment:
     """A song's enrichment: what stands of the same inputs is kept, the rest is made."""
     same = standing if standing is not None and standing.inputs == song.inputs else None
-    art = _kept_art(same, workshop, again=again) or _art(song, standing, workshop, again=again)
+    art = _kept_art(song, standing, workshop, again=again) or _new_art(song, standing, workshop, again=again)
     metadata = _kept_metadata(same, again=again) or _metadata(song, workshop)
     if art.objects and art.album_art is not None:
         # Before the enrichment that names it: a cover that is in use is always recorded.
@@ -237,29 +188,48 @@ def _enrichment(song: Song, standing: Enrichment | None, workshop: _Workshop, *,
         ai_why=metadata.why,
         duration=art.duration,
         again=art.again or metadata.again,
+        art_inputs=song.art_inputs,
     )
 
 
-def _kept_art(same: Enrichment | None, workshop: _Workshop, *, again: bool) -> Art | None:
+def _kept_art(song: Song, standing: Enrichment | None, workshop: Workshop, *, again: bool) -> Art | None:
     """The album art that stands, None where it is to be looked for (once more)."""
-    if same is None or same.art_state == "off":
+    if standing is None or standing.art_state == "off":
         return None
-    if same.art_state in SETTLED:
-        if again and cover_faults(workshop.registry, [same.album_art], workshop.covers):
-            return None
-    elif again or same.again:
-        return None
+    again = again or standing.again
+    if _is_settled(song, standing):
+        broken = again and cover_faults(workshop.registry, [standing.album_art], workshop.covers)
+        return None if broken else _standing_art(standing)
+    same = standing.inputs == song.inputs and standing.art_state not in SETTLED
+    return _standing_art(standing) if same and not again else None
+
+
+def _is_settled(song: Song, standing: Enrichment) -> bool:
+    """Whether what stands was settled for this very title and choice, whatever else has changed since."""
+    return standing.art_state in SETTLED and standing.art_inputs == song.art_inputs
+
+
+def _standing_art(standing: Enrichment) -> Art:
     return Art(
-        same.art_state,
-        same.art_why,
-        same.art_by,
-        dict(same.album_art) if same.album_art is not None else None,
-        same.candidates,
-        same.duration,
+        standing.art_state,
+        standing.art_why,
+        standing.art_by,
+        dict(standing.album_art) if standing.album_art is not None else None,
+        standing.candidates,
+        standing.duration,
     )
 
 
-def _art(song: Song, standing: Enrichment | None, workshop: _Workshop, *, again: bool) -> Art:
+def _new_art(song: Song, standing: Enrichment | None, workshop: Workshop, *, again: bool) -> Art:
+    """Album art looked for (once more); a settled one that cannot be put back stays what it is, and says so."""
+    art = _art(song, standing, workshop, again=again)
+    if standing is None or not _is_settled(song, standing) or art.state in SETTLED:
+        return art
+    why = f"{NOT_PUT_BACK}: {art.why}"
+    return replace(_standing_art(standing), why=why, again=art.again)
+
+
+def _art(song: Song, standing: Enrichment | None, workshop: Workshop, *, again: bool) -> Art:
     offered = standing.candidates if standing is not None else ()
     if not workshop.registry.profile.wants(LOOKED_UP):
         return Art("off", NOT_WANTED, candidates=offered)
@@ -283,7 +253,7 @@ def _kept_metadata(same: Enrichment | None, *, again: bool) -> _Metadata | None:
     return _Metadata(same.ai_metadata, same.ai_why)
 
 
-def _metadata(song: Song, workshop: _Workshop) -> _Metadata:
+def _metadata(song: Song, workshop: Workshop) -> _Metadata:
     if not workshop.registry.profile.wants(REGENERATED):
         return _Metadata(None, METADATA_NOT_WANTED)
     if not song.words:

@@ -63,7 +63,9 @@ def art_of(
             choice.url or "", choice.source or "Manual", chosen.quality if chosen is not None else "High"
         )
         brought = means.bring(picture, item, words_at)
-        return _settled(brought, "curator", "chosen by its curator", offered, chosen)
+        # A picture that a curator puts in the place of others says nothing of how long the song is.
+        heard = chosen if choice.verdict == ArtVerdict.ACCEPT else None
+        return _settled(brought, "curator", "chosen by its curator", offered, heard)
     found = means.look_up(title)
     if found.state is not LookUpState.STRONG:
         again = found.state in (LookUpState.LOCKED_OUT, LookUpState.FAILED)

@@ -17,7 +17,10 @@ from migration_kit.s3 import S3Access, answer_of, s3_client, s3_error
 
 T = TypeVar("T")
 
-_REMEDY = "Check ALBUM_ART_BUCKET, ALBUM_ART_ENDPOINT_URL, the credentials and the rights to read and write"
+# Without the right to list, S3 answers 403 for an object that is not there.
+_REMEDY = (
+    "Check ALBUM_ART_BUCKET, ALBUM_ART_ENDPOINT_URL, the credentials and the rights to list, read and write"
+)
 _ATTEMPTS = 3
 _FOR_GOOD = "public, max-age=31536000, immutable"
 """Under one key there is never anything else."""

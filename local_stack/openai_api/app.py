@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 MODEL = "stand-in-1"
 """The name that it tells, whatever model was asked for: as services do that redirect a name to a version."""
-Kind = Literal["status", "stall", "text", "no_json", "empty", "refusal", "cut_off"]
+Kind = Literal["status", "stall", "drip", "text", "no_json", "empty", "refusal", "cut_off"]
 _GENRES = ("hip-hop", "pop", "rock", "electronic", "r&b", "country", "jazz")
 
 
@@ -24,8 +25,9 @@ class Fault:
     """What happens to the next `times` requests.
 
     `status`: the answer has this status, and asks to come back after `retry_after` seconds. `stall`: no answer for
-    `seconds`. `text`: the model says this text. `no_json`: a page in the place of an answer. `empty`: no choice.
-    `refusal`: the model refuses. `cut_off`: the answer ends at the limit of tokens.
+    `seconds`. `drip`: an answer without an end, a blank every `seconds`. `text`: the model says this text.
+    `no_json`: a page in the place of an answer. `empty`: no choice. `refusal`: the model refuses. `cut_off`: the answer
+    ends at the limit of tokens.
     """
 
     times: int
@@ -87,6 +89,8 @@ async def _faulty(fault: Fault) -> Response | None:
     if fault.kind == "stall":
         await asyncio.sleep(fault.seconds)
         return None
+    if fault.kind == "drip":
+        return StreamingResponse(_blanks(fault.seconds), media_type="application/json")
     if fault.kind == "status":
         wait = {} if fault.retry_after is None else {"retry-after": fault.retry_after}
         return _error(fault.status, f"{fault.status} as ordered", wait)
@@ -100,6 +104,12 @@ async def _faulty(fault: Fault) -> Response | None:
     elif fault.kind == "cut_off":
         completion["choices"][0]["finish_reason"] = "length"
     return JSONResponse(completion)
+
+
+async def _blanks(seconds: float) -> AsyncIterator[str]:
+    while True:
+        yield " "
+        await asyncio.sleep(seconds)
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:

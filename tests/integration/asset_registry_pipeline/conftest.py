@@ -275,6 +275,6 @@ def covers_from(music: Any, s3: Any) -> dict[str, str]:
 @pytest.fixture
 def musical_world(make_world: Callable[..., World], music: Any, s3: Any) -> World:
     """A world of few songs, with iTunes to ask and a bucket for covers."""
-    world = make_world(layers={**dict.fromkeys("SLWMC", 2), "G": 6}, dirt=False)
+    world = make_world(layers={**dict.fromkeys("SLWMC", 2), "G": 4}, dirt=False)
     world.environment |= covers_from(music, s3)
     return world

@@ -9,14 +9,21 @@ from typing import Any
 import httpx
 import pytest
 
-from asset_registry_pipeline.providers import SongText, UnusableAnswerError, open_provider
+from asset_registry_pipeline.providers import (
+    SongText,
+    UnusableAnswerError,
+    open_provider,
+    openai_service,
+)
 from asset_registry_pipeline.providers.openai_service import open_service
+from asset_registry_pipeline.registry.enrichment import PROMPT_VERSION, provider_version
 from asset_registry_pipeline.registry.song_titles import parse_song_line
 from asset_registry_pipeline.steps import art_report, enrichment
 from asset_registry_pipeline.stores.settings import Settings
 from local_stack.openai_api.app import MODEL, Fault
 from local_stack.servers import openai_api
 from migration_kit.failures import PermanentError, TransientError
+from migration_kit.fingerprints import fingerprint
 
 WORDS = "Anxiety by Doechii. A smooth hip-hop track, 120 bpm."
 SOUND = {
@@ -62,6 +69,11 @@ def model(server: Any) -> Iterator[Control]:
 def settings(server: Any, **changes: str) -> Settings:
     given = {name.lower(): value for name, value in openai_api.environment(server).items()}
     return Settings("mongodb://localhost", "staging", "mongodb://localhost", "dev", **given | changes)
+
+
+def service(server: Any, **times: float) -> Any:
+    """The provider, with hardly a pause between its tries."""
+    return open_service(settings(server), **{"first_delay": 0.01} | times)
 
 
 def song(words: str = WORDS) -> SongText:
@@ -143,31 +155,49 @@ def test_no_answer_is_told_as_that(server: Any, model: Control, kind: Any) -> No
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_what_passes_is_asked_again_and_not_for_ever(server: Any, model: Control, status: int) -> None:
-    model.order(Fault(2, status=status, retry_after="0"))
-    assert made(server)["generatedBy"] == MODEL
-    assert len(model.asked()) == 3
-    model.order(Fault(10, status=status, retry_after="0"))
-    with pytest.raises(TransientError, match=str(status)):
-        made(server)
+    with service(server) as provider:
+        model.order(Fault(2, status=status, retry_after="0"))
+        assert provider(song())["generatedBy"] == MODEL
+        assert len(model.asked()) == 3
+        model.order(Fault(10, status=status, retry_after="0"))
+        with pytest.raises(TransientError, match=str(status)):
+            provider(song())
     assert len(model.asked()) == 6
 
 
 def test_a_service_that_is_down_is_left_alone_after_two_songs(server: Any, model: Control) -> None:
     model.order(Fault(100, status=500, retry_after="0"))
-    with open_provider(settings(server)) as provider:
+    with service(server) as provider:
         for _ in range(4):
             with pytest.raises(TransientError):
                 provider(song())
     assert len(model.asked()) == 6
 
 
-def test_a_service_that_does_not_answer_in_time_passes(server: Any, model: Control) -> None:
-    model.order(Fault(3, "stall", seconds=0.5))
+@pytest.mark.parametrize(("kind", "seconds"), [("stall", 0.5), ("drip", 0.02)])
+def test_a_service_that_does_not_answer_in_time_passes(
+    server: Any, model: Control, kind: Any, seconds: float
+) -> None:
+    model.order(Fault(3, kind, seconds=seconds))
     with (
-        open_service(settings(server), timeout=0.1) as provider,
+        service(server, timeout=0.1) as provider,
         pytest.raises(TransientError, match="in time"),
     ):
         provider(song())
+
+
+def test_an_answer_without_an_end_is_not_read_to_its_end(server: Any, model: Control) -> None:
+    model.says(" " * 1_000_000)
+    with pytest.raises(UnusableAnswerError, match="more than 1,000,000 bytes"):
+        made(server)
+
+
+def test_other_instructions_and_another_shape_of_answers_are_another_version() -> None:
+    told = [openai_service._INSTRUCTIONS, openai_service.Answer.model_json_schema()]
+    assert (PROMPT_VERSION, fingerprint(told)[:12]) == ("song-metadata-1", "c6b2b53df4f8"), (
+        "give PROMPT_VERSION another number, so that songs get metadata anew"
+    )
+    assert PROMPT_VERSION in provider_version("openai", "m-1")
 
 
 @pytest.mark.parametrize(
@@ -201,6 +231,12 @@ def test_an_unusable_answer_waits_for_a_curator_and_is_never_replaced_by_the_rul
         (waits,) = (row for row in told.waiting if row["metadata"])
         assert "agreed shape" in waits["metadata"]
         assert planned.dispositions["held"] == 1
+        # A model gets to know the song, and nobody's address.
+        assert world.staging["assets"].count_documents({"layer": "G", "registeredBy": {"$regex": "@"}})
+        for said in model.asked():
+            material = json.loads(said["messages"][1]["content"])
+            assert {*material} == {"words", "tags", "title"}
+            assert "@" not in json.dumps(said)
         # Asked again only when somebody asks for it: the same words would get the same answer.
         asked = len(model.asked())
         enrichment.enrich(steps.registry, log=lambda _: None)
