@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from asset_registry_pipeline.registry.decisions import FactsGiven
-from asset_registry_pipeline.registry.texts import clean, shorten
+from asset_registry_pipeline.registry.song_titles import DESCRIBES, parse_song_line
+from asset_registry_pipeline.registry.texts import clean, shorten, straighten
 
-RULES_VERSION = "rules-2"
+RULES_VERSION = "rules-3"
 BPM_RANGE = (60, 200)
 GIVEN_BY_CURATOR = "givenByCurator"
 """Where `inputContext.additionalContext` names the facts that are the curator's and not the provider's."""
@@ -107,10 +108,13 @@ class TextFacts:
 
 
 def read_facts(text: str, tags: Iterable[str] = ()) -> TextFacts:
-    """Read tempo, key, mood and genre from a text and its tags, by vocabulary and pattern only."""
+    """Read tempo, key, mood and genre from a text and its tags, by vocabulary and pattern only.
+
+    What a song, its album and its artist are called says nothing of how it sounds: "Rock with You" is no rock.
+    """
     unique = list(dict.fromkeys(tag.strip().casefold() for tag in tags if tag.strip()))
     body = clean(text)
-    folded = f" {body.casefold()} | {' | '.join(unique)} "
+    folded = f" {_without_names(body).casefold()} | {' | '.join(unique)} "
     folded = _SPELLINGS.sub(lambda match: _GENRE_SPELLINGS[match.group()], folded)
     stated = {*_VOCABULARY.findall(folded)}
     tempo = next((word for word in _TEMPO_BPM if word in stated), None)
@@ -128,6 +132,17 @@ def read_facts(text: str, tags: Iterable[str] = ()) -> TextFacts:
         genre=tuple(genre for genre in GENRE_FAMILIES if genre in stated),
         tags=tuple(unique),
     )
+
+
+def _without_names(text: str) -> str:
+    """A text without the title that it begins with, where that is surely one and not a description."""
+    title = parse_song_line(text)
+    if title.confidence == "low" or DESCRIBES in title.ambiguous:
+        return text
+    rest = straighten(text)
+    for name in filter(None, (title.song, title.album, title.artist)):
+        rest = rest.replace(name, "|", 1)
+    return rest
 
 
 def beats_in(text: str) -> tuple[float | None, float | None]:

@@ -23,7 +23,7 @@ _MANY_PARTS = "more than three parts"
 _BY_TWICE = "' by ' occurs more than once"
 _BEHIND_DASH = "what stands behind the dash may be the album or the artist"
 _DASH_IN_TITLE = "the dash may belong to the title"
-_DESCRIBES = "it may be a description rather than a title"
+DESCRIBES = "it may be a description rather than a title"
 _LOW = {EITHER_WAY, A_COVER, _EMPTY, _NO_SONG, _NO_ARTIST, _TOO_LONG}
 """Doubts after which a title is hardly more than a guess."""
 
@@ -164,7 +164,7 @@ def _by_artist(parts: list[str]) -> _Read | None:
     if len(before) > 1:
         doubts += (_BY_TWICE,)
     if _PROSE.match(song) or _PROSE.match(artist):
-        doubts += (_DESCRIBES,)
+        doubts += (DESCRIBES,)
     return _credited(song, artist, album, doubts)
 
 

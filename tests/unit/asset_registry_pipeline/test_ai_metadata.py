@@ -112,6 +112,24 @@ def test_genres_are_whole_words_of_the_vocabulary(text: str, genre: tuple[str, .
     assert read_facts(text).genre == genre
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Rock with You by Michael Jackson", "Happy - Slow Jazz - Metal", "Disco Inferno by The Trammps from Fast Funk",
+        "Don\u2019t Stop (Country) by Soul Asylum", "Sad! by Pop Evil in Techno",
+    ],
+)  # fmt: skip
+def test_what_a_song_is_called_says_nothing_of_how_it_sounds(title: str) -> None:
+    silent, told = read_facts(f"{title}. It is here."), read_facts(f"{title}. A happy, slow salsa.")
+    assert (silent.genre, silent.mood, silent.tempo, silent.energy) == ((), None, None, None)
+    assert (told.genre, told.mood, told.tempo, told.energy) == (("salsa",), "happy", "slow", "low")
+
+
+def test_a_description_without_a_title_is_read_whole() -> None:
+    assert read_facts("A slow jazz song by the sea").tempo == "slow"
+    assert read_facts("Smooth hip-hop - 96 bpm").genre == ("hip-hop",)
+
+
 def test_metadata_of_the_rules_says_who_made_it_and_from_what() -> None:
     assert made(WORDS, ("Pop", "G7")) == {
         "generatedBy": "rules", "generationStrategy": "text-rules", "processingTime": 0,
