@@ -131,9 +131,9 @@ def mongo_of_module(servers: Servers) -> Iterator[MongoPlace]:
         yield place
 
 
-@pytest.fixture
-def s3(servers: Servers) -> Iterator[S3Place]:
-    """An S3 store with a fresh, empty bucket, removed with its objects after the test."""
+@contextmanager
+def s3_place(servers: Servers) -> Iterator[S3Place]:
+    """An S3 store with a fresh, empty bucket, removed with its objects at the end."""
     import boto3
 
     server = servers["s3"]
@@ -152,6 +152,13 @@ def s3(servers: Servers) -> Iterator[S3Place]:
 
 
 @pytest.fixture
+def s3(servers: Servers) -> Iterator[S3Place]:
+    """An S3 store with a fresh, empty bucket, removed with its objects after the test."""
+    with s3_place(servers) as place:
+        yield place
+
+
+@pytest.fixture
 def storage(servers: Servers) -> Iterator[StorageProject]:
     """A fresh project of the Supabase Storage stand-in, without buckets; removed after the test."""
     from local_stack.storage_api.control import StorageControl
@@ -162,9 +169,9 @@ def storage(servers: Servers) -> Iterator[StorageProject]:
     StorageControl(place.url, place.service_role_key).remove_project()
 
 
-@pytest.fixture
-def music(servers: Servers) -> Iterator[MusicPlace]:
-    """The stand-in for music services as at its start; what a test orders of it is forgotten after the test."""
+@contextmanager
+def music_place(servers: Servers) -> Iterator[MusicPlace]:
+    """The stand-in for music services as at its start; what is ordered of it is forgotten at the end."""
     from local_stack.servers.music import environment
 
     server = servers["music"]
@@ -172,6 +179,13 @@ def music(servers: Servers) -> Iterator[MusicPlace]:
     control.reset()
     yield MusicPlace(server.url, control, environment(server))
     control.reset()
+
+
+@pytest.fixture
+def music(servers: Servers) -> Iterator[MusicPlace]:
+    """The stand-in for music services as at its start; what a test orders of it is forgotten after the test."""
+    with music_place(servers) as place:
+        yield place
 
 
 @pytest.fixture

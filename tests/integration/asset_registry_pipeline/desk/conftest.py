@@ -149,10 +149,10 @@ class Served:
 
 
 @contextmanager
-def serving(world: World, **environment: str) -> Iterator[Served]:
-    """`python -m asset_registry_pipeline.desk serve` on a free port, ended with the block."""
+def serving(world: World, *, port: int = 0, **environment: str) -> Iterator[Served]:
+    """`python -m asset_registry_pipeline.desk serve` on this port, 0 for a free one; ended with the block."""
     variables = {**os.environ, **world.environment, **ENVIRONMENT, "DESK_URL": "", **environment}
-    command = [sys.executable, "-m", "asset_registry_pipeline.desk", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "asset_registry_pipeline.desk", "serve", "--port", str(port)]
     with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process:
         try:
             told = process.stdout.readline() if process.stdout else ""
