@@ -52,6 +52,8 @@ class Live(Generic[T]):
         """The picture as it is now, then each one that differs from the one before; a slow viewer misses some."""
         self._viewers += 1
         if self._poller is None:
+            # What was known when the last viewer left may be hours old.
+            self._picture = None
             self._poller = asyncio.create_task(self._poll())
         seen = 0
         try:

@@ -58,9 +58,11 @@ class Remembered(Generic[T]):
 class Watched:
     """The state of all layers, and who decided what."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry = registry
+        self._clock = clock
         self._looks = 0
+        self._looked_at = 0.0
         self._rows: tuple[Progress, ...] | None = None
         self._counts: Remembered[dict[tuple[str, str], int]] = Remembered(registry.queue.counts)
         self._counted: dict[tuple[str, str], int] | None = None
@@ -75,7 +77,13 @@ class Watched:
         return self._deciders.get()
 
     def look(self) -> tuple[LayerProgress, ...] | None:
-        """For one poller: ask one thing anew, never two; all that is known then, None until all has been asked."""
+        """For one poller: ask one thing anew, never two; all that is known then, None until all has been asked.
+
+        After a pause all of it is asked anew, so that nobody is shown as live what was seen hours ago.
+        """
+        if self._clock() - self._looked_at > _REMEMBERED_SECONDS:
+            self._looks, self._rows, self._counted = 0, None, None
+        self._looked_at = self._clock()
         if self._looks % QUEUE_EVERY == 1:
             self._counted = self._counts.renew()
         else:

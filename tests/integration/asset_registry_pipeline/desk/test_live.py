@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import Any
 
 import pytest
 from pymongo import monitoring
@@ -143,6 +144,32 @@ def test_a_look_that_failed_is_no_end_and_a_viewer_who_comes_late_sees_the_newes
 
     assert asyncio.run(scenario()) == [(1,), (2,), (2,)]
     assert "the server is away" in caplog.text
+
+
+def test_who_comes_after_a_pause_is_never_shown_as_live_what_was_seen_before_it(world: World) -> None:
+    clock = Clock()
+
+    async def first_picture(live: Live[Any]) -> int:
+        pictures = live.pictures()
+        waiting = asyncio.ensure_future(anext(pictures))
+        while not waiting.done():
+            clock.move_to(clock.now + 1.0)
+            await asyncio.sleep(0.001)
+        await pictures.aclose()
+        return int(waiting.result()[0].migrated)
+
+    async def scenario() -> list[int]:
+        with world.registry() as registry:
+            watched = Watched(registry, lambda: clock.now)
+            live = Live(watched.look, clock=lambda: clock.now, sleep=clock.sleep)
+            seen = []
+            for migrated in (1, 2):
+                registry.progress.save(Progress("S", 100, migrated, 0, Status.IN_PROGRESS))
+                seen.append(await first_picture(live))
+                clock.move_to(clock.now + 3_600)
+            return seen
+
+    assert asyncio.run(scenario()) == [1, 2]
 
 
 def test_what_costs_much_is_asked_by_one_at_a_time_and_remembered_for_seconds() -> None:
