@@ -98,7 +98,7 @@
     if (field.dataset.limit) count(field);
     if (field.id === "words") {
       document.querySelectorAll("[data-with-words]").forEach((place) => {
-        place.hidden = field.value === field.defaultValue;
+        place.hidden = !field.value.trim() || field.value === field.form.elements.offered.value.replaceAll("\r\n", "\n");
       });
     }
     if (field.id === "art_url" && field.value) {
