@@ -27,8 +27,10 @@ _INTERRUPTED = 11601
 
 
 @contextmanager
-def connect(uri: str) -> Iterator[MongoClient[Mapping[str, Any]]]:
+def connect(uri: str, *, patience: float | None = None) -> Iterator[MongoClient[Mapping[str, Any]]]:
     """A client whose server has answered, closed at the end.
+
+    `patience`: seconds that it waits for any answer (`NetworkTimeout`), by default as long as one takes.
 
     Raises:
         TransientError: no server answers.
@@ -37,7 +39,11 @@ def connect(uri: str) -> Iterator[MongoClient[Mapping[str, Any]]]:
     server = redact(uri)
     try:
         client: MongoClient[Mapping[str, Any]] = MongoClient(
-            uri, serverSelectionTimeoutMS=SERVER_SELECTION_SECONDS * 1000, tz_aware=True, appname="migration"
+            uri,
+            serverSelectionTimeoutMS=SERVER_SELECTION_SECONDS * 1000,
+            socketTimeoutMS=None if patience is None else int(patience * 1000),
+            tz_aware=True,
+            appname="migration",
         )
         client.admin.command("ping")
     except (InvalidURI, ConfigurationError, OperationFailure, ValueError) as wrong:

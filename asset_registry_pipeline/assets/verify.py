@@ -68,7 +68,7 @@ def reconciliation(
             in_development = ((layer, tally.in_development),)
             return [
                 compared,
-                validate_rows(verify.INDEX_COLUMNS, verify.index_rows(opened), INDEXES),
+                validate_rows(verify.INDEX_COLUMNS, verify.index_rows(opened, layer, tally), INDEXES),
                 validate_rows(
                     ("layer", "in_development"),
                     in_development,
@@ -100,5 +100,6 @@ def _metadata(tally: "Tally", expected: int | None, seconds: float) -> dict[str,
         "expected": expected if expected is not None else "whatever staging has",
         "not_from_this_migration": tally.foreign,
         "left_staging_since": tally.left,
+        "text_index": tally.text_index,
         "fields": dg.MetadataValue.md(markdown_table(fields, ("field", "present", "populated"))),
     }

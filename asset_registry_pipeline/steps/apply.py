@@ -10,6 +10,7 @@ from asset_registry_pipeline.registry.answers import ANSWER_COLUMNS
 from asset_registry_pipeline.registry.outcomes import IN_DEVELOPMENT
 from asset_registry_pipeline.registry.profiles import Profile
 from asset_registry_pipeline.registry.transform import Disposition
+from asset_registry_pipeline.steps import text_index
 from asset_registry_pipeline.steps.accounting import account_layer
 from asset_registry_pipeline.steps.plan import outcome_line
 from asset_registry_pipeline.steps.publishing import Tally, publish_range
@@ -155,7 +156,8 @@ def publish(
         done += each
     # Whoever staged other outcomes meanwhile has changed what the verdict would stand for.
     _require_planned(staged, done.outcomes)
-    registry.development.ensure_text_index()
+    if not text_index.comes_with_composites(registry, layer):
+        registry.development.begin_text_index(registry.settings.development_uri)
     with reference_counting():
         accounting = account_layer(registry, layer, batch=batch)
     require_balanced(accounting, where=f"layer {layer}")

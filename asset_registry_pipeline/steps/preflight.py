@@ -25,7 +25,8 @@ from asset_registry_pipeline.stores.connections import (
     refuse_one_server_by_two_names,
     require_replica_set,
 )
-from asset_registry_pipeline.stores.development import ASSETS, WANTED_INDEXES, Development
+from asset_registry_pipeline.stores.development import ASSETS, Development
+from asset_registry_pipeline.stores.indexes import WANTED_INDEXES
 from asset_registry_pipeline.stores.settings import Settings
 from asset_registry_pipeline.stores.staging import Staging
 from migration_kit.environment import hosts, required_folder
@@ -156,12 +157,14 @@ def _look_at_target(seen: Preflight, settings: Settings, places: Places) -> None
 
 
 def _indexes(seen: Preflight, development: Development) -> Iterator[Row]:
-    there, missing = development.indexes(), development.missing_indexes()
+    there, missing, building = development.indexes(), development.missing_indexes(), development.being_built()
     wanted = {index.name: index for index in WANTED_INDEXES}
     for name, index in there.items():
         keys = ", ".join(f"{key} {kind}" for key, kind in index["key"])
         state = "stays" if name == "_id_" else "wanted, and there" if name in wanted else "not ours; stays"
-        if name in missing:
+        if name in building:
+            state = "wanted, and being built" if name in wanted else "not ours, being built; stays"
+        elif name in missing:
             state = f"in the way of the wanted one: {missing[name]}"
             seen.refuse(f"index {name}", state, f"Drop it: db.{ASSETS}.dropIndex('{name}')")
         elif name not in wanted and (other := _stands_for(index, missing)) is not None:

@@ -20,8 +20,8 @@ from migration_kit.environment import positive_number
 from migration_kit.failures import PermanentError, TransientError
 from migration_kit.workers import bounded_map, item_executor
 
-RANGE_DOCUMENTS = 5_000
-SPREAD_FROM = 20_000
+RANGE_DOCUMENTS = 2_500
+SPREAD_FROM = 4_000
 """Documents of a layer from which on its ranges go to worker processes."""
 
 R = TypeVar("R")

@@ -19,7 +19,7 @@ from asset_registry_pipeline.registry.layers import (
 )
 from asset_registry_pipeline.registry.outcomes import IN_DEVELOPMENT, ended, written_by_migration
 from asset_registry_pipeline.registry.shapes import is_text
-from asset_registry_pipeline.steps import comparing
+from asset_registry_pipeline.steps import comparing, text_index
 from asset_registry_pipeline.steps.comparing import Expected, Held, Row
 from asset_registry_pipeline.steps.cover_checks import cover_faults, url_of
 from asset_registry_pipeline.steps.expecting import Expectation, Surroundings, open_expectation, surroundings
@@ -29,6 +29,7 @@ from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.album_art import open_covers
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.id_ranges import IdRange
+from asset_registry_pipeline.stores.indexes import TEXT, WANTED_INDEXES
 from migration_kit.accounting import Accounting, State
 from migration_kit.chunks import chunked
 from migration_kit.fingerprints import fingerprint
@@ -47,6 +48,7 @@ class Tally:
 
     `there`: documents of the layer that development holds under the `_id` of one in staging. `foreign`: those it holds
     beside them that are not from this migration. `left`: those that this migration brought and that have left staging.
+    `text_index`: where that index stands, once the indexes were asked for.
     """
 
     documents: int = 0
@@ -56,6 +58,7 @@ class Tally:
     there: int = 0
     foreign: int = 0
     left: int = 0
+    text_index: str = ""
 
     def add(self, other: "Tally") -> None:
         """Take in what another range adds up to."""
@@ -98,12 +101,15 @@ def rows(registry: Registry, layer: str, tally: Tally, *, batch: str) -> Iterato
     yield from _beside(registry, layer, tally)
 
 
-def index_rows(registry: Registry) -> list[tuple[str, str]]:
-    """The wanted indexes, each with its problem or `none`."""
-    from asset_registry_pipeline.stores.development import WANTED_INDEXES
+def index_rows(registry: Registry, layer: str, tally: Tally) -> list[tuple[str, str]]:
+    """The wanted indexes, each with its problem or `none`; `tally` learns where the one for texts stands.
 
+    That one is not asked for while composites are still to bring it.
+    """
+    tally.text_index = text_index.settled(registry, layer)
+    asked = [one for one in WANTED_INDEXES if one != TEXT or tally.text_index == text_index.THERE]
     missing = registry.development.missing_indexes()
-    return [(index.name, missing.get(index.name, "none")) for index in WANTED_INDEXES]
+    return [(index.name, missing.get(index.name, "none")) for index in asked]
 
 
 def standing_fingerprint(registry: Registry, layer: str) -> str:

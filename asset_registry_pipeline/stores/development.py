@@ -5,55 +5,32 @@ in place development is the collection it migrates: what has arrived there are t
 What may be written, and what is a conflict, is not decided here.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import NetworkTimeout, OperationFailure
 
 from asset_registry_pipeline.registry.documents import STAGING_FIELDS
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.batches import raw_documents
+from asset_registry_pipeline.stores.indexes import TEXT, TEXT_INDEX, WANTED_INDEXES, Index, difference
 from asset_registry_pipeline.stores.preimages import Preimages
 from asset_registry_pipeline.stores.refusals import DUPLICATE_KEY, told
 from migration_kit.chunks import chunked
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import SetDigest
-from migration_kit.mongo import transient_errors
+from migration_kit.mongo import connect, is_passing, transient_errors
 
 ASSETS = "assets"
-TEXT_INDEX = "migration_text"
-LANGUAGE_OVERRIDE = "textIndexLanguage"
-"""A field that no document has: the default, `language`, makes documents with such a field fail to be indexed."""
-
-
-@dataclass(frozen=True)
-class Index:
-    """An index the target must have; `keys` as the server stores them, without the text index's inner ones."""
-
-    name: str
-    keys: tuple[tuple[str, Any], ...]
-    options: Mapping[str, Any]
-
-
-WANTED_INDEXES = (
-    Index("name_1", (("name", 1),), {"unique": True}),
-    Index("nna_address_1", (("nna_address", 1),), {"unique": True}),
-    Index("layer_1_category_1_subcategory_1", (("layer", 1), ("category", 1), ("subcategory", 1)), {}),
-    Index(
-        TEXT_INDEX,
-        (("name", "text"), ("description", "text"), ("tags", "text"), ("creatorDescription", "text")),
-        {"default_language": "english", "language_override": LANGUAGE_OVERRIDE},
-    ),
-)
-
-
 _CHUNK = 500
+_MOMENT_SECONDS, _LOOK_AGAIN_SECONDS = 1.0, 0.1
 
 
 class Development:
@@ -192,28 +169,55 @@ class Development:
 
     def _refuse_another_text_index(self) -> None:
         """Before anything is written: a collection can have one text index only."""
-        wanted = next(index for index in WANTED_INDEXES if index.name == TEXT_INDEX)
         for name, index in self.indexes().items():
-            if ("_fts", "text") in index["key"] and (name != TEXT_INDEX or _difference(wanted, index)):
+            if ("_fts", "text") in index["key"] and (name != TEXT_INDEX or difference(TEXT, index)):
                 raise PermanentError(
                     f"the index {TEXT_INDEX} cannot be made: the text index {name} is there, and there can be only one",
                     item=f"{self._database.name}.{ASSETS}",
                     remedy=f"Drop it: db.{ASSETS}.dropIndex('{name}')",
                 )
 
-    def ensure_text_index(self) -> None:
-        """Make the text index if it is missing: after a first publishing, for it costs less on what is there.
+    def begin_text_index(self, uri: str) -> None:
+        """Have the server make the text index if it is missing, and wait for it only a moment: it may take minutes.
+
+        `uri`: development's. The server goes on when nobody waits; until it is done, `being_built` says so.
 
         Raises:
             PermanentError: another text index has been made meanwhile.
         """
-        self._ensure(next(index for index in WANTED_INDEXES if index.name == TEXT_INDEX))
+        if TEXT_INDEX in self.indexes():
+            return
+        with (
+            transient_errors("development"),
+            connect(uri, patience=_MOMENT_SECONDS) as client,
+            suppress(NetworkTimeout),
+        ):
+            Development(client.get_database(self._database.name), self._preimages)._make(TEXT)
+
+    def being_built(self) -> frozenset[str]:
+        """The names of indexes that the server is building: it lists them among those that are there."""
+        with transient_errors("development"):
+            if ASSETS not in self._database.list_collection_names(filter={"name": ASSETS}):
+                return frozenset()
+            listed = self._database.command("listIndexes", ASSETS, includeBuildUUIDs=True)
+        building = (each["spec"] for each in listed["cursor"]["firstBatch"] if "buildUUID" in each)
+        return frozenset(index["name"] for index in building)
+
+    def await_indexes(self) -> None:
+        """Wait until the server builds none."""
+        while self.being_built():
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
     def _ensure(self, index: Index) -> str | None:
+        with transient_errors("development"):
+            return self._make(index)
+
+    def _make(self, index: Index) -> str | None:
         try:
-            with transient_errors("development"):
-                self._database[ASSETS].create_index(list(index.keys), name=index.name, **index.options)
+            self._database[ASSETS].create_index(list(index.keys), name=index.name, **index.options)
         except OperationFailure as error:
+            if is_passing(error):
+                raise
             words = told(error)
             if self._preimages is not None and error.code == DUPLICATE_KEY:
                 return words
@@ -230,32 +234,9 @@ class Development:
         return {
             index.name: wrong
             for index in WANTED_INDEXES
-            if (wrong := _difference(index, there.get(index.name))) is not None
+            if (wrong := difference(index, there.get(index.name))) is not None
         }
 
     def session(self) -> ClientSession:
         """A session on development's server, for a transaction."""
         return self._database.client.start_session()
-
-
-_UNWANTED_OPTIONS = {
-    "unique", "sparse", "partialFilterExpression", "collation", "hidden", "expireAfterSeconds",
-}  # fmt: skip
-"""With one of these an index does not keep, or not find, what it seems to by its name."""
-
-
-def _difference(wanted: Index, there: Mapping[str, Any] | None) -> str | None:
-    if there is None:
-        return "missing"
-    for option, value in wanted.options.items():
-        if there.get(option) != value:
-            return f"{option} is {there.get(option)!r}, {value!r} wanted"
-    for option in _UNWANTED_OPTIONS - wanted.options.keys():
-        if there.get(option):
-            return f"{option} is {there[option]!r}, not wanted"
-    if wanted.name == TEXT_INDEX:
-        fields = set(there.get("weights", {}))
-        return (
-            None if fields == {field for field, _ in wanted.keys} else f"covers {', '.join(sorted(fields))}"
-        )
-    return None if [tuple(key) for key in there["key"]] == list(wanted.keys) else f"covers {there['key']}"

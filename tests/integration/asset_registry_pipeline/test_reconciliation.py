@@ -237,12 +237,12 @@ def test_indexes_that_are_missing_or_other_than_wanted_are_found(
     world: Any, steps: Any, registry: Registry
 ) -> None:
     steps.migrate("M")
-    assert {problem for _, problem in verify.index_rows(registry)} == {"none"}
+    assert {problem for _, problem in verify.index_rows(registry, "M", verify.Tally())} == {"none"}
     assets = world.development["assets"]
     assets.drop_index("name_1")
     assets.drop_index("migration_text")
     assets.create_index([("name", "text")], name="migration_text", default_language="none")
-    problems = dict(verify.index_rows(registry))
+    problems = dict(verify.index_rows(registry, "M", verify.Tally()))
     assert problems["name_1"] == "missing"
     assert "default_language is 'none'" in problems["migration_text"]
     assert problems["nna_address_1"] == "none"
@@ -250,7 +250,10 @@ def test_indexes_that_are_missing_or_other_than_wanted_are_found(
     # One that is there by its name and does not keep what it is wanted for.
     assets.drop_index("nna_address_1")
     assets.create_index("nna_address", name="nna_address_1", unique=True, sparse=True)
-    assert dict(verify.index_rows(registry))["nna_address_1"] == "sparse is True, not wanted"
+    assert (
+        dict(verify.index_rows(registry, "M", verify.Tally()))["nna_address_1"]
+        == "sparse is True, not wanted"
+    )
 
 
 def test_fields_are_counted_as_present_and_separately_as_populated(steps: Any) -> None:

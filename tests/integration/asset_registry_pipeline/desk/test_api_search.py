@@ -37,7 +37,9 @@ def found(api: Any, **asked: Any) -> list[str]:
 @pytest.fixture(params=["scan", "index"])
 def how(request: Any, shared: DeskPlace, assets: Any) -> Iterator[str]:
     if request.param == "index":
-        shared.state.registry.development.ensure_text_index()
+        registry = shared.state.registry
+        registry.development.begin_text_index(registry.settings.development_uri)
+        registry.development.await_indexes()
     yield request.param
     if request.param == "index":
         assets.drop_index("migration_text")
