@@ -154,11 +154,16 @@ def place(environment: Mapping[str, str], layers: Mapping[str, int], folder: Pat
 
 
 def _fill(environment: Mapping[str, str], layers: Mapping[str, int]) -> None:
-    """In a process of its own: what making the source takes of memory is not the migration's."""
-    from local_stack.sources.registry import fill
-    from migration_kit.workers import item_executor
+    """In a process of its own: what making the source takes of memory is not the migration's.
 
-    with item_executor("process", 1) as other:
+    Not forked: the server that workers are forked from is started by the migration, with what these need imported.
+    """
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from local_stack.sources.registry import fill
+
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
         other.submit(fill, dict(environment), layers=dict(layers)).result()
 
 

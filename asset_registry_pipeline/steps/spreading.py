@@ -24,6 +24,11 @@ RANGE_DOCUMENTS = 2_500
 SPREAD_FROM = 4_000
 """Documents of a layer from which on its ranges go to worker processes."""
 
+_WHERE_WORK_IS = tuple(
+    f"asset_registry_pipeline.steps.{name}"
+    for name in ("inventory", "plan", "prerequisites", "publishing", "verify")
+)
+
 R = TypeVar("R")
 _process = ExitStack()
 
@@ -49,8 +54,9 @@ def spread(
                 result = function(registry, layer, each)
             yield result
         return
-    # What every worker needs is imported once, in the process that they are all forked from.
-    get_context("forkserver").set_forkserver_preload(["__main__", __name__])
+    # What every worker needs is imported once, in the process that they are all forked from: it takes each of them
+    # seven times as long to import it as to be forked and to connect.
+    get_context("forkserver").set_forkserver_preload(["__main__", __name__, *_WHERE_WORK_IS])
     work = partial(_in_worker, registry.settings, _goes_by(registry), layer, function)
     try:
         with item_executor("process", workers) as executor:
