@@ -27,7 +27,12 @@ UNPLACED = "unplaced"
 DIGEST = "digest"
 ACROSS = "across"
 """The field for what documents have in common, which is found only when all rows of a layer are there."""
+DOCUMENT = "document"
+"""The field for the bytes of a document that a row is about, in the last place; the row tells their hash besides."""
 _DIGEST_BYTES = 16
+_DIGEST_ELEMENT = b"\x05" + DIGEST.encode() + b"\x00" + struct.pack("<iB", _DIGEST_BYTES, 0)
+DOCUMENT_ELEMENT = b"\x03" + DOCUMENT.encode() + b"\x00"
+"""The bytes that stand before such a document's own."""
 _DUPLICATE_KEY = 11000
 
 _Row = tuple[str, RawBSONDocument, bytes]  # the item, the row, the hash of all that it says
@@ -36,14 +41,15 @@ _Row = tuple[str, RawBSONDocument, bytes]  # the item, the row, the hash of all 
 def keep(
     collection: Collection[Any],
     layer: str,
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[dict[str, Any]],
     within: IdRange = WHOLE,
     *,
     before_removal: Callable[[Sequence[str]], None] | None = None,
 ) -> int:
     """Make the layer's rows within the range these ones; returns how many were written or removed.
 
-    Each row has `_id`, `layer` and `identifier`; they come in the order of their identifiers. `before_removal` is told
+    Each row has `_id`, `layer` and `identifier`, and is used up; they come in the order of their identifiers. What
+    stands in `DOCUMENT`, if anything, are bytes, whose hash is another field of the row. `before_removal` is told
     of the rows that are gone, while they are still there. What stands in `ACROSS` stays where a row is replaced.
     """
     written = 0
@@ -63,7 +69,7 @@ def identifier_of(row: Mapping[str, Any]) -> Any:
     return ObjectId(row["_id"]) if ObjectId.is_valid(row["_id"]) else None
 
 
-def _intervals(rows: Iterable[Mapping[str, Any]], within: IdRange) -> Iterator[tuple[list[_Row], IdRange]]:
+def _intervals(rows: Iterable[dict[str, Any]], within: IdRange) -> Iterator[tuple[list[_Row], IdRange]]:
     """Rows in chunks, each with the interval of identifiers that it fills; together they fill the range."""
     chunk: list[_Row] = []
     size, lower, place = 0, within.lower, within.lower
@@ -81,13 +87,19 @@ def _intervals(rows: Iterable[Mapping[str, Any]], within: IdRange) -> Iterator[t
     yield chunk, IdRange(lower, within.upper)
 
 
-def _encoded(row: Mapping[str, Any]) -> tuple[RawBSONDocument, bytes]:
-    """The row with the hash of itself as its last element, encoded only once."""
+def _encoded(row: dict[str, Any]) -> tuple[RawBSONDocument, bytes]:
+    """The row with the hash of what it says behind it, encoded only once.
+
+    A document's bytes come last, as they are: most of a row is neither encoded nor hashed again.
+    """
+    document = row.pop(DOCUMENT, None)
     raw = bson.encode(row, codec_options=codec.OPTIONS)
     digest = hashlib.blake2b(raw, digest_size=_DIGEST_BYTES).digest()
-    element = b"\x05" + DIGEST.encode() + b"\x00" + struct.pack("<iB", _DIGEST_BYTES, 0) + digest
-    whole = struct.pack("<i", len(raw) + len(element)) + raw[4:-1] + element + b"\x00"
-    return RawBSONDocument(whole), digest
+    parts = [raw[4:-1], _DIGEST_ELEMENT, digest, b"\x00"]
+    if document is not None:
+        parts[3:3] = (DOCUMENT_ELEMENT, document)
+    body = b"".join(parts)
+    return RawBSONDocument(struct.pack("<i", len(body) + 4) + body), digest
 
 
 def _keep_chunk(

@@ -12,6 +12,7 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from asset_registry_pipeline.stores import candidate_rows, codec, findings_view, snapshot
+from asset_registry_pipeline.stores.batches import raw_documents
 from asset_registry_pipeline.stores.candidate_rows import Candidate, Outcome
 from asset_registry_pipeline.stores.findings_view import FINDINGS, INVENTORY, SNAPSHOT
 from asset_registry_pipeline.stores.id_ranges import LAYER_INDEX, WHOLE, IdRange
@@ -62,7 +63,7 @@ class Workspace:
     def save_snapshot(
         self,
         layer: str,
-        rows: Iterable[Mapping[str, Any]],
+        rows: Iterable[dict[str, Any]],
         within: IdRange = WHOLE,
         *,
         before_removal: Callable[[Sequence[str]], None] | None = None,
@@ -188,9 +189,8 @@ class Workspace:
     def candidates(self, layer: str, within: IdRange = WHOLE) -> Iterator[Candidate]:
         """A layer's staged outcomes in the order of the `_id`s, streamed."""
         with transient_errors("development"):
-            found = self._raw_candidates.find({"layer": layer}, {"answers": 0})
-            for row in within.bounding_rows(found, layer):
-                yield candidate_rows.with_document(row)
+            found = self._raw_candidates.find_raw_batches({"layer": layer}, {"answers": 0})
+            yield from map(candidate_rows.with_document, raw_documents(within.bounding_rows(found, layer)))
 
     def staged_outcomes(self, layer: str) -> Iterator[tuple[Outcome, bool, list[Any] | None]]:
         """A layer's staged outcomes, streamed in any order; whether each comes with a document, and the answers."""
@@ -224,8 +224,8 @@ class Workspace:
     def staged(self, items: Sequence[str]) -> Iterator[Candidate]:
         """The staged outcomes of these items, as far as they have one."""
         with transient_errors("development"):
-            for row in self._raw_candidates.find({"_id": {"$in": [*items]}}, {"answers": 0}):
-                yield candidate_rows.with_document(row)
+            found = self._raw_candidates.find_raw_batches({"_id": {"$in": [*items]}}, {"answers": 0})
+            yield from map(candidate_rows.with_document, raw_documents(found))
 
     def unrecorded(self, layer: str) -> int:
         """How many documents of a layer's newest inventory the ledger has no record of; counted by the server."""
