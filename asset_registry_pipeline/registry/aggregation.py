@@ -125,9 +125,9 @@ def _folded(tags: Iterable[str]) -> set[str]:
 
 
 def _most_frequent(tags: Iterable[Iterable[str]], limit: int) -> list[str]:
-    counts = Counter(sorted(chain.from_iterable(tags)))
+    counts = Counter(chain.from_iterable(tags))
     # Sorting keeps the order of equals, reversed or not: alphabetical among tags of one frequency.
-    return sorted(counts, key=counts.__getitem__, reverse=True)[:limit]
+    return sorted(sorted(counts), key=counts.__getitem__, reverse=True)[:limit]
 
 
 def aggregate_descriptions(components: Sequence[Features]) -> str:

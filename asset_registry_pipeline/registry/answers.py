@@ -81,11 +81,12 @@ def changed_fields(
     """The fields that the migration may not change and that are not byte-equal to the source."""
     body = source.body or {}
     may_change = _MAY_CHANGE[profile.rewrite_bucket is not None]
-    changed = [field for field in body if field not in document and field not in may_change]
+    absent = body.keys() - document.keys()
+    changed = [field for field in body if field in absent - may_change] if absent else []
     for field, value in document.items():
-        if field in may_change or ((before := body.get(field, document)) is value):
-            continue
         # What is the very same value needs no second look; the bytes decide on all others.
+        if (before := body.get(field, document)) is value or field in may_change:
+            continue
         if field not in body or not same(before, value):
             changed.append(field)
     return changed

@@ -77,7 +77,7 @@ def read_components(entries: Iterable[Any]) -> tuple[Reference, ...]:
     references: list[Reference] = []
     for entry in entries:
         if is_text(entry):
-            references.extend(_listed(entry))
+            references += _listed_before(entry) if len(entry) <= _REPEATED_LENGTH else _split(entry)
         elif isinstance(entry, Mapping):
             references.append(_from_object(entry))
         elif type(entry).__name__ == "ObjectId":
@@ -97,10 +97,6 @@ def _split(text: str) -> tuple[Reference, ...]:
 # A few components stand in very many composites, and a reference never changes. Nothing that may be large is kept.
 _REPEATED_LENGTH = 200
 _listed_before = lru_cache(maxsize=16_384)(_split)
-
-
-def _listed(text: str) -> tuple[Reference, ...]:
-    return _listed_before(text) if len(text) <= _REPEATED_LENGTH else _split(text)
 
 
 def _without_extension(text: str) -> str:

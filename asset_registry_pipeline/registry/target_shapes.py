@@ -240,13 +240,13 @@ def shape_errors(
             (field, (*shapes, *KEPT_SHAPES[field]) if before.get(field) else shapes)
             for field, shapes in wanted
         )
-    return _errors(_whole(wanted), document, dict(wanted))
+    return _errors(_whole(wanted), document, wanted)
 
 
 def unknown_shape(field: str, value: object) -> list[str]:
     """What is wrong with a Phase 2B field that staging had already; empty when it has a shape of the contract."""
     wanted = ((field, KEPT_SHAPES[field]),)
-    return _errors(_one(wanted), {field: value}, dict(wanted))
+    return _errors(_one(wanted), {field: value}, wanted)
 
 
 @cache
@@ -270,13 +270,11 @@ def _adapter(fields: dict[str, Any]) -> TypeAdapter[Any]:
     return TypeAdapter(with_config(ConfigDict(strict=True, extra="ignore"))(document))
 
 
-def _errors(
-    adapter: TypeAdapter[Any], document: Mapping[str, Any], shapes: Mapping[str, tuple[str, ...]]
-) -> list[str]:
+def _errors(adapter: TypeAdapter[Any], document: Mapping[str, Any], wanted: Wanted) -> list[str]:
     try:
         adapter.validate_python(document)
     except ValidationError as error:
-        found = []
+        found, shapes = [], dict(wanted)
         for each in error.errors(include_url=False, include_context=False, include_input=False):
             field, *inner = map(str, each["loc"])
             known = [name for name in dict.fromkeys(shapes.get(field, ())) if name != "none"]

@@ -7,6 +7,7 @@ nearly all composites. Resolving and judging are the registry's rules.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Any, TypeVar
 
 from bson.objectid import ObjectId
@@ -34,8 +35,8 @@ from migration_kit.ledger import Entry
 
 T = TypeVar("T")
 
-MOST_REMEMBERED = 40_000
-"""Components that a process keeps: some 50 MB."""
+MOST_REMEMBERED = 60_000
+"""Components that a process keeps: some 75 MB."""
 _NAMED_BY = ("layer", "name", "nna_address")
 _FEATURES = (*dict.fromkeys((*_NAMED_BY, *FEATURE_FIELDS)),)
 _ABSENT, _NOT_YET = Absence(NOT_IN_STAGING), Absence("not migrated yet")
@@ -48,21 +49,23 @@ class _Known:
 
 
 class Memory:
-    """Components by the keys they were asked for, the least recently used forgotten first."""
+    """Components by the keys they were asked for, the first that came forgotten first.
+
+    Not the least recently used: to keep track of that costs more than to look the few up again that are in all chunks.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
 
     def recall(self, keys: Iterable[str]) -> dict[str, _Known]:
         """What is known of these keys."""
-        found = {key: self._known.pop(key) for key in keys if key in self._known}
-        self._known.update(found)
-        return found
+        known = self._known
+        return {key: known[key] for key in keys if key in known}
 
     def keep(self, found: Mapping[str, _Known]) -> None:
         """Remember what was looked up."""
         self._known.update(found)
-        for key in list(self._known)[: max(0, len(self._known) - MOST_REMEMBERED)]:
+        for key in list(islice(self._known, max(0, len(self._known) - MOST_REMEMBERED))):
             del self._known[key]
 
 
