@@ -1,13 +1,15 @@
-"""Connections to MongoDB, and which of its errors pass by themselves.
+"""Connections to MongoDB, which of its errors pass by themselves, and documents as the bytes that it sends.
 
 Queries belong to the stores that ask them.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from struct import Struct
 from typing import Any
 
 from pymongo import MongoClient
+from pymongo.cursor import RawBatchCursor
 from pymongo.errors import (
     AutoReconnect,
     ConfigurationError,
@@ -24,6 +26,9 @@ from migration_kit.redaction import redact
 
 SERVER_SELECTION_SECONDS = 10
 _INTERRUPTED = 11601
+_DOCUMENTS_A_BATCH = 2_000
+"""Left to itself a server fills each batch with 16 MB."""
+_size_at = Struct("<i").unpack_from
 
 
 @contextmanager
@@ -85,3 +90,17 @@ def transient_errors(what: str) -> Iterator[None]:
         if not is_passing(error):
             raise
         raise TransientError(redact(str(error)), item=what) from error
+
+
+def raw_documents(cursor: "RawBatchCursor[Any]") -> Iterator[bytes]:
+    """The bytes of each document that a cursor of batches finds, streamed; the cursor is closed at the end.
+
+    The driver makes no object for each of them: that costs more than most of what is done with the bytes.
+    """
+    with cursor.batch_size(_DOCUMENTS_A_BATCH) as batches:
+        for batch in batches:
+            offset, end = 0, len(batch)
+            while offset < end:
+                (size,) = _size_at(batch, offset)
+                yield batch[offset : offset + size]
+                offset += size

@@ -2,14 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
+from asset_registry_pipeline.registry.layers import UNFILED
 from asset_registry_pipeline.registry.outcomes import FOUND_BY_PUBLISHING, IN_DEVELOPMENT, ended
+from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores.connections import Registry
+from asset_registry_pipeline.stores.id_ranges import WHOLE, IdRange
 from migration_kit.accounting import Accounting, State
 from migration_kit.chunks import chunked
 from migration_kit.ledger import CHUNK, Entry
 from migration_kit.mongo import transient_errors
 
+Ended = Counter[tuple[State, str | None]]
+"""Documents by the state and reason they ended with."""
 _PROBLEMS = tuple(state for state in State if state not in IN_DEVELOPMENT)
 
 
@@ -18,14 +24,27 @@ def account_layer(registry: Registry, layer: str, *, batch: str | None = None) -
 
     With `batch` it is what that batch did: what an earlier one migrated counts as already present.
     """
+    work = partial(account_range, batch=batch)
+    # What is of no layer is nowhere cut into ranges: it is little.
+    parts = [work(registry, layer, WHOLE)] if layer == UNFILED else spread(registry, layer, work, light=True)
     documents = 0
-    counts: Counter[tuple[State, str | None]] = Counter()
-    for chunk in chunked(registry.workspace.snapshot_items(layer), CHUNK):
+    counts: Ended = Counter()
+    for more, found in parts:
+        documents += more
+        counts.update(found)
+    return Accounting.from_counts(documents, ((state, reason, n) for (state, reason), n in counts.items()))
+
+
+def account_range(registry: Registry, layer: str, within: IdRange, *, batch: str | None) -> tuple[int, Ended]:
+    """The same of a range: its documents, and how many ended where."""
+    documents = 0
+    counts: Ended = Counter()
+    for chunk in chunked(registry.workspace.snapshot_items(layer, within), CHUNK):
         documents += len(chunk)
         with transient_errors("development"):
             for _, state, reason, by in registry.ledger.states(layer, chunk):
                 counts[ended(state, by, batch), reason] += 1
-    return Accounting.from_counts(documents, ((state, reason, n) for (state, reason), n in counts.items()))
+    return documents, counts
 
 
 def conflicts(registry: Registry, layer: str) -> Iterator[Entry]:

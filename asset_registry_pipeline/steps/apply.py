@@ -15,8 +15,9 @@ from asset_registry_pipeline.steps.accounting import account_layer
 from asset_registry_pipeline.steps.plan import outcome_line
 from asset_registry_pipeline.steps.publishing import Tally, publish_range
 from asset_registry_pipeline.steps.sources import layer_parts, other_parts
-from asset_registry_pipeline.steps.spreading import reference_counting, spread
+from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores.connections import Registry
+from asset_registry_pipeline.stores.id_ranges import IdRange
 from asset_registry_pipeline.stores.progress import Progress, Status
 from migration_kit.accounting import Accounting, State, require_balanced
 from migration_kit.failures import PermanentError
@@ -114,13 +115,25 @@ def outcome_rows(registry: Registry, staged: Staged) -> Iterator[tuple[Any, ...]
         PermanentError: at the end, if these are other outcomes than the plan has.
     """
     seen = SetDigest()
-    for one, with_document, answers in registry.workspace.staged_outcomes(staged.layer):
+    for rows, part in spread(registry, staged.layer, outcome_rows_of_range, light=True):
+        seen.update(part)
+        yield from rows
+    _require_planned(staged, seen)
+
+
+def outcome_rows_of_range(
+    registry: Registry, layer: str, within: IdRange
+) -> tuple[list[tuple[Any, ...]], SetDigest]:
+    """The rows of a range, and the digest of its outcomes."""
+    rows: list[tuple[Any, ...]] = []
+    seen = SetDigest()
+    for one, with_document, answers in registry.workspace.staged_outcomes(layer, within):
         seen.add(outcome_line(one))
         ready = one.disposition == Disposition.READY
         explained, complete = (one.reason is None) == ready, with_document == ready
         answered = answers if ready and answers else _UNANSWERED
-        yield one.item, one.label, one.disposition, one.reason, explained, complete, ready, *answered
-    _require_planned(staged, seen)
+        rows.append((one.item, one.label, one.disposition, one.reason, explained, complete, ready, *answered))
+    return rows, seen
 
 
 def _require_planned(staged: Staged, seen: SetDigest) -> None:
@@ -158,8 +171,7 @@ def publish(
     _require_planned(staged, done.outcomes)
     if not text_index.comes_with_composites(registry, layer):
         registry.development.begin_text_index(registry.settings.development_uri)
-    with reference_counting():
-        accounting = account_layer(registry, layer, batch=batch)
+    accounting = account_layer(registry, layer, batch=batch)
     require_balanced(accounting, where=f"layer {layer}")
     over = too_many_quarantined(accounting, registry.profile)
     registry.progress.save(_progress(layer, accounting, Status.FAILED if over else Status.COMPLETED))

@@ -18,6 +18,7 @@ from asset_registry_pipeline.steps.plan import UNSTORABLE, outcomes
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.failures import PermanentError
+from migration_kit.workers import item_executor
 
 _ACROSS = (("name", "duplicate_name"), ("nna_address", "duplicate_address"))
 
@@ -36,10 +37,17 @@ class Surroundings:
 
 def surroundings(registry: Registry, layer: str) -> Surroundings:
     """The surroundings of a layer as they are now."""
-    repeated = {field: frozenset(registry.staging.repeated(layer, field)) for field, _ in _ACROSS}
-    if layer not in COMPOSITE_LAYERS:
-        return Surroundings(repeated)
-    return Surroundings(repeated, registry.development.fingerprint(sorted(REFERABLE_LAYERS)))
+
+    def repeated(field: str) -> frozenset[str]:
+        return frozenset(registry.staging.repeated(layer, field))
+
+    # Each goes through all documents on the server, so all are asked at once.
+    with item_executor("thread", len(_ACROSS) + 1) as executor:
+        values = {field: executor.submit(repeated, field) for field, _ in _ACROSS}
+        components = ""
+        if layer in COMPOSITE_LAYERS:
+            components = registry.development.fingerprint(sorted(REFERABLE_LAYERS))
+        return Surroundings({field: found.result() for field, found in values.items()}, components)
 
 
 @dataclass(frozen=True)

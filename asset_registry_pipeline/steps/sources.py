@@ -90,7 +90,7 @@ def enrichments_part(registry: Registry) -> str:
 def staging_digest(registry: Registry, layer: str) -> str:
     """Hash of a layer's documents, whatever order they are read in; an inventory's fingerprint is the same."""
     digest = SetDigest()
-    for each in spread(registry, layer, _digest_of_range):
+    for each in spread(registry, layer, _digest_of_range, light=True):
         digest.update(each)
     return digest.hexdigest()
 

@@ -23,6 +23,8 @@ from migration_kit.workers import bounded_map, item_executor
 RANGE_DOCUMENTS = 2_500
 SPREAD_FROM = 4_000
 """Documents of a layer from which on its ranges go to worker processes."""
+LIGHT_RANGES = 16
+"""Ranges from which on light work goes there, too."""
 
 _WHERE_WORK_IS = tuple(
     f"asset_registry_pipeline.steps.{name}"
@@ -34,13 +36,19 @@ _process = ExitStack()
 
 
 def spread(
-    registry: Registry, layer: str, function: Callable[[Registry, str, IdRange], R], *, afresh: bool = False
+    registry: Registry,
+    layer: str,
+    function: Callable[[Registry, str, IdRange], R],
+    *,
+    afresh: bool = False,
+    light: bool = False,
 ) -> Iterator[R]:
     """Call `function(registry, layer, range)` for ranges that cover the layer; results as they come.
 
     In worker processes (REGISTRY_WORKERS of them, by default one a core) the registry is one of the process's own, the
     function has to be a module's (or a `partial` of one), and what it takes and returns picklable and small. The first
-    error ends it. `afresh`: see `cut`.
+    error ends it. `afresh`: see `cut`. `light`: the work takes some microseconds a document, and pays for the processes
+    only in many ranges.
 
     Raises:
         PermanentError: a worker found another profile or taxonomy than the registry has.
@@ -48,7 +56,7 @@ def spread(
     """
     ranges = cut(registry, layer, afresh=afresh)
     workers = positive_number("REGISTRY_WORKERS", registry.settings.workers, default=os.cpu_count() or 1)
-    if len(ranges) == 1 or workers == 1:
+    if len(ranges) < (LIGHT_RANGES if light else 2) or workers == 1:
         for each in ranges:
             with reference_counting():
                 result = function(registry, layer, each)

@@ -12,10 +12,9 @@ from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.batches import raw_documents
 from asset_registry_pipeline.stores.development import ASSETS
 from migration_kit.failures import TransientError
-from migration_kit.mongo import transient_errors
+from migration_kit.mongo import raw_documents, transient_errors
 
 SUMMARY = (
     "layer", "category", "subcategory", "name", "nna_address", "gcpStorageUrl", "tags", "description",

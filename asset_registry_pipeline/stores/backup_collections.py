@@ -16,9 +16,8 @@ from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure, 
 from asset_registry_pipeline.registry.documents import masked
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.backup import SCRATCH_PREFIX, AtWork, Damaged, Proof, Tally, chunks
-from asset_registry_pipeline.stores.batches import raw_documents
 from migration_kit.failures import PermanentError, TransientError
-from migration_kit.mongo import is_passing
+from migration_kit.mongo import is_passing, raw_documents
 from migration_kit.redaction import redact
 
 MANIFEST = "assets_backup_manifest"

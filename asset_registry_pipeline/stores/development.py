@@ -19,14 +19,13 @@ from pymongo.errors import NetworkTimeout, OperationFailure
 from asset_registry_pipeline.registry.documents import STAGING_FIELDS
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.batches import raw_documents
 from asset_registry_pipeline.stores.indexes import TEXT, TEXT_INDEX, WANTED_INDEXES, Index, difference
 from asset_registry_pipeline.stores.preimages import Preimages
 from asset_registry_pipeline.stores.refusals import DUPLICATE_KEY, told
 from migration_kit.chunks import chunked
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import SetDigest
-from migration_kit.mongo import connect, is_passing, transient_errors
+from migration_kit.mongo import connect, is_passing, raw_documents, transient_errors
 
 ASSETS = "assets"
 _CHUNK = 500

@@ -10,10 +10,9 @@ from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS, UNFILED
 from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.stores import codec
-from asset_registry_pipeline.stores.batches import raw_documents
 from asset_registry_pipeline.stores.id_ranges import WHOLE, IdRange
 from migration_kit.failures import PermanentError
-from migration_kit.mongo import transient_errors
+from migration_kit.mongo import raw_documents, transient_errors
 
 ASSETS, TAXONOMIES = "assets", "taxonomies"
 

@@ -12,14 +12,13 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from asset_registry_pipeline.stores import candidate_rows, codec, findings_view, snapshot
-from asset_registry_pipeline.stores.batches import raw_documents
 from asset_registry_pipeline.stores.candidate_rows import Candidate, Outcome
 from asset_registry_pipeline.stores.findings_view import FINDINGS, INVENTORY, SNAPSHOT
 from asset_registry_pipeline.stores.id_ranges import LAYER_INDEX, WHOLE, IdRange
 from asset_registry_pipeline.stores.rows import DIGEST, UNPLACED, identifier_of, keep
 from asset_registry_pipeline.stores.snapshot import KEYS, Judged, Snapshot, as_snapshot, judged
 from migration_kit.chunks import chunked
-from migration_kit.mongo import transient_errors
+from migration_kit.mongo import raw_documents, transient_errors
 
 CANDIDATES, BATCHES, LEFT = "migration_candidates", "migration_batches", "migration_left"
 _OF_LEFT = ("layer", "identifier", "label", "source_hash")
@@ -82,10 +81,10 @@ class Workspace:
                 as_snapshot, within.bounding_rows(self._snapshot.find({"layer": layer}, _SHORT), layer)
             )
 
-    def snapshot_items(self, layer: str) -> Iterator[str]:
+    def snapshot_items(self, layer: str, within: IdRange = WHOLE) -> Iterator[str]:
         """The ledger keys of the documents that the newest inventory saw in a layer, streamed."""
         with transient_errors("development"):
-            for row in self._snapshot.find({"layer": layer}, {"_id": 1}):
+            for row in within.bounding_rows(self._snapshot.find({"layer": layer}, {"_id": 1}), layer):
                 yield row["_id"]
 
     def marks_between(self, layer: str, every: int) -> Iterator[Any]:
@@ -136,7 +135,7 @@ class Workspace:
     def left(self, layer: str) -> Iterator[dict[str, Any]]:
         """The documents of a layer that this migration has migrated and that have left staging since, streamed."""
         with transient_errors("development"):
-            for chunk in chunked(self._left.find({"layer": layer}), _CHUNK):
+            for chunk in chunked(self._left.find({"layer": layer}).batch_size(_CHUNK), _CHUNK):
                 back = self.snapshot_of([row["_id"] for row in chunk])
                 if back:
                     self._left.delete_many({"_id": {"$in": list(back)}})
@@ -145,7 +144,8 @@ class Workspace:
     def findings(self, layer: str | None = None) -> Iterator[dict[str, Any]]:
         """What the newest inventories found, in all layers or in one, streamed; a row for each document and kind."""
         with transient_errors("development"):
-            yield from self._findings.find({} if layer is None else {"layer": layer})
+            found = self._findings.find({} if layer is None else {"layer": layer})
+            yield from found.batch_size(_CHUNK)
 
     def findings_by_kind(self) -> dict[str, tuple[int, str]]:
         """Of each kind that was found how often, with one example: an item and what is told of it."""
@@ -192,13 +192,15 @@ class Workspace:
             found = self._raw_candidates.find_raw_batches({"layer": layer}, {"answers": 0})
             yield from map(candidate_rows.with_document, raw_documents(within.bounding_rows(found, layer)))
 
-    def staged_outcomes(self, layer: str) -> Iterator[tuple[Outcome, bool, list[Any] | None]]:
-        """A layer's staged outcomes, streamed in any order; whether each comes with a document, and the answers."""
+    def staged_outcomes(
+        self, layer: str, within: IdRange = WHOLE
+    ) -> Iterator[tuple[Outcome, bool, list[Any] | None]]:
+        """A layer's staged outcomes, streamed; whether each comes with a document, and the answers."""
         # Of a document in it only that it is one, which costs half as much as to ask the server for its type.
         fields = dict.fromkeys((*Outcome._fields[1:], "answers", "document.none"), 1)
         with transient_errors("development"):
             found = self._candidates.find({"layer": layer}, fields)
-            for row in found.batch_size(_CHUNK):
+            for row in within.bounding_rows(found, layer):
                 yield (
                     Outcome(
                         row["_id"],

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any
 
 from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo import ASCENDING, DESCENDING, UpdateOne
 from pymongo.client_session import ClientSession
@@ -22,12 +21,12 @@ from migration_kit.chunks import chunked
 from migration_kit.fingerprints import SetDigest
 from migration_kit.gates import Gate, Verdict, VerdictStatus, judge
 from migration_kit.ledger import CHUNK, Entry, Plan
+from migration_kit.mongo import raw_documents
 
 _DUPLICATE_KEY = 11000
 _SAYS = ("partition", "state", "reason", "source_hash", "target_hash", "detail")
 _BY = ("run_id", "batch_id")
 _HASHED = ("state", "reason", "source_hash", "target_hash")
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _ENTRY_FIELDS = dict.fromkeys(_SAYS + _BY, 1)
 # An empty timestamp becomes the server's own at insertion, and grows from one to the next. Ids and clocks are the
 # clients': two machines do not agree on them, and the newest verdict decides.
@@ -138,9 +137,9 @@ class MongoLedger:
             wanted["state"] = {"$in": [str(state) for state in states]}
         if items is not None:
             wanted["_id"] = {"$in": [*items]}
-        return map(
-            _as_entry, self._outcomes.find(wanted, _ENTRY_FIELDS, session=session).sort("_id", ASCENDING)
-        )
+        found = self._outcomes.find(wanted, _ENTRY_FIELDS, session=session).sort("_id", ASCENDING)
+        # Left to itself a server fills each batch with 16 MB, of which rows make many times as much here.
+        return map(_as_entry, found.batch_size(CHUNK))
 
     def states(self, partition: str, items: Sequence[str]) -> Iterator[tuple[str, State, str | None, str]]:
         """Item, state, reason and batch of those of the items that have a record in the partition, in any order."""
@@ -150,11 +149,11 @@ class MongoLedger:
 
     def digest(self, partition: str) -> str:
         """Hash of all that is recorded of a partition, whatever order it is read in; not of runs, times and details."""
-        rows = self._outcomes.with_options(codec_options=_RAW)
         digest = SetDigest()
         # A row is hashed as the bytes that the server sends: its fields keep their order as long as it lives.
-        for row in rows.find({"partition": partition}, dict.fromkeys(_HASHED, 1)):
-            digest.add_bytes(bytes(row.raw))
+        found = self._outcomes.find_raw_batches({"partition": partition}, dict.fromkeys(_HASHED, 1))
+        for raw in raw_documents(found):
+            digest.add_bytes(raw)
         return digest.hexdigest()
 
     def counts(
