@@ -10,6 +10,7 @@ from typing import Any
 
 from pymongo import ReplaceOne
 from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
 
 from asset_registry_pipeline.stores import candidate_rows, codec, findings_view, snapshot
 from asset_registry_pipeline.stores.candidate_rows import Candidate, Outcome
@@ -33,9 +34,12 @@ class Workspace:
     def __init__(self, database: Database[Any]) -> None:
         options = codec.OPTIONS
         self._database = database
-        self._snapshot = database.get_collection(SNAPSHOT, codec_options=options)
+        # Rows that can be made anew are not waited for until a majority has them. The summary or the plan which says
+        # that they are complete is: who has that has them, too, for writes reach every member in their order.
+        hasty = WriteConcern(w=1)
+        self._snapshot = database.get_collection(SNAPSHOT, codec_options=options, write_concern=hasty)
         self._findings = database.get_collection(FINDINGS, codec_options=options)
-        self._candidates = database.get_collection(CANDIDATES, codec_options=options)
+        self._candidates = database.get_collection(CANDIDATES, codec_options=options, write_concern=hasty)
         self._raw_candidates = database.get_collection(CANDIDATES, codec_options=codec.RAW)
         self._inventory = database.get_collection(INVENTORY, codec_options=options)
         self._batches = database.get_collection(BATCHES, codec_options=options)
