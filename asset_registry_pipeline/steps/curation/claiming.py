@@ -12,7 +12,7 @@ from asset_registry_pipeline.steps.curation.access import (
     source_of,
 )
 from asset_registry_pipeline.steps.curation.errors import CurationError
-from asset_registry_pipeline.steps.curation.model import CLAIMED, DECIDED, LEASE, Claim, Where
+from asset_registry_pipeline.steps.curation.model import CLAIMED, DECIDED, LEASE, OPEN, Claim, Where
 from asset_registry_pipeline.steps.curation.reading import in_stores
 from asset_registry_pipeline.steps.curation.recording import in_transaction
 from asset_registry_pipeline.stores.audit import entry
@@ -50,8 +50,9 @@ def renew(registry: Registry, actor: Actor, key: str, now: datetime) -> Claim:
     """A new lease on what one has claimed.
 
     Raises:
-        CurationError: not_found, or lease_over where it is one's own no more.
+        CurationError: forbidden, not_found, or lease_over where it is one's own no more.
     """
+    require(actor, "claim")
     if not registry.claims.renew(key, actor.name, now, now + LEASE):
         raise lease_over(require_row(registry, key), actor, now)
     return Claim(item_of(require_row(registry, key)), now + LEASE)
@@ -60,36 +61,45 @@ def renew(registry: Registry, actor: Actor, key: str, now: datetime) -> Claim:
 def release(registry: Registry, actor: Actor, key: str, note: str | None, now: datetime) -> None:
     """Give an item back to the queue, with a note for who takes it next; an admin may give back what another has.
 
+    One that is open already stays so.
+
     Raises:
-        CurationError: not_found, forbidden (another has it), or invalid (the note is too long).
+        CurationError: forbidden (another has it), not_found, invalid (the note is too long), already_decided,
+            too_late as nobody asks any more, or claimed_by_another as somebody was quicker.
     """
+    require(actor, "claim")
     if note is not None and len(note) > _LONGEST_NOTE:
         raise CurationError(
             "invalid", f"the note has {len(note):,} characters", remedy=f"Keep it to {_LONGEST_NOTE}"
         )
     row = require_row(registry, key)
-    if row["state"] != CLAIMED:
+    if row["state"] == OPEN:
         return
+    if row["state"] != CLAIMED:
+        raise _why_not(registry, key)
     another = row["claimed_by"] != actor.name
     if another:
         require(actor, "release what another has claimed")
 
-    def both(session: Any) -> None:
-        if registry.claims.give_back(key, row["claimed_by"], note, session):
+    def both(session: Any) -> bool:
+        given_back = registry.claims.give_back(key, row["claimed_by"], note, session)
+        if given_back:
             told = entry(
                 now, actor.name, str(actor.role), "released", layer=row["layer"], key=key,
                 claimed_by=row["claimed_by"], note=note,
             )  # fmt: skip
             registry.audit.add([told], session)
+        return given_back
 
-    in_transaction(registry, both)
+    if not in_transaction(registry, both) and require_row(registry, key)["state"] != OPEN:
+        raise _why_not(registry, key)
 
 
 def lease_over(row: dict[str, Any], actor: Actor, now: datetime, **told: Any) -> CurationError:
     """Why somebody does not hold an item: another does, or their time ran out, or it was never claimed."""
     by, until = row.get("claimed_by"), row.get("lease_until")
     if row["state"] == CLAIMED and by != actor.name and until is not None and until > now:
-        return _claimed(row, **told)
+        return claimed(row, **told)
     if row["state"] == DECIDED:
         return _decided(row, **told)
     return CurationError(
@@ -115,7 +125,7 @@ def _why_not(registry: Registry, key: str) -> CurationError:
     if row["state"] == DECIDED:
         return _decided(row)
     if row["state"] == CLAIMED:
-        return _claimed(row)
+        return claimed(row)
     return too_late(row)
 
 
@@ -130,7 +140,8 @@ def too_late(row: dict[str, Any], **told: Any) -> CurationError:
     )
 
 
-def _claimed(row: dict[str, Any], **told: Any) -> CurationError:
+def claimed(row: dict[str, Any], **told: Any) -> CurationError:
+    """Somebody else has the item."""
     until = f"{row['lease_until']:%H:%M} UTC"
     return CurationError(
         "claimed_by_another",

@@ -16,7 +16,7 @@ from asset_registry_pipeline.steps.curation.access import (
     source_of,
 )
 from asset_registry_pipeline.steps.curation.checking import problems_of
-from asset_registry_pipeline.steps.curation.claiming import lease_over, too_late
+from asset_registry_pipeline.steps.curation.claiming import claimed, lease_over, too_late
 from asset_registry_pipeline.steps.curation.errors import CurationError
 from asset_registry_pipeline.steps.curation.model import (
     CLAIMED,
@@ -28,6 +28,7 @@ from asset_registry_pipeline.steps.curation.model import (
     Undone,
 )
 from asset_registry_pipeline.steps.curation.recording import Recording, in_transaction, store, told_of
+from asset_registry_pipeline.stores.claims import CLAIM_FIELDS
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.decisions import Recorded
 
@@ -82,7 +83,8 @@ def undo(registry: Registry, actor: Actor, key: str, revision: int, now: datetim
     What was published by it stays in development as it is until the next plan, which holds the asset for a curator.
 
     Raises:
-        CurationError: forbidden, not_found, or already_decided where another revision stands by now.
+        CurationError: forbidden, not_found, too_late (nothing stands), already_decided where another revision stands by
+            now, or claimed_by_another: what it left open is somebody else's work at the moment.
     """
     require(actor, "take a decision back")
 
@@ -92,10 +94,13 @@ def undo(registry: Registry, actor: Actor, key: str, revision: int, now: datetim
             raise not_found(key) if row is None else _nothing_stands(row)
         if before.revision != revision:
             raise _another_stands(row, before, None)
+        if row["state"] == CLAIMED and row["claimed_by"] != actor.name and row["lease_until"] > now:
+            raise claimed(row)
         registry.decisions.withdraw(before, actor.name, now, session)
         asks = row["asks"] or [TAKEN_BACK]
         reopened = {"state": OPEN, "asks": asks, "revision": before.revision + 1}
-        registry.queue.settle(key, reopened, ("verdict", "decided_by", "decided_at"), session)
+        ended = (*CLAIM_FIELDS, "verdict", "decided_by", "decided_at")
+        registry.queue.settle(key, reopened, ended, session)
         registry.audit.add([told_of(actor, "undone", before.decision, now)], session)
         return Undone(before.decision, before.revision + 1, item_of(registry.queue.get(key, session) or row))
 

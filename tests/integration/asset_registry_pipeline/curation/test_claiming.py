@@ -94,6 +94,30 @@ def test_what_is_given_back_is_open_again_with_its_note_and_only_an_admin_gives_
     ]
 
 
+def test_what_was_decided_meanwhile_is_not_said_to_be_back_in_the_queue(desk: Any) -> None:
+    key = desk.another()
+    desk.decide(key, "Ben's words.", BEN)
+
+    with refused("already_decided") as told:
+        curation.release(desk.registry, ANN, key, "the recording is unclear", desk.now)
+
+    assert "ben has decided it" in told[0].reason
+    assert desk.view(key).item.state == "decided"
+
+
+def test_who_is_a_curator_no_more_keeps_no_claim_alive_and_gives_none_back(desk: Any) -> None:
+    key = desk.another()
+    until = desk.claim(key, Actor("eve", Role.CURATOR)).until
+
+    with refused("forbidden"):
+        curation.renew(desk.registry, EVE, key, desk.now)
+    with refused("forbidden"):
+        curation.release(desk.registry, EVE, key, None, desk.now)
+
+    assert (desk.row(key)["state"], desk.row(key)["lease_until"]) == ("claimed", until)
+    curation.release(desk.registry, ADA, key, None, desk.now)
+
+
 @pytest.mark.parametrize("key", ["S|no such|asset", "", "S|\0|x", "x" * 100_000])
 def test_what_is_not_in_the_queue_is_not_found(desk: Any, key: str) -> None:
     with refused("not_found"):

@@ -8,7 +8,7 @@ from asset_registry_pipeline.registry.decisions import ArtChoice, Verdict
 from asset_registry_pipeline.registry.enrichment import Enrichment, inputs_of
 from asset_registry_pipeline.steps import curation
 from asset_registry_pipeline.stores import codec
-from tests.integration.asset_registry_pipeline.curation.conftest import BEN
+from tests.integration.asset_registry_pipeline.curation.conftest import ANN, BEN, refused
 
 METADATA = {"generatedBy": "rules", "generationStrategy": "rules", "confidence": 0.5, "version": "1"}
 
@@ -57,6 +57,26 @@ def test_doubtful_album_art_is_asked_for_until_a_curator_settles_it(make_desk: A
     assert desk.row(key)["state"] == "decided"
     assert desk.queue("G", asks="album_art") == []
     assert [one.decision.album_art for one in desk.view(key).history] == [None]
+
+
+def test_a_decision_is_not_taken_back_while_somebody_else_works_on_what_it_left_open(make_desk: Any) -> None:
+    desk = make_desk(G=3)
+    key = _decided_song(desk)
+    _found_out(desk, key, art="weak")
+    desk.plan("G")
+    desk.claim(key, BEN)
+
+    with refused("claimed_by_another") as told:
+        curation.undo(desk.registry, ANN, key, 1, desk.now)
+
+    assert "ben has claimed it" in told[0].reason
+    row = desk.row(key)
+    assert (row["state"], row["claimed_by"]) == ("claimed", "ben")
+    assert desk.view(key).decision.words == "Anti-Hero by Taylor Swift."
+    curation.undo(desk.registry, BEN, key, 1, desk.now)
+    row = desk.row(key)
+    assert row["state"] == "open"
+    assert not {"claimed_by", "claimed_at", "lease_until", "seen"} & row.keys()
 
 
 def test_metadata_that_could_not_be_made_is_asked_for_with_the_reason(make_desk: Any) -> None:
