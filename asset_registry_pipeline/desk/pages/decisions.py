@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from asset_registry_pipeline.desk import rendering
 from asset_registry_pipeline.desk.problems import Problem
-from asset_registry_pipeline.desk.security.access import User, page_user
+from asset_registry_pipeline.desk.security.access import Curator, User, page_user
 from asset_registry_pipeline.desk.state import desk_of
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS
 from asset_registry_pipeline.registry.roles import may
@@ -45,9 +45,7 @@ def export(
 
 
 @router.post("/import")
-def preview(
-    request: Request, user: Annotated[User, Depends(page_user)], file: Annotated[UploadFile, File()]
-) -> Response:
+def preview(request: Request, user: Curator, file: Annotated[UploadFile, File()]) -> Response:
     """What the import of a file would do, line by line; nothing is stored but the file itself, for an hour."""
     desk = desk_of(request)
     text = _text_of(file.file.read())
@@ -57,11 +55,7 @@ def preview(
 
 
 @router.post("/import/confirm")
-def confirm(
-    request: Request,
-    user: Annotated[User, Depends(page_user)],
-    upload: Annotated[str, Form(max_length=100)],
-) -> Response:
+def confirm(request: Request, user: Curator, upload: Annotated[str, Form(max_length=100)]) -> Response:
     """Import the file whose preview was shown to this person."""
     desk = desk_of(request)
     text = desk.uploads.of(user.name, upload, desk.clock())

@@ -13,7 +13,7 @@ from asset_registry_pipeline.desk.pages.item_form import ItemForm
 from asset_registry_pipeline.desk.pages.item_view import Notice
 from asset_registry_pipeline.desk.pages.queue import address_of, go, go_to_next
 from asset_registry_pipeline.desk.pages.queue_filters import ASKS, from_query
-from asset_registry_pipeline.desk.security.access import User, page_user
+from asset_registry_pipeline.desk.security.access import Curator, User, page_user
 from asset_registry_pipeline.desk.state import desk_of
 from asset_registry_pipeline.registry.decisions import Verdict
 from asset_registry_pipeline.registry.texts import CREATOR_DESCRIPTION_LIMIT
@@ -72,7 +72,7 @@ def release(request: Request, user: Person, form: Typed) -> Response:
 
 
 @router.post("/decide")
-def decide(request: Request, user: Person, form: Typed) -> Response:
+def decide(request: Request, user: Curator, form: Typed) -> Response:
     """Store a decision; then the next item, or the same page with what was stored."""
     desk = desk_of(request)
     view = curation.item(desk.registry, form.key)

@@ -15,7 +15,7 @@ from asset_registry_pipeline.desk.pages import item_view, song_form
 from asset_registry_pipeline.desk.pages.item_form import ItemForm
 from asset_registry_pipeline.desk.pages.song_pictures import Pictures
 from asset_registry_pipeline.desk.problems import Problem
-from asset_registry_pipeline.desk.security.access import User, page_user
+from asset_registry_pipeline.desk.security.access import Curator, User, page_user
 from asset_registry_pipeline.desk.state import desk_of
 from asset_registry_pipeline.providers import SongText, open_provider
 from asset_registry_pipeline.registry.ai_metadata import TextFacts, read_facts
@@ -122,7 +122,7 @@ def read(request: Request, user: Person, form: Typed) -> Response:  # noqa: ARG0
 
 
 @router.post("/art")
-def art(request: Request, user: Person, form: Typed, again: Annotated[str, Query()] = "") -> Response:  # noqa: ARG001
+def art(request: Request, user: Curator, form: Typed, again: Annotated[str, Query()] = "") -> Response:  # noqa: ARG001
     """Album art for the title as it stands in the form."""
     title = song_form.title_in(form)
     found = desk_of(request).registry.look_ups.look_up(title, patience=PATIENCE, again=bool(again))
@@ -138,7 +138,7 @@ def art(request: Request, user: Person, form: Typed, again: Annotated[str, Query
 
 
 @router.post("/metadata")
-def metadata(request: Request, user: Person, form: Typed) -> Response:  # noqa: ARG001
+def metadata(request: Request, user: Curator, form: Typed) -> Response:  # noqa: ARG001
     """What the model makes of the words in the form; nothing is stored."""
     registry = desk_of(request).registry
     source = curation.item(registry, form.key).source or {}
@@ -161,7 +161,7 @@ def metadata(request: Request, user: Person, form: Typed) -> Response:  # noqa: 
 
 
 @router.post("/picture")
-def check_picture(request: Request, user: Person, form: Typed) -> Response:  # noqa: ARG001
+def check_picture(request: Request, user: Curator, form: Typed) -> Response:  # noqa: ARG001
     """Whether the picture at an address can be taken, and what it looks like."""
     url = form.art_url.strip()
     wrong = wrong_with_picture(request, url) if url else {"art_url": "give the picture's address"}

@@ -50,6 +50,10 @@ def at_least(role: Role) -> Callable[[User], User]:
     return page_user_with_role
 
 
+Curator = Annotated[User, Depends(at_least(Role.CURATOR))]
+"""Of pages that decide, and of those that spend what services answer in a minute, or what a model costs."""
+
+
 def api_user(request: Request) -> User:
     """Who holds the bearer token of a request to the API.
 
