@@ -174,6 +174,8 @@ class QueueStore:
     def called(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Rows by what composites call them: an address, a name or a ledger key."""
         found: dict[str, dict[str, Any]] = {}
+        if not names:
+            return found
         with transient_errors("development"):
             for field in ("item", "name", "nna_address"):
                 rows = self._rows.find({field: {"$in": [*names]}}, UNSHOWN).hint([(field, 1)])

@@ -28,6 +28,7 @@ from asset_registry_pipeline.desk.api.writing import written
 from asset_registry_pipeline.desk.state import desk_of
 from asset_registry_pipeline.registry.roles import Actor
 from asset_registry_pipeline.steps.curation import at_once
+from asset_registry_pipeline.steps.curation.access import look
 from asset_registry_pipeline.steps.curation.deciding import undo
 from asset_registry_pipeline.steps.curation.foreseen import foresee
 from asset_registry_pipeline.steps.curation.model import Decided
@@ -138,7 +139,7 @@ def _decide(
     def write(_: ClientSession) -> tuple[Any, Mapping[str, str]]:
         now = desk.clock()
         decided = act(desk.registry, curator, key, draft, now)
-        foreseen = foresee(desk.registry, curator, key, draft, now)
+        foreseen = foresee(desk.registry, curator, look(desk.registry, key), draft, now)
         data = _recorded(key, decided, json_form.told(foreseen.document), foreseen.why or None)
         return data, {"Location": data["follow"]["item"]}
 

@@ -20,7 +20,7 @@ from asset_registry_pipeline.registry.texts import CREATOR_DESCRIPTION_LIMIT
 from asset_registry_pipeline.steps import curation
 from asset_registry_pipeline.steps.curation.errors import CurationError
 from asset_registry_pipeline.steps.curation.foreseen import Foreseen, foresee
-from asset_registry_pipeline.steps.curation.model import Draft, ItemView
+from asset_registry_pipeline.steps.curation.model import Draft, ItemView, Settled
 
 router = APIRouter(prefix="/queue/item")
 Person = Annotated[User, Depends(page_user)]
@@ -75,12 +75,12 @@ def release(request: Request, user: Person, form: Typed) -> Response:
 def decide(request: Request, user: Curator, form: Typed) -> Response:
     """Store a decision; then the next item, or the same page with what was stored."""
     desk = desk_of(request)
-    view = curation.item(desk.registry, form.key)
-    read = item_form.read(form, view.item.layer)
+    read = item_form.read(form, curation.queued(desk.registry, form.key).layer)
     wrong = dict(read.wrong)
     if form.art == "replace" and not wrong and form.act == item_form.APPROVE:
         wrong |= song.wrong_with_picture(request, form.art_url.strip())
     if read.draft is None or wrong:
+        view = curation.item(desk.registry, form.key)
         return _shown(request, user, view, form=form, wrong=wrong, status=422)
     try:
         curation.decide(desk.registry, user, form.key, read.draft, desk.clock())
@@ -131,7 +131,7 @@ def _foreseen(request: Request, user: User, view: ItemView, words: str) -> Fores
     desk = desk_of(request)
     verdict = Verdict.EDIT if words.strip() else Verdict.APPROVE
     draft = Draft(verdict, view.source_hash or "", view.revision, words or None)
-    return foresee(desk.registry, user, view.item.key, draft, desk.clock())
+    return foresee(desk.registry, user, view.looked, draft, desk.clock())
 
 
 def _refused(request: Request, user: User, form: ItemForm, refused: CurationError) -> Response:
@@ -186,10 +186,7 @@ def _shown(
     )
 
 
-def _settled(request: Request, user: User, key: str) -> ItemView | None:
+def _settled(request: Request, user: User, key: str) -> Settled | None:
     """What was decided just before, as it is stored; nothing where that was somebody else, or nothing stands."""
-    try:
-        view = curation.item(desk_of(request).registry, key)
-    except CurationError:
-        return None
-    return view if view.decision is not None and view.decision.decided_by == user.name else None
+    found = curation.settled(desk_of(request).registry, key)
+    return found if found is not None and found.decision.decided_by == user.name else None

@@ -10,7 +10,7 @@ from asset_registry_pipeline.steps.curation.deciding import decide, undo
 from asset_registry_pipeline.steps.curation.errors import CurationError
 from asset_registry_pipeline.steps.curation.exchange import export_decisions, import_decisions_text
 from asset_registry_pipeline.steps.curation.overviews import audit, deciders, errors, held, progress
-from asset_registry_pipeline.steps.curation.reading import item, page
+from asset_registry_pipeline.steps.curation.reading import item, page, queued, settled
 from asset_registry_pipeline.steps.curation.refreshing import install, refresh
 from asset_registry_pipeline.steps.curation.retrying import request_retry, unplanned
 
@@ -31,10 +31,12 @@ __all__ = [
     "page",
     "preview_batch",
     "progress",
+    "queued",
     "refresh",
     "release",
     "renew",
     "request_retry",
+    "settled",
     "undo",
     "unplanned",
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asset_registry_pipeline.registry.documents import SourceDocument, masked
+from asset_registry_pipeline.registry.findings import Finding, inspect
 from asset_registry_pipeline.registry.roles import LEAST_ROLE, Actor, may
 from asset_registry_pipeline.steps.curation.errors import CurationError
 from asset_registry_pipeline.steps.curation.model import Draft, QueueItem
@@ -25,6 +26,15 @@ class Source:
 
     document: SourceDocument
     raw: bytes
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One look at an item: its row of the queue, its source (None where it has left), and what is found in that."""
+
+    row: Mapping[str, Any]
+    source: Source | None
+    findings: tuple[Finding, ...]
 
 
 def require(actor: Actor, act: str) -> None:
@@ -63,6 +73,17 @@ def not_found(key: str, draft: Draft | None = None) -> CurationError:
         remedy="Look for it by its name; what no plan has asked about is not in the queue",
         draft=draft,
     )
+
+
+def look(registry: Registry, key: str) -> Looked:
+    """An item as it is now.
+
+    Raises:
+        CurationError: not_found.
+    """
+    row = require_row(registry, key)
+    source = source_of(registry, row)
+    return Looked(row, source, inspect(source.document, registry.taxonomy) if source else ())
 
 
 def item_of(row: Mapping[str, Any]) -> QueueItem:

@@ -1,5 +1,6 @@
 """Recording a curator's decision, and taking one back: stored before it is acknowledged, or refused with its words."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -107,7 +108,7 @@ def undo(registry: Registry, actor: Actor, key: str, revision: int, now: datetim
     return in_transaction(registry, once)
 
 
-def decision_of(row: dict[str, Any], draft: Draft, actor: Actor, now: datetime) -> Decision:
+def decision_of(row: Mapping[str, Any], draft: Draft, actor: Actor, now: datetime) -> Decision:
     """The decision that a draft is, if it is stored."""
     song = row["layer"] in SONG_LAYERS
     return Decision(

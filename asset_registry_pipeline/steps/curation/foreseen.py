@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from asset_registry_pipeline.registry.findings import inspect
 from asset_registry_pipeline.registry.roles import Actor
 from asset_registry_pipeline.registry.transform import plan_asset
-from asset_registry_pipeline.steps.curation.access import require_row, shown, source_of
+from asset_registry_pipeline.steps.curation.access import Looked, shown
 from asset_registry_pipeline.steps.curation.deciding import decision_of
 from asset_registry_pipeline.steps.curation.model import Draft
 from asset_registry_pipeline.stores.connections import Registry
@@ -22,19 +21,12 @@ class Foreseen:
     why: str = ""
 
 
-def foresee(registry: Registry, actor: Actor, key: str, draft: Draft, now: datetime) -> Foreseen:
-    """The outcome of an item if this draft were stored now; nothing is stored. Songs without their enrichment wait.
-
-    Raises:
-        CurationError: not_found.
-    """
-    row = require_row(registry, key)
-    source = source_of(registry, row)
-    if source is None:
+def foresee(registry: Registry, actor: Actor, about: Looked, draft: Draft, now: datetime) -> Foreseen:
+    """The outcome of an item if this draft were stored now; nothing is stored. Songs without their enrichment wait."""
+    if about.source is None:
         return Foreseen(None, "it has left staging")
-    document = source.document
-    findings = inspect(document, registry.taxonomy)
-    planned = plan_asset(document, findings, decision_of(row, draft, actor, now), registry.profile)
+    decision = decision_of(about.row, draft, actor, now)
+    planned = plan_asset(about.source.document, about.findings, decision, registry.profile)
     if planned.document is None:
         why = planned.detail.get("why", "")
         return Foreseen(None, f"{planned.reason}{f': {why}' if why else ''}")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asset_registry_pipeline.registry.decisions import (
     ArtChoice,
@@ -12,6 +12,9 @@ from asset_registry_pipeline.registry.decisions import (
     SongTitleGiven,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from asset_registry_pipeline.steps.curation.access import Looked
 
 LEASE = timedelta(minutes=15)
 """For how long an item is claimed, unless it is renewed."""
@@ -115,7 +118,8 @@ class ItemView:
 
     `source_hash` is of `source` as it is now: what a draft has to name. `source` None where staging no longer has it.
     `before`: what development holds, `after`: what the plan would write; `planned_from_now`: whether that plan was made
-    from the source as it is now. `composites`: names of some that need it. `enrichment` for songs that have one.
+    from the source as it is now. `composites`: names of some that need it.
+    `enrichment` for songs that have one. `looked`: what it was made from, unmasked, for what is worked out besides.
     """
 
     item: QueueItem
@@ -132,7 +136,17 @@ class ItemView:
     revision: int
     history: tuple[Revision, ...]
     composites: tuple[str, ...]
+    looked: "Looked" = field(repr=False, compare=False)
     enrichment: Any | None = None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """An item and the decision that stands about it."""
+
+    item: QueueItem
+    decision: Decision
+    revision: int
 
 
 @dataclass(frozen=True)

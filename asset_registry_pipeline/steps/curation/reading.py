@@ -2,17 +2,19 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from asset_registry_pipeline.registry.findings import inspect
+from asset_registry_pipeline.registry.enrichment import Enrichment
+from asset_registry_pipeline.registry.layers import SONG_LAYERS
 from asset_registry_pipeline.steps.curation.access import (
-    Source,
+    Looked,
     item_of,
+    look,
     require_row,
     shown,
     shown_body,
-    source_of,
 )
 from asset_registry_pipeline.steps.curation.blocking import composites_of
 from asset_registry_pipeline.steps.curation.errors import CurationError
@@ -24,7 +26,9 @@ from asset_registry_pipeline.steps.curation.model import (
     Found,
     ItemView,
     Page,
+    QueueItem,
     Revision,
+    Settled,
     Where,
 )
 from asset_registry_pipeline.steps.curation.words import words_of
@@ -81,8 +85,8 @@ def item(registry: Registry, key: str) -> ItemView:
     Raises:
         CurationError: not_found.
     """
-    row = require_row(registry, key)
-    source = source_of(registry, row)
+    looked = look(registry, key)
+    row, source = looked.row, looked.source
     recorded = registry.decisions.recorded([key]).get(key)
     staged = next(iter(registry.workspace.staged([row["item"]])), None)
     with transient_errors("development"):
@@ -98,7 +102,7 @@ def item(registry: Registry, key: str) -> ItemView:
         disposition=str(staged.disposition) if staged else None,
         reason=staged.reason if staged else None,
         detail=shown(staged.detail) if staged else {},
-        findings=_findings(registry, source),
+        findings=_findings(looked),
         decision=recorded.decision if recorded and not recorded.withdrawn else None,
         revision=recorded.revision if recorded else 0,
         history=tuple(
@@ -106,22 +110,36 @@ def item(registry: Registry, key: str) -> ItemView:
             for one in (recorded.history if recorded else ())
         ),
         composites=composites_of(registry, row),
-        enrichment=_enrichment(registry, key),
+        looked=looked,
+        enrichment=_enrichment(registry, row),
     )
 
 
-def _findings(registry: Registry, source: Source | None) -> tuple[Found, ...]:
-    if source is None:
-        return ()
+def queued(registry: Registry, key: str) -> QueueItem:
+    """An item as the queue shows it.
+
+    Raises:
+        CurationError: not_found.
+    """
+    return item_of(require_row(registry, key))
+
+
+def settled(registry: Registry, key: str) -> Settled | None:
+    """The decision that stands about an item; None where none does, or there is no such item."""
+    row, recorded = registry.queue.get(key), registry.decisions.recorded([key]).get(key)
+    if row is None or recorded is None or recorded.withdrawn:
+        return None
+    return Settled(item_of(row), recorded.decision, recorded.revision)
+
+
+def _findings(looked: Looked) -> tuple[Found, ...]:
     return tuple(
-        Found(one.kind, str(one.effect), one.reason, one.field, shown(one.detail))
-        for one in inspect(source.document, registry.taxonomy)
+        Found(one.kind, str(one.effect), one.reason, one.field, shown(one.detail)) for one in looked.findings
     )
 
 
-def _enrichment(registry: Registry, key: str) -> Any | None:
-    store = getattr(registry, "enrichments", None)
-    return None if store is None else store.among([key]).get(key)
+def _enrichment(registry: Registry, row: Mapping[str, Any]) -> Enrichment | None:
+    return registry.enrichments.among([row["_id"]]).get(row["_id"]) if row["layer"] in SONG_LAYERS else None
 
 
 def _after(row: dict[str, Any]) -> str:
