@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bson.binary import Binary
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
@@ -70,7 +70,8 @@ class ClaimStore:
         """Keep the source that was shown to who holds the claim."""
         if len(raw) <= _LARGEST_SEEN:
             with joining("development") as session:
-                self._rows.update_one(
+                # Lost with a server, it is only not known any more what was changed: nobody waits for a majority.
+                self._rows.with_options(write_concern=WriteConcern(1)).update_one(
                     {"_id": key, "claimed_by": by}, {"$set": {"seen": Binary(raw)}}, session=session
                 )
 

@@ -17,7 +17,8 @@ MOST_BYTES = 48_000_000
 """Of all pictures that are kept, together."""
 _LARGEST_KEPT = 4_000_000
 _AT_ONCE = 6
-"""Fetches that run at the same time: the desk's threads serve pages first."""
+_WAITING = 18
+"""Fetches that run at the same time, and pictures that may wait for one: the rest of the 40 threads serve pages."""
 _PATIENCE = 10.0
 """Seconds that a picture waits for its turn."""
 
@@ -33,13 +34,21 @@ class Picture:
 class Pictures:
     """Pictures by their URL; `fetch` is the guarded fetch. Used by several threads at once."""
 
-    def __init__(self, fetch: Callable[[str], Fetched], most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[str], Fetched],
+        most_bytes: int = MOST_BYTES,
+        *,
+        at_once: int = _AT_ONCE,
+        waiting: int = _WAITING,
+    ) -> None:
         self._fetch = fetch
         self._most_bytes = most_bytes
         self._kept: OrderedDict[str, Picture] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
-        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        self._places = threading.BoundedSemaphore(at_once + waiting)
+        self._turns = threading.BoundedSemaphore(at_once)
 
     def get(self, url: str) -> Picture:
         """The picture at a URL, fetched where it is not kept.
@@ -60,12 +69,18 @@ class Pictures:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        if not self._turns.acquire(timeout=_PATIENCE):
-            raise TransientError("too many pictures are being fetched", remedy="Try it again in a moment")
+        too_many = TransientError("too many pictures are being fetched", remedy="Try it again in a moment")
+        if not self._places.acquire(blocking=False):
+            raise too_many
         try:
-            yield
+            if not self._turns.acquire(timeout=_PATIENCE):
+                raise too_many
+            try:
+                yield
+            finally:
+                self._turns.release()
         finally:
-            self._turns.release()
+            self._places.release()
 
     def _keep(self, url: str, picture: Picture) -> None:
         if len(picture.data) > _LARGEST_KEPT:

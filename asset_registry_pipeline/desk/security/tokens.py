@@ -92,8 +92,9 @@ class Tokens:
         if wrong:
             raise PermanentError(wrong[0], item="CURATOR_TOKENS", remedy=_MAKE_ONE)
         if file is not None:
-            self._of_file, wrong = read_lines(_text_of(file))
+            # Seen before it is read: what is changed between the two is read again.
             self._seen = _state_of(file)
+            self._of_file, wrong = read_lines(_text_of(file))
             if wrong:
                 raise PermanentError(wrong[0], item="CURATOR_TOKENS_FILE", remedy=_MAKE_ONE)
         if not self._given + self._of_file:

@@ -1,5 +1,7 @@
 """Forms of the queue's pages: what was typed comes back whole; filters stand in addresses; pictures are kept."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -23,7 +25,7 @@ from asset_registry_pipeline.registry.decisions import (
 from asset_registry_pipeline.registry.differences import Piece
 from asset_registry_pipeline.registry.song_titles import parse_song_line
 from asset_registry_pipeline.steps.curation.model import STATES
-from migration_kit.failures import PermanentError
+from migration_kit.failures import PermanentError, TransientError
 
 LINES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=400)
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40).filter(str.strip)
@@ -184,3 +186,24 @@ def test_a_picture_that_was_refused_is_not_kept_as_one() -> None:
     for _ in range(2):
         with pytest.raises(PermanentError):
             pictures.get("https://x.example/a.png")
+
+
+def test_a_slow_server_of_pictures_holds_no_more_threads_than_have_a_place() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(url: str) -> Fetched:
+        begun.set()
+        assert go_on.wait(20)
+        return Fetched(b"picture", "image/png", url)
+
+    pictures = Pictures(slow, at_once=1, waiting=0)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(pictures.get, "https://a.example/1.png")
+        try:
+            assert begun.wait(20)
+            with pytest.raises(TransientError, match="too many pictures"):
+                pictures.get("https://a.example/2.png")
+        finally:
+            go_on.set()
+        assert first.result().data == b"picture"
+    assert pictures.get("https://a.example/2.png").data == b"picture"
