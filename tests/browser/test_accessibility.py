@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT as AXE
 from playwright.sync_api import Page, expect
 
 from asset_registry_pipeline.registry.decisions import Decision, Verdict
@@ -36,20 +36,16 @@ def house(make_house: Any, servers: Any) -> Iterator[House]:
         yield house
 
 
-@pytest.fixture(scope="module")
-def axe() -> Axe:
-    return Axe()
-
-
-def judged(axe: Axe, page: Page, name: str) -> None:
+def judged(page: Page, name: str) -> None:
     """No violation on this page, wide and narrow, light and dark; a phone is never scrolled sideways."""
     found: list[str] = []
     page.wait_for_load_state()
+    page.evaluate(AXE)
     for viewport in (WIDE, PHONE):
         page.set_viewport_size(viewport)  # type: ignore[arg-type]
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            for one in axe.run(page, options=RULES).response["violations"]:
+            for one in page.evaluate("rules => axe.run(rules)", RULES)["violations"]:
                 where = [node["target"] for node in one["nodes"]]
                 found.append(f"{name}, {viewport['width']} px, {scheme}: {one['id']} at {where}")
         wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -67,13 +63,13 @@ def claim(page: Page, key: str) -> None:
     page.wait_for_load_state()
 
 
-def test_no_page_that_is_only_read_violates_what_axe_knows_of_wcag_2_1_aa(house: House, axe: Axe) -> None:
+def test_no_page_that_is_only_read_violates_what_axe_knows_of_wcag_2_1_aa(house: House) -> None:
     page = house.visitor(bypass_csp=True)
     page.goto("/login")
     page.get_by_label("Your token").fill("wrong")
     page.keyboard.press("Enter")
     expect(page.get_by_text("This token is not known")).to_be_visible()
-    judged(axe, page, "login")
+    judged(page, "login")
 
     ada = house.person("ada", bypass_csp=True)
     item = house.items("L")[0]
@@ -84,36 +80,36 @@ def test_no_page_that_is_only_read_violates_what_axe_knows_of_wcag_2_1_aa(house:
     }  # fmt: skip
     for name, address in pages.items():
         ada.goto(address)
-        judged(axe, ada, name)
+        judged(ada, name)
     ada.goto("/queue?layer=L")
     press(ada, "?")
     expect(ada.get_by_role("dialog")).to_be_visible()
-    judged(axe, ada, "keys")
+    judged(ada, "keys")
 
 
-def test_no_page_on_which_something_is_decided_violates_it_either(house: House, axe: Axe) -> None:
+def test_no_page_on_which_something_is_decided_violates_it_either(house: House) -> None:
     ada = house.person("ada", bypass_csp=True)
     star = house.items("S")[-1]
     claim(ada, star.key)
     ada.locator("#words").fill("A star with a crown of light.")
     expect(ada.locator("#difference ins").first).to_be_visible()
-    judged(axe, ada, "claimed")
+    judged(ada, "claimed")
     press(ada, "Escape")
     press(ada, "r")
     ada.get_by_role("button", name="Reject").click()
     expect(ada.locator("#refused")).to_be_focused()
-    judged(axe, ada, "refused")
+    judged(ada, "refused")
     ada.get_by_label("then take the next one").uncheck()
     ada.get_by_role("button", name="Approve with these words").click()
     expect(ada.locator("#settled")).to_be_visible()
-    judged(axe, ada, "decided")
+    judged(ada, "decided")
 
     ada.goto("/queue?layer=L")
     for box in ada.get_by_role("checkbox", name="Choose").all():
         box.check()
     ada.get_by_role("button", name="Preview approving the chosen").click()
     expect(ada.get_by_role("button", name="Approve these")).to_be_visible()
-    judged(axe, ada, "batch preview")
+    judged(ada, "batch preview")
 
     item = house.items("S")[0]
     now = house.decision(star.key).decided_at
@@ -126,15 +122,15 @@ def test_no_page_on_which_something_is_decided_violates_it_either(house: House, 
     ada.get_by_label("File").set_input_files(file)  # type: ignore[arg-type]
     ada.get_by_role("button", name="Show what it would do").click()
     expect(ada.get_by_role("heading", name="What the import would do")).to_be_visible()
-    judged(axe, ada, "dry run")
+    judged(ada, "dry run")
 
 
-def test_the_form_of_a_song_violates_nothing_while_covers_are_offered(house: House, axe: Axe) -> None:
+def test_the_form_of_a_song_violates_nothing_while_covers_are_offered(house: House) -> None:
     ada = house.person("ada", bypass_csp=True)
     claim(ada, house.items("G")[-1].key)
     ada.locator("#words").fill(WORDS)
     expect(ada.get_by_role("radio", name=ARTIST).first).to_be_visible()
-    judged(axe, ada, "song")
+    judged(ada, "song")
 
 
 @pytest.mark.parametrize("kind", ["queue", "item", "song", "overview", "decisions"])
