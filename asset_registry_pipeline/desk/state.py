@@ -18,7 +18,7 @@ from asset_registry_pipeline.desk.security.tokens import Tokens
 from asset_registry_pipeline.desk.uploads import Uploads
 from asset_registry_pipeline.desk.watching import Watched
 from asset_registry_pipeline.steps import curation
-from asset_registry_pipeline.steps.curation.model import LayerProgress
+from asset_registry_pipeline.steps.curation.overview_model import LayerProgress
 from asset_registry_pipeline.stores.connections import Registry, opened
 from asset_registry_pipeline.stores.settings import Settings
 from migration_kit.mongo import connect

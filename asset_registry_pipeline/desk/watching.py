@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from asset_registry_pipeline.steps.curation import overviews
-from asset_registry_pipeline.steps.curation.model import Decider, LayerProgress
+from asset_registry_pipeline.steps.curation.overview_model import Decider, LayerProgress
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.progress import Progress
 

@@ -10,10 +10,8 @@ from asset_registry_pipeline.registry.documents import masked
 from asset_registry_pipeline.registry.layers import MIGRATED_LAYERS
 from asset_registry_pipeline.registry.roles import Actor
 from asset_registry_pipeline.steps.curation.access import require, shown
-from asset_registry_pipeline.steps.curation.model import (
-    CLAIMED,
-    DECIDED,
-    OPEN,
+from asset_registry_pipeline.steps.curation.model import CLAIMED, DECIDED, OPEN
+from asset_registry_pipeline.steps.curation.overview_model import (
     AuditEntry,
     AuditPage,
     Decider,

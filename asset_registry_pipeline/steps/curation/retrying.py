@@ -11,7 +11,7 @@ from typing import Any
 from asset_registry_pipeline.registry.layers import BARRIER_LAYERS, MIGRATED_LAYERS
 from asset_registry_pipeline.registry.roles import Actor
 from asset_registry_pipeline.steps.curation.access import not_found, require
-from asset_registry_pipeline.steps.curation.model import RetryRequest
+from asset_registry_pipeline.steps.curation.overview_model import RetryRequest
 from asset_registry_pipeline.steps.curation.recording import in_transaction
 from asset_registry_pipeline.steps.operating import TAKEN_BACK, begun_layers, with_composites
 from asset_registry_pipeline.stores.audit import entry

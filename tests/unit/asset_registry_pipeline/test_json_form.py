@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from asset_registry_pipeline.desk.api import json_form
 from asset_registry_pipeline.registry.documents import masked
 from asset_registry_pipeline.registry.roles import Actor, Role
-from asset_registry_pipeline.steps.curation.model import RetryRequest
+from asset_registry_pipeline.steps.curation.overview_model import RetryRequest
 from asset_registry_pipeline.stores import codec
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
