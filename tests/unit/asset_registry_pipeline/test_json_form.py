@@ -65,8 +65,11 @@ def test_addresses_are_masked_wherever_they_stand_and_only_to_whom_they_must_be(
         "_id": "int:5", "registeredBy": "j***@a.example", "deep": [{"text": "ask b***@c.example or me"}],
     }  # fmt: skip
     editor, curator = Actor("e", Role.EDITOR), Actor("c", Role.CURATOR)
-    assert json_form.asset(body, "int:5", editor)["registeredBy"] == "j***@a.example"
-    assert json_form.asset(body, "int:5", curator)["registeredBy"] == "jane@a.example"
+    writable = body | {"description": "by jane@a.example"}
+    assert json_form.asset(writable, "int:5", editor)["description"] == "by j***@a.example"
+    assert json_form.asset(writable, "int:5", curator)["description"] == "by jane@a.example"
+    for viewer in (editor, curator):
+        assert json_form.asset(body, "int:5", viewer)["registeredBy"] == "j***@a.example"
     assert list(json_form.asset(body, "int:5", editor)) == list(body)
 
 
