@@ -1,6 +1,6 @@
 """A curator at work in a browser: the pages that one opens all day, each with the time that its answer took.
 
-Forms are sent as the desk wrote them. Nobody stops to think: eight of these are as much work as some dozens of people.
+Forms are sent as the desk wrote them. What a click leads to counts as one answer, redirects included.
 """
 
 import html
@@ -28,10 +28,11 @@ class Day:
 
 
 class Curator:
-    """A person who is logged in at the desk."""
+    """A person who is logged in at the desk, and looks at each page for `pause` seconds on average."""
 
-    def __init__(self, url: str, token: str, seed: int) -> None:
+    def __init__(self, url: str, token: str, seed: int, *, pause: float) -> None:
         self.day = Day()
+        self._pause = pause
         self._client = httpx.Client(base_url=url, follow_redirects=True, timeout=60)
         self._chance = random.Random(seed)
         form = _form(self._client.get("/login").text, "token")
@@ -69,6 +70,7 @@ class Curator:
         return self._timed(kind, self._client.build_request("POST", path, data=form))
 
     def _timed(self, kind: str, request: httpx.Request) -> str:
+        time.sleep(self._chance.uniform(0, 2 * self._pause))
         began = time.perf_counter()
         answer = self._client.send(request, follow_redirects=True)
         self.day.seconds.setdefault(kind, []).append(time.perf_counter() - began)
