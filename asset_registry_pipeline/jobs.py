@@ -4,6 +4,7 @@ Each of the jobs that launch something launches one backfill, which is listed, f
 """
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -23,6 +24,9 @@ from migration_kit.orchestration import (
     launch_and_tell,
     newest_runs,
 )
+
+if TYPE_CHECKING:
+    from asset_registry_pipeline.steps.operating import Due
 
 REPORT = dg.AssetKey([PREFIX, "migration_report"])
 INVENTORY = dg.AssetKey([PREFIX, "staging_inventory"])
@@ -95,13 +99,8 @@ def launch_arrived_layers(context: dg.OpExecutionContext, registry: RegistryReso
 
     with failing(context), registry.open() as opened:
         found = arrived(opened)
-    busy = looked_up(context.instance).busy
-    free = {layer: why for layer, why in found.why.items() if layer not in busy}
-    left_out = {**found.left_out, **{layer: busy[layer] for layer in found.why if layer in busy}}
-    layers = [layer for layer in MIGRATED_LAYERS if layer in free]
-    launch = launch_of(layers, report=bool(layers) and UNPARTITIONED not in busy)
-    title, nothing = f"{PREFIX}: what arrived", "Nothing arrived in staging since the newest inventories"
-    launch_and_tell(context, GRAPH, launch, title=title, why=free, left_out=left_out, nothing=nothing)
+    nothing = "Nothing arrived in staging since the newest inventories"
+    _launch_due(context, found, title="what arrived", nothing=nothing)
 
 
 @dg.op(
@@ -114,17 +113,21 @@ def launch_decided_layers(context: dg.OpExecutionContext, registry: RegistryReso
 
     with failing(context), registry.open() as opened:
         found = unplanned(opened)
+    nothing = "The newest plans know all that curators have decided"
+    _launch_due(context, found, title="what curators decided", nothing=nothing)
+
+
+def _launch_due(context: dg.OpExecutionContext, found: "Due", *, title: str, nothing: str) -> None:
+    """Launch what is due and nothing is at work on, as one backfill, and the report after it."""
     busy = looked_up(context.instance).busy
     free = {layer: why for layer, why in found.why.items() if layer not in busy}
     left_out = {**found.left_out, **{layer: busy[layer] for layer in found.why if layer in busy}}
     layers = [layer for layer in MIGRATED_LAYERS if layer in free]
     report = bool(layers) and UNPARTITIONED not in busy
-    launch = launch_of(layers, report=report, looked_at={*layers} - found.from_inventory)
-    title, nothing = (
-        f"{PREFIX}: what curators decided",
-        "The newest plans know all that curators have decided",
+    launch = launch_of(layers, report=report, looked_at=found.looked_at)
+    launch_and_tell(
+        context, GRAPH, launch, title=f"{PREFIX}: {title}", why=free, left_out=left_out, nothing=nothing
     )
-    launch_and_tell(context, GRAPH, launch, title=title, why=free, left_out=left_out, nothing=nothing)
 
 
 @dg.op(description="Launches the composites as one backfill, unless something is at work on them.")

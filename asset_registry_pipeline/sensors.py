@@ -5,6 +5,7 @@ what is unblocked and whether all is verified is asked in `steps`.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -18,6 +19,9 @@ from asset_registry_pipeline.jobs import (
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS
 from asset_registry_pipeline.resources import RegistryResource
 from migration_kit.orchestration import UNPARTITIONED, ask_nothing, ask_once, looking, tags_of_batch
+
+if TYPE_CHECKING:
+    from asset_registry_pipeline.steps.operating import Due
 
 
 @dg.sensor(
@@ -35,12 +39,8 @@ def staging_watch(context: dg.SensorEvaluationContext, registry: RegistryResourc
 
     with looking(), registry.open() as opened:
         found = arrived(opened)
-    told = "; ".join(f"{layer}: {why}" for layer, why in found.left_out.items())
-    if not found.why:
-        return ask_nothing(context, told or "nothing arrived in staging since the newest inventories")
-    return ask_once(
-        context, f"registry:delta:{found.fingerprint[:32]}", in_the_way=_at_work(context, [*found.why])
-    )
+    nothing = "nothing arrived in staging since the newest inventories"
+    return _ask_for_due(context, found, kind="delta", nothing=nothing)
 
 
 @dg.sensor(
@@ -57,12 +57,8 @@ def decisions(context: dg.SensorEvaluationContext, registry: RegistryResource) -
 
     with looking(), registry.open() as opened:
         found = unplanned(opened)
-    told = "; ".join(f"{layer}: {why}" for layer, why in found.left_out.items())
-    if not found.why:
-        return ask_nothing(context, told or "the newest plans know all that curators have decided")
-    return ask_once(
-        context, f"registry:decided:{found.fingerprint[:32]}", in_the_way=_at_work(context, [*found.why])
-    )
+    nothing = "the newest plans know all that curators have decided"
+    return _ask_for_due(context, found, kind="decided", nothing=nothing)
 
 
 @dg.sensor(
@@ -111,6 +107,17 @@ def report_when_verified(context: dg.SensorEvaluationContext, registry: Registry
     batch = tags_of_batch(context.instance, found.newest_run)
     key = f"registry:report:{found.fingerprint[:32]}"
     return ask_once(context, key, in_the_way=_at_work(context, (*MIGRATED_LAYERS, UNPARTITIONED)), tags=batch)
+
+
+def _ask_for_due(
+    context: dg.SensorEvaluationContext, found: "Due", *, kind: str, nothing: str
+) -> dg.SensorResult:
+    """Ask for one run for what is due now; where nothing is, say what is left alone."""
+    if not found.why:
+        told = "; ".join(f"{layer}: {why}" for layer, why in found.left_out.items())
+        return ask_nothing(context, told or nothing)
+    key = f"registry:{kind}:{found.fingerprint[:32]}"
+    return ask_once(context, key, in_the_way=_at_work(context, [*found.why]))
 
 
 def _at_work(context: dg.SensorEvaluationContext, parts: Sequence[str]) -> str:

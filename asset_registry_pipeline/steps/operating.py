@@ -25,7 +25,7 @@ from migration_kit.gates import Gate, Verdict, VerdictStatus, judge
 REPORT = ""
 """Among what failed: the report, which has no partition."""
 _NOT_BEGUN = "it has not been migrated yet: that is begun by hand"
-TAKEN_BACK = "it was rolled back: migrate it by hand if it is to come back"
+_TAKEN_BACK = "it was rolled back: migrate it by hand if it is to come back"
 _EMPTY = {"documents": 0, "newest": 0, "updates": 0}
 
 
@@ -36,17 +36,25 @@ class Begun:
     migrated: frozenset[str]
     taken_back: frozenset[str]
 
+    def why_left_alone(self, layer: str) -> str | None:
+        """Why nothing but a person's hand migrates a layer; None where it goes on by itself."""
+        if layer in self.migrated:
+            return None
+        return _TAKEN_BACK if layer in self.taken_back else _NOT_BEGUN
+
 
 @dataclass(frozen=True)
-class Arrivals:
-    """Layers to be migrated anew, with what came; those of which something came and that are left alone, with why.
+class Due:
+    """Layers to be migrated anew, with why; those with a reason that are left alone, with why.
 
-    `fingerprint` stands for what staging holds of the layers to be migrated anew, and is empty where there are none.
+    `fingerprint` stands for what makes them due, and is empty where none is. `looked_at`: those of which staging holds
+    what their newest inventory saw, so that they begin with their plan.
     """
 
     why: Mapping[str, tuple[str, ...]]
     left_out: Mapping[str, str]
     fingerprint: str
+    looked_at: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class Verified:
     newest_run: str
 
 
-def arrived(registry: Registry) -> Arrivals:
+def arrived(registry: Registry) -> Due:
     """What came to staging, left it or was updated there since each layer's newest inventory, told by its mark.
 
     Only of layers that have been migrated: who only looked, or took a layer back, is not overruled by the night.
@@ -83,17 +91,17 @@ def arrived(registry: Registry) -> Arrivals:
     left_out: dict[str, str] = {}
     for layer in MIGRATED_LAYERS:
         told = _told(marks.get(layer, _EMPTY), registry.workspace.inventory(layer))
-        if told and layer in begun.migrated:
-            why[layer] = (told,)
+        if told and (because := begun.why_left_alone(layer)):
+            left_out[layer] = f"{told}; {because}"
         elif told:
-            left_out[layer] = f"{told}; {TAKEN_BACK if layer in begun.taken_back else _NOT_BEGUN}"
+            why[layer] = (told,)
     outside = _outside(registry, marks.get(UNFILED))
     if outside and begun.migrated and not why:
         # Every layer's inventory accounts for them; one is enough.
         why[next(layer for layer in MIGRATED_LAYERS if layer in begun.migrated)] = (outside,)
     with_composites(why, begun)
     stands = fingerprint([[layer, marks.get(layer)] for layer in sorted(why)] + [outside]) if why else ""
-    return Arrivals(why, left_out, stands)
+    return Due(why, left_out, stands)
 
 
 def what_to_run_again(
@@ -113,7 +121,7 @@ def what_to_run_again(
             *(may_pass(registry, layer) if layer in begun.migrated else ()),
         )
         if reasons and layer in begun.taken_back:
-            left_out[layer] = f"{'; '.join(reasons)}; {TAKEN_BACK}"
+            left_out[layer] = f"{'; '.join(reasons)}; {_TAKEN_BACK}"
         elif reasons:
             why[layer] = reasons
     with_composites(why, begun)

@@ -1,8 +1,6 @@
 """1,000 decisions by curators whose processes are killed and whose connections are cut: no word is lost or torn."""
 
 import random
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,15 +34,6 @@ TAXONOMY = {
 }
 _EVENTS_OF_ONE = 5
 """Writes that one decision takes, with the note that it was acknowledged; for where a process is killed."""
-
-
-@pytest.fixture(scope="module")
-def mongod() -> Iterator[Mongod]:
-    folder = Path(tempfile.mkdtemp(prefix="stack-of-recovery-"))
-    running = Mongod(folder)
-    yield running
-    running.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -5,18 +5,15 @@ each stage, and before some by chance.
 """
 
 import random
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.recovery.mortals import Mortals
-from tests.recovery.registry_place import LAYERS, Mongod, Place, State, made_place, stages_of
+from tests.recovery.registry_place import LAYERS, Place, State, made_place, stages_of
 
 CHANCES = 2
 DISTURBED = ("S", "G", "C")
@@ -40,16 +37,6 @@ class Undisturbed:
             seen[event] += 1
             numbered.append((event, seen[event]))
         return [(event, nth) for event, nth in numbered if nth in (1, seen[event])]
-
-
-@pytest.fixture(scope="module")
-def mongod() -> Iterator[Mongod]:
-    """A server of one's own: it dies now and then, and its sessions are ended."""
-    folder = Path(tempfile.mkdtemp(prefix="stack-of-recovery-"))
-    running = Mongod(folder)
-    yield running
-    running.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 Which runs there are is Dagster's knowledge, and stays with jobs and sensors.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,26 +11,10 @@ from asset_registry_pipeline.registry.roles import Actor
 from asset_registry_pipeline.steps.curation.access import not_found, require
 from asset_registry_pipeline.steps.curation.overview_model import RetryRequest
 from asset_registry_pipeline.steps.curation.recording import in_transaction
-from asset_registry_pipeline.steps.operating import TAKEN_BACK, begun_layers, with_composites
+from asset_registry_pipeline.steps.operating import Due, begun_layers, with_composites
 from asset_registry_pipeline.stores.audit import entry
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.fingerprints import fingerprint
-
-_NOT_BEGUN = "it has not been migrated yet: that is begun by hand"
-
-
-@dataclass(frozen=True)
-class Unplanned:
-    """Layers to be planned and published anew, with why; those that are left alone, with why.
-
-    `from_inventory`: those of them of which staging holds something else than their newest inventory saw.
-    `fingerprint` stands for all of it, and is empty where there is nothing.
-    """
-
-    why: Mapping[str, tuple[str, ...]]
-    left_out: Mapping[str, str]
-    from_inventory: frozenset[str]
-    fingerprint: str
 
 
 def request_retry(registry: Registry, actor: Actor, about: str, now: datetime) -> RetryRequest:
@@ -55,21 +37,20 @@ def request_retry(registry: Registry, actor: Actor, about: str, now: datetime) -
     return RetryRequest(layer, about, actor.name, now)
 
 
-def unplanned(registry: Registry) -> Unplanned:
+def unplanned(registry: Registry) -> Due:
     """What has been decided or asked for since the newest plans. Layers that nobody has begun are left alone."""
     begun, why, left_out = begun_layers(registry), dict[str, tuple[str, ...]](), dict[str, str]()
     states: list[Any] = []
     for layer in MIGRATED_LAYERS:
         reasons, state = _of_layer(registry, layer)
-        if reasons and layer in begun.migrated:
+        if reasons and (because := begun.why_left_alone(layer)):
+            left_out[layer] = f"{'; '.join(reasons)}; {because}"
+        elif reasons:
             why[layer] = reasons
             states.append([layer, *state])
-        elif reasons:
-            because = TAKEN_BACK if layer in begun.taken_back else _NOT_BEGUN
-            left_out[layer] = f"{'; '.join(reasons)}; {because}"
     with_composites(why, begun)
-    changed = frozenset(layer for layer in why if _has_changed(registry, layer))
-    return Unplanned(why, left_out, changed, fingerprint(states) if states else "")
+    looked_at = frozenset(layer for layer in why if _is_as_looked_at(registry, layer))
+    return Due(why, left_out, fingerprint(states) if states else "", looked_at)
 
 
 def _of_layer(registry: Registry, layer: str) -> tuple[tuple[str, ...], list[Any]]:
@@ -92,9 +73,9 @@ def _of_layer(registry: Registry, layer: str) -> tuple[tuple[str, ...], list[Any
     return tuple(reasons), state
 
 
-def _has_changed(registry: Registry, layer: str) -> bool:
+def _is_as_looked_at(registry: Registry, layer: str) -> bool:
     inventory = registry.workspace.inventory(layer)
-    return inventory is None or inventory.get("mark") != registry.staging.mark(layer)
+    return inventory is not None and inventory.get("mark") == registry.staging.mark(layer)
 
 
 def _layer_of(registry: Registry, about: str) -> str:

@@ -176,7 +176,7 @@ def test_a_lock_out_is_told_and_never_called_no_match(queue: Queue, music: Any) 
 
     for _ in range(2):
         part = _art(queue, form, words="A Song Nobody Has Kept by Someone")
-        assert "The music service does not answer us for now</strong>, until <time" in part
+        assert "The music service asked us to wait</strong>, until <time" in part
         assert "No match" not in part
 
 
