@@ -63,18 +63,20 @@ def fill(
 
 def _make(connection: psycopg.Connection[Any], seed: int, rows: int, dialect: Dialect) -> Filled:
     connection.execute("SET LOCAL timezone = 'UTC'")
+    # Without logical replication a publication is made with a warning.
+    connection.execute("SET LOCAL client_min_messages = 'error'")
     # Hash joins of a million rows in the default 4 MB go through the disk.
     connection.execute("SET LOCAL work_mem = '64MB'")
     connection.execute(_MARKER)
     scripts = ["schema", *{"A": (), "B": ("dialect_b",), "C": ("dialect_b", "dialect_c")}[dialect]]
     data = ["rows", *{"A": (), "B": ("rows_b",), "C": ("rows_b", "rows_c")}[dialect]]
-    for name in scripts:
+    for name in (*scripts, "dependents"):
         connection.execute(_script(name))
-    # The trigger would stamp the rows with the time of the filling.
-    connection.execute("ALTER TABLE artworks DISABLE TRIGGER artworks_touch")
+    # A trigger would stamp the rows with the time of the filling.
+    connection.execute("ALTER TABLE artworks DISABLE TRIGGER USER")
     for name in data:
         connection.execute(_script(name).replace(":seed", str(int(seed))).replace(":rows", str(int(rows))))
-    connection.execute("ALTER TABLE artworks ENABLE TRIGGER artworks_touch")
+    connection.execute("ALTER TABLE artworks ENABLE TRIGGER USER")
     tables = {table: int(_scalar(connection, f"SELECT count(*) FROM {table}")) for table in _TABLES}
     outcomes = connection.execute(
         "SELECT state, reason, count(*) FROM synthetic_source.expected GROUP BY state, reason ORDER BY 1, 2"
@@ -84,7 +86,7 @@ def _make(connection: psycopg.Connection[Any], seed: int, rows: int, dialect: Di
         "INSERT INTO synthetic_source.filled VALUES (%s, %s, %s, %s)",
         [seed, dialect, rows, Jsonb(counts)],
     )
-    connection.execute("ANALYZE artworks, users, orders, admin_reviews")
+    connection.execute("ANALYZE artworks, users, orders, admin_reviews, support_tickets")
     return _filled(seed, dialect, counts)
 
 

@@ -188,7 +188,7 @@ def test_a_column_that_points_without_a_foreign_key_is_found_and_followed(
         ("migrated",)
     ]
     seen = json.loads((reports_path / "artwork" / "preflight.json").read_text())
-    assert seen["undeclared_pointers"] == ["public.gallery.artwork_id"]
+    assert "public.gallery.artwork_id" in seen["undeclared_pointers"]
 
 
 def test_an_unknown_dialect_stops_with_the_difference_named_and_nothing_written(

@@ -143,6 +143,9 @@ SELECT pg_temp.id(i, 'review'), id, (ARRAY['pending', 'approved'])[pg_temp.pick(
 FROM made
 WHERE slot = 4 AND block % 2 = 0 OR slot = 13 AND block % 10 = 3;  -- slot 13: a twin that is under review
 
+INSERT INTO support_tickets (id, artwork_id, subject, created_at)
+SELECT pg_temp.id(i, 'ticket'), id, 'When will it be here?', created_at FROM made WHERE slot = 2 AND block % 4 = 0;
+
 -- What must become of each row, known from how it was made.
 CREATE TABLE synthetic_source.expected AS
 SELECT id, CASE WHEN twin AND NOT (slot = 13 AND block % 10 = 3) THEN 'merged'

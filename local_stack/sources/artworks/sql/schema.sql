@@ -1,5 +1,5 @@
 -- The old schema of the artworks as installations have it. Dialect A; dialect_b.sql and dialect_c.sql add to it.
--- A trigger, policies, a view, functions and a second table hang on it, as they do in the field.
+-- What hangs on it in the field is in dependents.sql.
 
 CREATE TABLE users (
     id         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -56,24 +56,3 @@ CREATE TABLE admin_reviews (
     notes      text,
     created_at timestamptz DEFAULT now()
 );
-
-CREATE FUNCTION touch_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    NEW.updated_at := now();
-    RETURN NEW;
-END $$;
-CREATE TRIGGER artworks_touch BEFORE UPDATE ON artworks FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
-
-ALTER TABLE artworks ENABLE ROW LEVEL SECURITY;
-CREATE POLICY artworks_of_their_user ON artworks FOR SELECT
-    USING (user_id::text = current_setting('request.jwt.claim.sub', true));
-
-CREATE VIEW paid_artworks AS
-    SELECT artworks.id, artworks.customer_email, orders.order_status
-    FROM artworks JOIN orders ON orders.artwork_id = artworks.id
-    WHERE orders.order_status IN ('paid', 'processing', 'shipped', 'delivered');
-
-CREATE FUNCTION find_artwork_by_token(token text) RETURNS SETOF artworks LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN QUERY SELECT * FROM artworks WHERE access_token = token AND token_expires_at > now();
-END $$;
