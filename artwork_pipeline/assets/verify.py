@@ -82,7 +82,7 @@ def _reports(database: ArtworkDatabase, comparison: "Comparison") -> "Sequence[S
     rules = replace(CLEAN_ROWS, min_rows=min(1, comparison.accounting.migrated))
     return (
         content_report(comparison, BOTH_SIDES.name, DIFFERENCES),
-        validate_query(database.conninfo, clean_rows_query(comparison.partition), rules),
+        validate_query(database.conninfo, clean_rows_query(comparison.partition, comparison.tables), rules),
     )
 
 

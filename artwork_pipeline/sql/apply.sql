@@ -12,7 +12,7 @@ DECLARE
 BEGIN
     INSERT INTO artwork_migration.issued_tokens (artwork_id, access_token)
     SELECT a.id, encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex')
-    FROM public.artworks a
+    FROM @old@ a
     WHERE a.id = ANY (ids) AND (COALESCE(a.access_token, '') = '' OR a.token_expires_at IS NULL AND a.created_at IS NULL)
     ON CONFLICT DO NOTHING;
 
@@ -23,15 +23,15 @@ BEGIN
         JOIN artwork_migration.plan p ON p.artwork_id = wanted.id
         LEFT JOIN artwork_migration.set_aside k ON k.artwork_id = wanted.id
         WHERE k.state <> p.state
-           OR k.state = 'merged' AND EXISTS (SELECT FROM public.artworks a WHERE a.id = k.artwork_id
+           OR k.state = 'merged' AND EXISTS (SELECT FROM @old@ a WHERE a.id = k.artwork_id
                                              AND a.access_token IS DISTINCT FROM (k.source).access_token)
-           OR p.state <> 'migrated' AND EXISTS (SELECT FROM public.artworks_v2 v WHERE v.id = p.artwork_id));
+           OR p.state <> 'migrated' AND EXISTS (SELECT FROM @clean@ v WHERE v.id = p.artwork_id));
     IF cardinality(moved) > 0 THEN
         DELETE FROM public.artwork_token_aliases l USING artwork_migration.set_aside k
         WHERE k.artwork_id = ANY (moved) AND k.state = 'merged' AND l.token = (k.source).access_token;
         DELETE FROM artwork_migration.set_aside k USING artwork_migration.plan p
         WHERE k.artwork_id = ANY (moved) AND p.artwork_id = k.artwork_id AND p.state = 'migrated';
-        DELETE FROM public.artworks_v2 v USING artwork_migration.plan p
+        DELETE FROM @clean@ v USING artwork_migration.plan p
         WHERE v.id = ANY (moved) AND p.artwork_id = v.id AND p.state <> 'migrated';
     END IF;
 
@@ -41,9 +41,9 @@ BEGIN
                v AS before, (o.detail ->> 'user_id')::uuid AS recorded, o AS outcome
         FROM unnest(ids) AS wanted (id)
         JOIN artwork_migration.plan p ON p.artwork_id = wanted.id
-        JOIN public.artworks a ON a.id = wanted.id
+        JOIN @old@ a ON a.id = wanted.id
         LEFT JOIN artwork_migration.issued_tokens t ON t.artwork_id = wanted.id
-        LEFT JOIN public.artworks_v2 v ON v.id = wanted.id
+        LEFT JOIN @clean@ v ON v.id = wanted.id
         LEFT JOIN artwork_migration.outcomes o ON o.item = wanted.id::text
     ), cleaned AS MATERIALIZED (
         -- The user found the first time, whatever the user's address is by now; another customer, another user.
@@ -59,7 +59,7 @@ BEGIN
                              AND public.normalised_email(u.email) = batch.email
                            LIMIT 1) AS by_email ON true
     ), written AS (
-        INSERT INTO public.artworks_v2
+        INSERT INTO @clean@
         SELECT (v).* FROM cleaned
         -- Binary comparison: 1.0 and 1.00 in a JSON document are not the same bytes.
         WHERE state = 'migrated' AND ((before).id IS NULL OR before *<> v)
@@ -127,10 +127,10 @@ BEGIN
                        WHERE artwork_id = ANY (ids) AND merged_into IS NOT NULL);
 
     -- Lock, then read: a copy of an unlocked row would overwrite what somebody writes meanwhile, or revive what they delete.
-    PERFORM FROM public.artworks a WHERE a.id = ANY (ids || survivors) ORDER BY a.id FOR NO KEY UPDATE;
+    PERFORM FROM @old@ a WHERE a.id = ANY (ids || survivors) ORDER BY a.id FOR NO KEY UPDATE;
 
     SELECT string_agg(p.artwork_id::text, ', ') INTO changed
-    FROM (SELECT p.artwork_id FROM artwork_migration.plan p JOIN public.artworks a ON a.id = p.artwork_id
+    FROM (SELECT p.artwork_id FROM artwork_migration.plan p JOIN @old@ a ON a.id = p.artwork_id
           WHERE p.artwork_id = ANY (ids) AND p.source_hash <> artwork_migration.row_hash(artwork_migration.as_source(a))
           LIMIT 10) AS p;
     IF changed IS NOT NULL THEN
@@ -140,11 +140,11 @@ BEGIN
     -- A merge holds as long as the other row is there and migrated; that row may be of another slice or another batch.
     UPDATE artwork_migration.plan p SET state = 'migrated', merged_into = NULL
     WHERE p.artwork_id = ANY (ids) AND p.state = 'merged' AND NOT EXISTS (
-        SELECT FROM artwork_migration.plan s JOIN public.artworks a ON a.id = s.artwork_id
+        SELECT FROM artwork_migration.plan s JOIN @old@ a ON a.id = s.artwork_id
         WHERE s.artwork_id = p.merged_into AND s.state = 'migrated');
     ids := ARRAY(SELECT unnest(ids)
                  UNION SELECT s.id FROM unnest(survivors) AS s (id) JOIN artwork_migration.plan p ON p.artwork_id = s.id
-                 WHERE p.state = 'migrated' AND NOT EXISTS (SELECT FROM public.artworks_v2 v WHERE v.id = s.id));
+                 WHERE p.state = 'migrated' AND NOT EXISTS (SELECT FROM @clean@ v WHERE v.id = s.id));
 
     SELECT * INTO clean_rows, outcomes FROM artwork_migration.apply_rows(ids, run, batch);
     IF clean_rows + outcomes > 0 THEN

@@ -29,13 +29,26 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
        AND s.mockup_urls IS NULL AND s.mockup_generated_at IS NULL AND s.upscaled_at IS NULL
 $$;
 
+-- How many rows the old table has in a slice, or in all of them.
+CREATE OR REPLACE FUNCTION artwork_migration.source_rows(wanted text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    slice record;
+BEGIN
+    IF wanted IS NULL THEN
+        RETURN (SELECT count(*) FROM @old@);
+    END IF;
+    SELECT * INTO STRICT slice FROM artwork_migration.slice_bounds(wanted);
+    RETURN (SELECT count(*) FROM @old@ a
+            WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before));
+END $$;
+
 -- Rows of a slice that the plan does not know, or knows in another slice.
 CREATE OR REPLACE FUNCTION artwork_migration.unplanned_rows(wanted text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
     slice record;
 BEGIN
     SELECT * INTO STRICT slice FROM artwork_migration.slice_bounds(wanted);
-    RETURN (SELECT count(*) FROM public.artworks a
+    RETURN (SELECT count(*) FROM @old@ a
             WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before)
               AND NOT EXISTS (SELECT FROM artwork_migration.plan p WHERE p.artwork_id = a.id AND p.partition = wanted));
 END $$;
@@ -45,7 +58,7 @@ CREATE OR REPLACE FUNCTION artwork_migration.classify() RETURNS SETOF artwork_mi
 LANGUAGE sql STABLE AS $$
     WITH read AS (
         -- OFFSET 0: each row is put into its common shape once, not once for every use.
-        SELECT artwork_migration.as_source(a) AS s FROM public.artworks a OFFSET 0
+        SELECT artwork_migration.as_source(a) AS s FROM @old@ a OFFSET 0
     ), judged AS (
         SELECT (s).id, (s).created_at,
                public.normalised_email((s).customer_email) AS email,

@@ -10,7 +10,7 @@ DO $$ BEGIN
     END IF;
 END $$;
 
-CREATE TABLE IF NOT EXISTS public.artworks_v2 (
+CREATE TABLE IF NOT EXISTS @clean@ (
     id                      uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     -- Never CASCADE: deleting a user must not delete an order that was paid.
     user_id                 uuid REFERENCES public.users (id) ON DELETE SET NULL,
@@ -43,16 +43,16 @@ CREATE TABLE IF NOT EXISTS public.artworks_v2 (
     CONSTRAINT artworks_v2_new_rows_have_pictures
         CHECK (legacy IS NOT NULL OR (pet_mom_image_url IS NOT NULL AND pet_image_url IS NOT NULL))
 );
-ALTER TABLE public.artworks_v2 ENABLE ROW LEVEL SECURITY;
-CREATE INDEX IF NOT EXISTS artworks_v2_user_id ON public.artworks_v2 (user_id);
-CREATE INDEX IF NOT EXISTS artworks_v2_customer_email ON public.artworks_v2 (customer_email);
-CREATE INDEX IF NOT EXISTS artworks_v2_generation_status ON public.artworks_v2 (generation_status);
-CREATE INDEX IF NOT EXISTS artworks_v2_upscale_status ON public.artworks_v2 (upscale_status);
+ALTER TABLE @clean@ ENABLE ROW LEVEL SECURITY;
+CREATE INDEX IF NOT EXISTS artworks_v2_user_id ON @clean@ (user_id);
+CREATE INDEX IF NOT EXISTS artworks_v2_customer_email ON @clean@ (customer_email);
+CREATE INDEX IF NOT EXISTS artworks_v2_generation_status ON @clean@ (generation_status);
+CREATE INDEX IF NOT EXISTS artworks_v2_upscale_status ON @clean@ (upscale_status);
 
 -- The first e-mail of an upload carries the token of its twin: it goes on opening the artwork.
 CREATE TABLE IF NOT EXISTS public.artwork_token_aliases (
     token      text PRIMARY KEY CHECK (token <> ''),
-    artwork_id uuid NOT NULL REFERENCES public.artworks_v2 (id),
+    artwork_id uuid NOT NULL REFERENCES @clean@ (id),
     expires_at timestamptz NOT NULL
 );
 ALTER TABLE public.artwork_token_aliases ENABLE ROW LEVEL SECURITY;

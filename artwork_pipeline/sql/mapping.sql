@@ -26,10 +26,10 @@ $$;
 -- The address comes in its one form: whoever looks for its user has it already, and making it is the dearest part.
 CREATE OR REPLACE FUNCTION artwork_migration.clean(
     s artwork_migration.source_row, email text, owner uuid, issued_token text, issued_at timestamptz
-) RETURNS public.artworks_v2
+) RETURNS @clean@
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
-    v public.artworks_v2;
+    v @clean@;
     kept jsonb;
 BEGIN
     v.id := s.id;
@@ -111,7 +111,7 @@ CREATE OR REPLACE FUNCTION artwork_migration.legacy_or(legacy jsonb, key text, k
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN legacy ? key THEN legacy ->> key ELSE kept END $$;
 
 -- The old row that a clean row came from, to the last column: the proof that nothing was lost.
-CREATE OR REPLACE FUNCTION artwork_migration.restore(v public.artworks_v2) RETURNS artwork_migration.source_row
+CREATE OR REPLACE FUNCTION artwork_migration.restore(v @clean@) RETURNS artwork_migration.source_row
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     s artwork_migration.source_row;

@@ -48,16 +48,3 @@ CREATE OR REPLACE FUNCTION artwork_migration.is_within(
     SELECT created_at >= first_moment AND (created_at < end_before OR end_before IS NULL)
         OR created_at IS NULL AND end_before IS NULL
 $$;
-
--- How many rows the old table has in a slice, or in all of them.
-CREATE OR REPLACE FUNCTION artwork_migration.source_rows(wanted text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    slice record;
-BEGIN
-    IF wanted IS NULL THEN
-        RETURN (SELECT count(*) FROM public.artworks);
-    END IF;
-    SELECT * INTO STRICT slice FROM artwork_migration.slice_bounds(wanted);
-    RETURN (SELECT count(*) FROM public.artworks a
-            WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before));
-END $$;

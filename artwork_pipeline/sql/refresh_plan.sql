@@ -31,17 +31,17 @@ SELECT artwork_id, partition, state, reason, merged_into, source_hash FROM diffe
 -- A row that differs is locked first, then changed only if it still is what was judged: a trigger that came between
 -- knows better.
 DO $$ BEGIN
-    PERFORM FROM public.artworks a JOIN differing d ON d.artwork_id = a.id
+    PERFORM FROM @old@ a JOIN differing d ON d.artwork_id = a.id
     WHERE NOT d.is_new ORDER BY a.id FOR NO KEY UPDATE OF a;
 END $$;
 UPDATE artwork_migration.plan p
 SET partition = d.partition, state = d.state, reason = d.reason, merged_into = d.merged_into, source_hash = d.source_hash
-FROM differing d JOIN public.artworks a ON a.id = d.artwork_id
+FROM differing d JOIN @old@ a ON a.id = d.artwork_id
 WHERE NOT d.is_new AND p.artwork_id = d.artwork_id AND artwork_migration.row_hash(artwork_migration.as_source(a)) = d.source_hash
   AND (d.state = 'migrated' OR NOT artwork_migration.is_referenced(d.artwork_id));
 
 DELETE FROM artwork_migration.plan p
-WHERE NOT EXISTS (SELECT FROM public.artworks a WHERE a.id = p.artwork_id);
+WHERE NOT EXISTS (SELECT FROM @old@ a WHERE a.id = p.artwork_id);
 
 -- Before the backfill reads it: without, the first batches are planned as if it were empty.
 DO $$ BEGIN

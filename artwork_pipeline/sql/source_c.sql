@@ -1,5 +1,5 @@
 -- A row of dialect C in the shape that all dialects share, column by column in the order of source_row.
-CREATE OR REPLACE FUNCTION artwork_migration.as_source(a public.artworks) RETURNS artwork_migration.source_row
+CREATE OR REPLACE FUNCTION artwork_migration.as_source(a @old@) RETURNS artwork_migration.source_row
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT ROW(
         a.id::uuid,

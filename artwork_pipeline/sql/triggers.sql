@@ -12,7 +12,7 @@ CREATE OR REPLACE FUNCTION artwork_migration.create_user_of(wanted uuid[]) RETUR
 LANGUAGE sql SET search_path = public, pg_temp AS $$
     INSERT INTO public.users (email, is_anonymous)
     SELECT DISTINCT address, true
-    FROM public.artworks a CROSS JOIN LATERAL public.normalised_email(a.customer_email) AS address
+    FROM @old@ a CROSS JOIN LATERAL public.normalised_email(a.customer_email) AS address
     WHERE a.id = ANY (wanted) AND a.user_id IS NULL AND address <> ''
       AND NOT EXISTS (SELECT FROM public.users u WHERE public.normalised_email(u.email) = address)
     ORDER BY address
@@ -24,7 +24,7 @@ CREATE OR REPLACE FUNCTION artwork_migration.release_twins(survivor uuid) RETURN
 DECLARE
     twins uuid[];
 BEGIN
-    PERFORM FROM public.artworks a JOIN artwork_migration.plan p ON p.artwork_id = a.id
+    PERFORM FROM @old@ a JOIN artwork_migration.plan p ON p.artwork_id = a.id
     WHERE p.merged_into = survivor ORDER BY a.id FOR NO KEY UPDATE OF a;
     WITH released AS (
         UPDATE artwork_migration.plan SET state = 'migrated', merged_into = NULL WHERE merged_into = survivor
@@ -43,7 +43,7 @@ DECLARE
     becomes text := 'migrated';
     released uuid[] := '{}';
 BEGIN
-    SELECT (artwork_migration.as_source(a)).* INTO s FROM public.artworks a WHERE a.id = wanted FOR NO KEY UPDATE;
+    SELECT (artwork_migration.as_source(a)).* INTO s FROM @old@ a WHERE a.id = wanted FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -57,7 +57,7 @@ BEGIN
     ELSIF why IS NOT NULL THEN
         becomes := 'quarantined';
     ELSIF known.state = 'merged' AND artwork_migration.is_unfinished(s) AND EXISTS (
-        SELECT FROM public.artworks a
+        SELECT FROM @old@ a
         WHERE a.id = known.merged_into AND btrim(a.customer_name) = btrim(s.customer_name)
           AND public.normalised_email(a.customer_email) = public.normalised_email(s.customer_email)
     ) THEN
@@ -75,8 +75,8 @@ BEGIN
     ELSIF becomes = 'merged' THEN
         -- The alias needs the clean row of the other one, which the backfill may not have reached.
         released := ARRAY(SELECT known.merged_into WHERE NOT EXISTS (
-            SELECT FROM public.artworks_v2 v WHERE v.id = known.merged_into));
-        PERFORM FROM public.artworks a WHERE a.id = ANY (released) FOR NO KEY UPDATE;
+            SELECT FROM @clean@ v WHERE v.id = known.merged_into));
+        PERFORM FROM @old@ a WHERE a.id = ANY (released) FOR NO KEY UPDATE;
         PERFORM artwork_migration.create_user_of(released);
     END IF;
     PERFORM artwork_migration.apply_rows(wanted || released, 'live', 'live');
@@ -90,7 +90,7 @@ BEGIN
     PERFORM artwork_migration.apply_rows(released, 'live', 'live');
     DELETE FROM public.artwork_token_aliases l USING artwork_migration.set_aside k
     WHERE k.artwork_id = gone AND k.state = 'merged' AND l.token = (k.source).access_token;
-    DELETE FROM public.artworks_v2 WHERE id = gone;
+    DELETE FROM @clean@ WHERE id = gone;
     DELETE FROM artwork_migration.set_aside WHERE artwork_id = gone;
     DELETE FROM artwork_migration.issued_tokens WHERE artwork_id = gone;
     DELETE FROM artwork_migration.plan WHERE artwork_id = gone;
@@ -126,12 +126,6 @@ END $$;
 
 CREATE OR REPLACE FUNCTION artwork_migration.refuse_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'TRUNCATE of public.artworks is refused while it is being migrated'
+    RAISE EXCEPTION 'TRUNCATE of %.% is refused while it is being migrated', TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING HINT = 'Delete the rows with DELETE, which the migration follows.';
 END $$;
-
-CREATE OR REPLACE TRIGGER artwork_migration_forward AFTER INSERT OR UPDATE OR DELETE ON public.artworks
-    FOR EACH ROW EXECUTE FUNCTION artwork_migration.forward();
-CREATE OR REPLACE TRIGGER artwork_migration_no_truncate BEFORE TRUNCATE ON public.artworks
-    FOR EACH STATEMENT EXECUTE FUNCTION artwork_migration.refuse_truncate();
-@reference_triggers@

@@ -24,12 +24,12 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT slice FROM artwork_migration.slice_bounds(wanted);
     -- With the ids at hand every table is asked for the rows of the slice alone.
-    ids := ARRAY(SELECT a.id FROM public.artworks a
+    ids := ARRAY(SELECT a.id FROM @old@ a
                  WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before));
     RETURN QUERY
     WITH source AS (
         SELECT a.id, artwork_migration.as_source(a) AS s, public.normalised_email(a.customer_email) AS email
-        FROM public.artworks a
+        FROM @old@ a
         WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before) OFFSET 0
     ), sides AS (
         SELECT source.id, source.s, p.state AS planned, p.merged_into, o.state, o.partition, o.source_hash,
@@ -45,7 +45,7 @@ BEGIN
         FROM source
         LEFT JOIN artwork_migration.plan p ON p.artwork_id = source.id AND p.artwork_id = ANY (ids)
         LEFT JOIN artwork_migration.outcomes o ON o.item = source.id::text AND o.item = ANY (ids::text[])
-        LEFT JOIN public.artworks_v2 v ON v.id = source.id AND v.id = ANY (ids)
+        LEFT JOIN @clean@ v ON v.id = source.id AND v.id = ANY (ids)
         LEFT JOIN artwork_migration.set_aside k ON k.artwork_id = source.id AND k.artwork_id = ANY (ids)
         LEFT JOIN artwork_migration.issued_tokens t ON t.artwork_id = source.id AND t.artwork_id = ANY (ids)
         LEFT JOIN public.artwork_token_aliases l ON o.state = 'merged' AND l.token = (source.s).access_token
@@ -67,15 +67,15 @@ BEGIN
     UNION ALL
     SELECT 'unaccounted', o.item::uuid, NULL, 'no outcome', o.state || ', without a row in the old table'
     FROM artwork_migration.outcomes o
-    WHERE o.partition = wanted AND NOT EXISTS (SELECT FROM public.artworks a WHERE a.id = o.item::uuid)
+    WHERE o.partition = wanted AND NOT EXISTS (SELECT FROM @old@ a WHERE a.id = o.item::uuid)
     UNION ALL
     SELECT 'missing', id, NULL, 'a row', 'no row' FROM suspects WHERE state = 'migrated' AND NOT is_clean
     UNION ALL
     SELECT 'extra', id, NULL, 'no row', 'a row' FROM suspects WHERE state IS DISTINCT FROM 'migrated' AND is_clean
     UNION ALL
-    SELECT 'extra', v.id, NULL, 'no row', 'a row' FROM public.artworks_v2 v
+    SELECT 'extra', v.id, NULL, 'no row', 'a row' FROM @clean@ v
     WHERE artwork_migration.is_within(v.created_at, slice.first_moment, slice.end_before)
-      AND NOT EXISTS (SELECT FROM public.artworks a WHERE a.id = v.id)
+      AND NOT EXISTS (SELECT FROM @old@ a WHERE a.id = v.id)
     UNION ALL
     SELECT 'changed', id, each.name, artwork_migration.told(each.name, each.expected),
            artwork_migration.told(each.name, each.found)
@@ -96,11 +96,11 @@ BEGIN
     UNION ALL
     SELECT 'extra alias', l.artwork_id, 'access_token', 'no alias', 'a token that no twin of this row had'
     FROM public.artwork_token_aliases l
-    WHERE l.artwork_id = ANY (ids) AND NOT EXISTS (SELECT FROM public.artworks t JOIN artwork_migration.plan p ON p.artwork_id = t.id
+    WHERE l.artwork_id = ANY (ids) AND NOT EXISTS (SELECT FROM @old@ t JOIN artwork_migration.plan p ON p.artwork_id = t.id
                       WHERE t.access_token = l.token AND p.merged_into = l.artwork_id)
     UNION ALL
     SELECT 'dangling', r.artwork_id, r.via, 'a clean row', 'no row'
     FROM artwork_migration.referenced() r
-    WHERE r.artwork_id = ANY (ids) AND NOT EXISTS (SELECT FROM public.artworks_v2 v WHERE v.id = r.artwork_id)
+    WHERE r.artwork_id = ANY (ids) AND NOT EXISTS (SELECT FROM @clean@ v WHERE v.id = r.artwork_id)
     ORDER BY 1, 2, 3;
 END $$;

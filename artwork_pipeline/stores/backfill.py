@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from artwork_pipeline.stores import installation
+from artwork_pipeline.stores import installation, phase
 from artwork_pipeline.stores.sessions import scalar, session
 from migration_kit.failures import PermanentError, retrying
 from migration_kit.postgres import transient_errors
@@ -23,19 +23,7 @@ ATTEMPTS = 20
 CHANGED_UNSEEN = "AM001"
 
 _UNPLANNED = "SELECT artwork_migration.unplanned_rows(%s)"
-_WITHOUT_USER = """
-    SELECT count(*) FROM (
-        -- OFFSET 0: addresses are put into their one form for the rows that are left, not for the whole table.
-        SELECT a.customer_email FROM artwork_migration.plan p JOIN public.artworks a ON a.id = p.artwork_id
-        WHERE p.partition = %s AND p.state = 'migrated' AND a.user_id IS NULL
-          AND NOT EXISTS (SELECT FROM artwork_migration.outcomes o WHERE o.item = a.id::text AND o.state = 'migrated')
-        OFFSET 0
-    ) AS to_fill
-    CROSS JOIN LATERAL (SELECT public.normalised_email(customer_email) AS email OFFSET 0) AS customer
-    -- LIMIT 1 makes it a look into the index for each row; a join would normalise every user's address.
-    WHERE email <> ''
-      AND (SELECT u.id FROM public.users u WHERE public.normalised_email(u.email) = customer.email LIMIT 1) IS NULL
-"""
+_WITHOUT_USER = "SELECT artwork_migration.rows_without_user(%s)"
 # A finished slice begins anew; one that another runner is in the middle of, or died in, is gone on with.
 _BEGIN = """
     INSERT INTO artwork_migration.cursors AS kept (partition, run_id) VALUES (%s, %s)
@@ -79,6 +67,7 @@ def require_ready(connection: psycopg.Connection[Any], partition: str) -> None:
         PermanentError: says what is missing and what to materialise.
     """
     installation.require_installed(connection, "base", "expansion")
+    phase.require(connection, *installation.BESIDE)
     unplanned = scalar(connection, _UNPLANNED, [partition])
     if unplanned:
         raise PermanentError(

@@ -9,11 +9,13 @@ from typing import Any
 
 import psycopg
 
+from artwork_pipeline.artworks.dialects import Dialect
+from artwork_pipeline.artworks.phases import BEFORE
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError
 
 OLDEST_SERVER = 140000
-_OWN_TABLES = ("artworks", "artworks_v2", "artwork_token_aliases")
+_OWN_TABLES = ("artworks", "artworks_v1", "artworks_v2", "artwork_token_aliases")
 
 _COLUMNS = """
     SELECT a.attname, t.typname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -24,7 +26,8 @@ _FOREIGN_KEYS = """
     FROM pg_constraint k
     JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-    WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = to_regclass(%s)
+    WHERE k.contype = 'f' AND k.conparentid = 0
+      AND k.confrelid = ANY (ARRAY(SELECT to_regclass('public.' || name) FROM unnest(%s::text[]) AS name))
       AND NOT (n.nspname = 'public' AND c.relname = ANY (%s)) AND n.nspname <> 'artwork_migration'
     ORDER BY 1, 2, 3
 """
@@ -91,6 +94,14 @@ class Reference:
         return f"{self.schema}.{self.table}.{self.column}"
 
 
+@dataclass(frozen=True)
+class Source:
+    """The old table as it was recognised: its dialect and what points at it."""
+
+    dialect: Dialect
+    references: tuple[Reference, ...]
+
+
 def require_artworks_database(connection: psycopg.Connection[Any]) -> None:
     """Refuse a database that cannot be the artworks': too old, not UTF-8, without the three tables, or not ours.
 
@@ -144,7 +155,7 @@ def columns(connection: psycopg.Connection[Any], table: str) -> Mapping[str, str
 
 def references_to_artworks(connection: psycopg.Connection[Any]) -> tuple[Reference, ...]:
     """What points at artworks: foreign keys, and uuid columns called ``artwork_id`` without one."""
-    declared = connection.execute(_FOREIGN_KEYS, ["public.artworks", [*_OWN_TABLES]]).fetchall()
+    declared = connection.execute(_FOREIGN_KEYS, [[*_OWN_TABLES], [*_OWN_TABLES]]).fetchall()
     named = connection.execute(_UNDECLARED, [[*_OWN_TABLES]]).fetchall()
     return tuple(
         Reference(schema, table, column, declared=(schema, table, column) in declared)
@@ -154,7 +165,7 @@ def references_to_artworks(connection: psycopg.Connection[Any]) -> tuple[Referen
 
 def references_to_users(connection: psycopg.Connection[Any]) -> tuple[Reference, ...]:
     """The foreign keys to users, that of the old table included."""
-    rows = connection.execute(_FOREIGN_KEYS, ["public.users", ["artworks_v2"]]).fetchall()
+    rows = connection.execute(_FOREIGN_KEYS, [["users"], [BEFORE.clean]]).fetchall()
     return tuple(Reference(schema, table, column, declared=True) for schema, table, column in rows)
 
 

@@ -11,8 +11,9 @@ import psycopg
 from psycopg import sql
 
 from artwork_pipeline.artworks.columns import CLEAN_COLUMNS
-from artwork_pipeline.stores import catalog, installation, rendering
-from artwork_pipeline.stores.installation import Source
+from artwork_pipeline.artworks.phases import Phase, Tables
+from artwork_pipeline.stores import catalog, installation, phase, rendering
+from artwork_pipeline.stores.catalog import Source
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError, TransientError, retrying
 from migration_kit.fingerprints import fingerprint
@@ -30,7 +31,7 @@ _TRIGGERS = """
 """
 _GUARDED = """
     SELECT count(*) FROM pg_class WHERE relrowsecurity
-    AND oid IN (to_regclass('public.artworks_v2'), to_regclass('public.artwork_token_aliases'))
+    AND oid IN (to_regclass(%s), to_regclass('public.artwork_token_aliases'))
 """
 _UNIQUE = """
     SELECT count(*) FROM pg_index
@@ -66,12 +67,13 @@ def expand(
         TransientError: the locks were not to be had; who holds them is named.
         PermanentError: there is another ``artworks_v2``, or two users' rows cannot be made one.
     """
-    to_users = catalog.references_to_users(connection)
-    text = rendering.expansion(source.references, to_users)
-    _refuse_other_table(connection)
+    phase.require(connection, *installation.BESIDE)
+    to_users, called = catalog.references_to_users(connection), phase.tables(connection)
+    text = rendering.expansion(source, to_users, called)
+    _refuse_other_table(connection, called)
     if installation.installed(connection, "expansion") == fingerprint(text) and _is_whole(connection, source):
         return Expansion(expanded=False, merged_users=0, attempts=0)
-    tables = _tables(source, to_users)
+    locked = _tables(source, to_users, called)
     attempts = 0
 
     def attempt() -> int:
@@ -79,11 +81,11 @@ def expand(
         attempts += 1
         try:
             with transient_errors("the expansion"), connection.transaction():
-                return _expand_once(connection, text, tables, run_id)
+                return _expand_once(connection, text, locked, run_id)
         except TransientError as passing:
             if not isinstance(passing.__cause__, _LOCK_ERRORS):
                 raise
-            log(f"attempt {attempts}: {passing}; held by {_holders(connection, tables)}")
+            log(f"attempt {attempts}: {passing}; held by {_holders(connection, locked)}")
             raise _LockNotGrantedError(passing.reason, item=passing.item, remedy=passing.remedy) from passing
 
     try:
@@ -126,37 +128,44 @@ def _expand_once(
     before = int(scalar(connection, "SELECT count(*) FROM artwork_migration.merged_users"))
     connection.execute(text)
     installation.remember(connection, "expansion", fingerprint(text), run_id)
+    if phase.current(connection) is Phase.PLANNED:
+        phase.advance(connection, Phase.EXPANDED, by="expansion", run_id=run_id)
     return int(scalar(connection, "SELECT count(*) FROM artwork_migration.merged_users")) - before
 
 
-def _tables(source: Source, to_users: tuple[catalog.Reference, ...]) -> list[sql.Identifier]:
+def _tables(source: Source, to_users: tuple[catalog.Reference, ...], called: Tables) -> list[sql.Identifier]:
     named = {(one.schema, one.table) for one in (*source.references, *to_users)}
-    named |= {("public", "artworks"), ("public", "users"), ("public", "orders")}
+    named |= {("public", str(called.old)), ("public", "users"), ("public", "orders")}
     return [sql.Identifier(*name) for name in sorted(named)]
 
 
-def _refuse_other_table(connection: psycopg.Connection[Any]) -> None:
-    found = dict(catalog.columns(connection, "public.artworks_v2"))
+def _refuse_other_table(connection: psycopg.Connection[Any], called: Tables) -> None:
+    found = dict(catalog.columns(connection, called.clean_name))
     if found and found != dict(CLEAN_COLUMNS):
         differing = sorted({name for name, _ in {*found.items()} ^ {*CLEAN_COLUMNS.items()}})
         raise PermanentError(
             f"there is another table of this name; its columns differ in {', '.join(differing)}",
-            item="public.artworks_v2",
+            item=called.clean_name,
             remedy="Nothing was written; rename or drop that table if nobody needs it, then start again",
         )
 
 
 def _is_whole(connection: psycopg.Connection[Any], source: Source) -> bool:
     """Whether everything that the expansion made is still there and switched on."""
-    artworks = str(scalar(connection, "SELECT 'public.artworks'::regclass::text"))
+    called = phase.tables(connection)
+    artworks = str(scalar(connection, "SELECT %s::regclass::text", [called.old_name]))
     wanted = {
         (artworks, "artwork_migration_forward"),
         (artworks, "artwork_migration_no_truncate"),
         *((_shown(connection, one), rendering.reference_trigger(one)) for one in source.references),
     }
-    tables = ["public.artworks", *(rendering.table_name(one).as_string() for one in source.references)]
+    tables = [called.old_name, *(rendering.table_name(one).as_string() for one in source.references)]
     present = {(table, name) for table, name in connection.execute(_TRIGGERS, [tables])}
-    return wanted <= present and scalar(connection, _GUARDED) == 2 and scalar(connection, _UNIQUE) == 1
+    return (
+        wanted <= present
+        and scalar(connection, _GUARDED, [called.clean_name]) == 2
+        and scalar(connection, _UNIQUE) == 1
+    )
 
 
 def _shown(connection: psycopg.Connection[Any], reference: catalog.Reference) -> str:

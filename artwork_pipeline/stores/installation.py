@@ -3,31 +3,26 @@
 Nothing here touches the old table or the clean one; that is `expansion`.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
-from artwork_pipeline.artworks.dialects import Dialect, recognise
-from artwork_pipeline.stores import catalog, rendering
-from artwork_pipeline.stores.catalog import Reference
+from artwork_pipeline.artworks.dialects import recognise
+from artwork_pipeline.artworks.phases import Phase
+from artwork_pipeline.stores import catalog, phase, rendering
+from artwork_pipeline.stores.catalog import Source
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError
 from migration_kit.fingerprints import fingerprint
+
+BESIDE = (Phase.PLANNED, Phase.EXPANDED, Phase.ROLLED_BACK)
+"""The phases in which the clean table stands beside the old one, and rows are planned and filled in."""
 
 _INSTALLED = "SELECT fingerprint FROM artwork_migration.installation WHERE part = %s"
 _REMEMBER = """
     INSERT INTO artwork_migration.installation (part, fingerprint, run_id) VALUES (%s, %s, %s)
     ON CONFLICT (part) DO UPDATE SET fingerprint = excluded.fingerprint, run_id = excluded.run_id, installed_at = now()
 """
-
-
-@dataclass(frozen=True)
-class Source:
-    """The old table as it was recognised: its dialect and what points at it."""
-
-    dialect: Dialect
-    references: tuple[Reference, ...]
 
 
 def recognise_source(connection: psycopg.Connection[Any]) -> Source:
@@ -37,7 +32,7 @@ def recognise_source(connection: psycopg.Connection[Any]) -> Source:
         PermanentError: not the artworks' database, or a dialect that nobody knows; says what differs.
     """
     catalog.require_artworks_database(connection)
-    dialect = recognise(catalog.columns(connection, "public.artworks"))
+    dialect = recognise(catalog.columns(connection, phase.tables(connection).old_name))
     return Source(dialect, catalog.references_to_artworks(connection))
 
 
@@ -61,7 +56,8 @@ def install_base(connection: psycopg.Connection[Any], source: Source, run_id: st
     """Install what planning needs, inside the caller's transaction; whether anything had to be installed."""
     # Two runs at once would replace each other's functions in the middle.
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('artwork_migration'))")
-    text = rendering.base(source.dialect, source.references, catalog.lower_collation(connection))
+    phase.require(connection, *BESIDE)
+    text = rendering.base(source, phase.tables(connection), catalog.lower_collation(connection))
     if installed(connection, "base") == fingerprint(text):
         return False
     connection.execute(text)

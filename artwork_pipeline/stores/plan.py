@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 
 from artwork_pipeline.artworks.months import SLICES
-from artwork_pipeline.stores import installation, rendering
-from artwork_pipeline.stores.installation import Source
+from artwork_pipeline.stores import installation, phase, rendering
+from artwork_pipeline.stores.catalog import Source
 from migration_kit.fingerprints import combine
 from migration_kit.ledger import Ledger, Plan
 from migration_kit.postgres import transient_errors
@@ -47,7 +47,7 @@ def make_plan(connection: psycopg.Connection[Any], ledger: Ledger, source: Sourc
 
 def refresh(connection: psycopg.Connection[Any]) -> None:
     """Bring the plan up to date, inside the caller's transaction."""
-    connection.execute(rendering.refresh_plan())
+    connection.execute(rendering.refresh_plan(phase.tables(connection)))
 
 
 def _summed_up(connection: psycopg.Connection[Any], run_id: str) -> Iterator[Plan]:

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from artwork_pipeline.artworks import months
 from artwork_pipeline.artworks.columns import CLEAN_COLUMNS, SOURCE_COLUMNS
-from artwork_pipeline.artworks.dialects import Dialect
+from artwork_pipeline.artworks.phases import Tables
 from artwork_pipeline.artworks.rules import (
     LOCAL_URL,
     NO_CUSTOMER_EMAIL,
@@ -19,7 +19,7 @@ from artwork_pipeline.artworks.rules import (
     Condition,
 )
 from artwork_pipeline.artworks.twins import APART
-from artwork_pipeline.stores.catalog import Reference
+from artwork_pipeline.stores.catalog import Reference, Source
 
 # One for each pointing column that the catalog named.
 _REPOINT = "UPDATE {table} t SET {column} = s.keeper FROM spelled_alike s WHERE t.{column} = s.id;"
@@ -52,13 +52,14 @@ def script(name: str, **tokens: str) -> str:
     return "".join(part if position % 2 == 0 else tokens[part] for position, part in enumerate(parts))
 
 
-def base(dialect: Dialect, references: Iterable[Reference], lower_collation: str) -> str:
+def base(source: Source, tables: Tables, lower_collation: str) -> str:
     """Everything that reading and planning needs: tables of the migration's own, and functions."""
     return "\n".join(
         (
             script(
                 "schema", source_columns=", ".join(f"{name} {kind}" for name, kind in SOURCE_COLUMNS.items())
             ),
+            script("phase"),
             script(
                 "normalisation",
                 lower_collation=_identifier(lower_collation),
@@ -68,11 +69,54 @@ def base(dialect: Dialect, references: Iterable[Reference], lower_collation: str
                 bounds=", ".join(map(_bounds, months.SLICES)),
                 later_or_undated=_literal(months.LATER_OR_UNDATED),
             ),
-            script(f"source_{dialect.lower()}"),
+            _reading(source, tables),
+        )
+    )
+
+
+def refresh_plan(tables: Tables) -> str:
+    """The statements that make or refresh the plan."""
+    return script(
+        "refresh_plan",
+        **_names(tables),
+        no_customer_name=_literal(NO_CUSTOMER_NAME),
+        no_customer_email=_literal(NO_CUSTOMER_EMAIL),
+    )
+
+
+def expansion(source: Source, to_users: Iterable[Reference], tables: Tables) -> str:
+    """The clean schema, the merged users, the functions that write, and the triggers, in this order."""
+    pointing_at_users = list(to_users)
+    indexes = "\n".join(_filled(_INDEX_IF_NONE, one) for one in pointing_at_users)
+    repoint = "\n".join(_filled(_REPOINT, one) for one in pointing_at_users)
+    watches = "\n".join(_filled(_WATCH, one) for one in source.references)
+    return "\n".join(
+        (
+            script("expand", **_names(tables)),
+            script("merge_users", index_pointers=indexes, repoint_users=repoint),
+            _writing(tables),
+            script("expand_triggers", **_names(tables), reference_triggers=watches),
+        )
+    )
+
+
+def functions(source: Source, tables: Tables) -> str:
+    """Every function that names the old table or the clean one, and no tables or triggers.
+
+    Run again whenever the tables are called otherwise. Signatures survive that: they name types, not tables' names.
+    """
+    return "\n".join((_reading(source, tables), _writing(tables)))
+
+
+def _reading(source: Source, tables: Tables) -> str:
+    return "\n".join(
+        (
+            script(f"source_{source.dialect.lower()}", **_names(tables)),
             script(
                 "classification",
+                **_names(tables),
                 quarantine_reason=_quarantine_reason(),
-                referenced=_referenced(references),
+                referenced=_referenced(source.references),
                 no_customer_name=_literal(NO_CUSTOMER_NAME),
                 apart=f"interval '{APART.total_seconds()} seconds'",
             ),
@@ -80,41 +124,38 @@ def base(dialect: Dialect, references: Iterable[Reference], lower_collation: str
     )
 
 
-def refresh_plan() -> str:
-    """The statements that make or refresh the plan."""
-    return script(
-        "refresh_plan",
-        no_customer_name=_literal(NO_CUSTOMER_NAME),
-        no_customer_email=_literal(NO_CUSTOMER_EMAIL),
-    )
-
-
-def expansion(to_artworks: Iterable[Reference], to_users: Iterable[Reference]) -> str:
-    """The clean schema, the merged users, the mapping and the forward triggers, in this order."""
-    pointing_at_users = list(to_users)
-    indexes = "\n".join(_filled(_INDEX_IF_NONE, one) for one in pointing_at_users)
-    repoint = "\n".join(_filled(_REPOINT, one) for one in pointing_at_users)
-    triggers = "\n".join(_filled(_WATCH, one) for one in to_artworks)
+def _writing(tables: Tables) -> str:
     clean = [_identifier(name) for name in CLEAN_COLUMNS]
+    names = _names(tables)
     return "\n".join(
         (
-            script("expand"),
-            script("merge_users", index_pointers=indexes, repoint_users=repoint),
-            script("mapping"),
-            script("users"),
+            script("mapping", **names),
+            script("users", **names),
             script(
                 "apply",
+                **names,
                 clean_columns=", ".join(clean),
                 excluded_columns=", ".join(f"excluded.{name}" for name in clean),
             ),
-            script("triggers", reference_triggers=triggers),
+            script("triggers", **names),
             script(
                 "verification",
+                **names,
                 clean_pairs=_pairs(CLEAN_COLUMNS, "should_be", "v"),
                 source_pairs=_pairs(SOURCE_COLUMNS, "s", "restored"),
             ),
         )
     )
+
+
+def _names(tables: Tables) -> dict[str, str]:
+    """The tokens for the two tables; one that is no longer there has none."""
+    old = {} if tables.old is None else {"old": _qualified(tables.old_name)}
+    return {**old, "clean": _qualified(tables.clean_name)}
+
+
+def _qualified(name: str) -> str:
+    return sql.Identifier(*name.split(".")).as_string()
 
 
 def reference_trigger(reference: Reference) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from artwork_pipeline.artworks.phases import Tables
+from artwork_pipeline.stores import phase
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.accounting import Accounting
 from migration_kit.postgres import transient_errors
@@ -34,7 +36,7 @@ _CLEAN_ROWS = """
            public.normalised_email(v.customer_email) = v.customer_email AS address_is_normal,
            v.generation_status <> 'completed' OR COALESCE(v.generated_image_url, '') <> '' AS finished_has_picture,
            EXISTS (SELECT FROM public.artwork_token_aliases l WHERE l.token = v.access_token) AS token_is_an_alias
-    FROM artwork_migration.outcomes o JOIN public.artworks_v2 v ON v.id = o.item::uuid
+    FROM artwork_migration.outcomes o JOIN {} v ON v.id = o.item::uuid
     WHERE o.partition = {} AND o.state = 'migrated'
 """
 _COUNTS = "SELECT state, reason, count(*) FROM artwork_migration.outcomes WHERE partition = %s GROUP BY state, reason"
@@ -64,6 +66,7 @@ class Comparison:
     rows: int
     accounting: Accounting
     candidate: str
+    tables: Tables
     differences: tuple[Difference, ...]
 
 
@@ -74,13 +77,15 @@ def compare(connection: psycopg.Connection[Any], partition: str) -> Comparison:
         rows = int(scalar(connection, _SOURCE_ROWS, [partition]))
         counts = connection.execute(_COUNTS, [partition]).fetchall()
         differences = tuple(Difference(*row) for row in connection.execute(_DIFFERENCES, [partition]))
+        called = phase.tables(connection)
         candidate = str(scalar(connection, _HASHES, [partition]))
-    return Comparison(partition, rows, Accounting.from_counts(rows, counts), candidate, differences)
+    return Comparison(partition, rows, Accounting.from_counts(rows, counts), candidate, called, differences)
 
 
-def clean_rows_query(partition: str) -> str:
+def clean_rows_query(partition: str, tables: Tables) -> str:
     """The month's clean rows for a suite of rules, with what a rule cannot compute by itself."""
-    return sql.SQL(_CLEAN_ROWS).format(sql.Literal(partition)).as_string()
+    clean = sql.Identifier(*tables.clean_name.split("."))
+    return sql.SQL(_CLEAN_ROWS).format(clean, sql.Literal(partition)).as_string()
 
 
 def content_report(comparison: Comparison, suite: str, rules: Mapping[str, str]) -> SuiteReport:

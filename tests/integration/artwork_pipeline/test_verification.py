@@ -2,6 +2,7 @@
 
 import pytest
 
+from artwork_pipeline.artworks.phases import BEFORE
 from artwork_pipeline.stores.verification import clean_rows_query
 from artwork_pipeline.suites.verify import CLEAN_ROWS
 from migration_kit.suites import validate_query
@@ -157,7 +158,7 @@ def test_a_rule_on_the_clean_rows_fires(rule, migrated, query):
     row = query(migrated, "SELECT v.id FROM artworks_v2 v JOIN artwork_migration.outcomes o ON o.item = v.id::text "
                           "WHERE o.partition = '2025-03' ORDER BY 1 LIMIT 1")[0][0]  # fmt: skip
     query(migrated, f"UPDATE artworks_v2 SET {BROKEN_RULES[rule]} WHERE id = '{row}'")
-    report = validate_query(migrated, clean_rows_query("2025-03"), CLEAN_ROWS)
+    report = validate_query(migrated, clean_rows_query("2025-03", BEFORE), CLEAN_ROWS)
 
     assert {result.rule for result in report.broken if result.severity == "critical"} == {rule}
     assert any(str(row) in example for result in report.broken for example in result.examples)
