@@ -12,6 +12,7 @@ CLEAN_TABLE = """
         generated_image_url text,
         generation_status text NOT NULL DEFAULT 'pending',
         access_token      text NOT NULL UNIQUE DEFAULT encode(sha256(uuid_send(gen_random_uuid())), 'hex'),
+        token_expires_at  timestamptz NOT NULL DEFAULT now() + interval '30 days',
         created_at        timestamptz DEFAULT now()
     )
 """

@@ -28,12 +28,12 @@ AN_ORDER = """
 ORDERED_ARTWORK = "SELECT c.pet_name FROM orders o LEFT JOIN artworks_v2 c ON c.id = o.artwork_id"
 
 
-def _empty(url):
+def no_rows(url):
     artworks.fill({"ARTWORK_DATABASE_URL": url}, rows=0)
 
 
-def _ten(url):
-    _empty(url)
+def ten_rows(url):
+    no_rows(url)
     with psycopg.connect(url) as connection:
         connection.execute(TEN_REAL_ROWS)
         connection.execute(AN_ORDER, [PAID, "cs_paid"])
@@ -42,7 +42,7 @@ def _ten(url):
 @pytest.fixture
 def planned(clones, query):
     """Ten real rows, one of them paid for, and what the plan makes before it copies."""
-    url = clones.of("ten rows", _ten)
+    url = clones.of("ten rows", ten_rows)
     query(url, plan_sql.CLEAN_TABLE)
     query(url, plan_sql.USERS)
     return url
@@ -51,7 +51,7 @@ def planned(clones, query):
 @pytest.fixture
 def ours(clones):
     """The same ten rows, for the pipeline."""
-    return clones.of("ten rows", _ten)
+    return clones.of("ten rows", ten_rows)
 
 
 def _migrate(url, steps):
@@ -105,7 +105,7 @@ def test_a_user_who_is_deleted_takes_no_artwork_along(planned, ours, query, step
 
 def test_a_customer_who_registered_under_another_spelling_is_one_user(clones, query, steps):
     def registered(url):
-        _ten(url)
+        ten_rows(url)
         query(
             url,
             "INSERT INTO users (email) VALUES ('Customer3@Example.net'), (U&'customer4@example.net\\00A0')",
