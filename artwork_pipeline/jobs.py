@@ -7,10 +7,10 @@ look_and_plan = dg.define_asset_job(
     selection=dg.AssetSelection.groups("artwork_inventory", "artwork_plan"),
     description="Look at the database and plan; neither the old table nor the clean one is touched.",
 )
-migrate_month = dg.define_asset_job(
-    "artwork_migrate_month",
+migrate_slice = dg.define_asset_job(
+    "artwork_migrate_slice",
     selection=dg.AssetSelection.assets(["artwork", "backfill"], ["artwork", "verification"]),
-    description="One month of artworks, filled and compared; plan and schema must be there.",
+    description="One slice of the artworks, filled and compared; plan and schema must be there.",
 )
 
-JOBS = [look_and_plan, migrate_month]
+JOBS = [look_and_plan, migrate_slice]

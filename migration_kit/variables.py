@@ -142,5 +142,10 @@ VARIABLES: Mapping[str, Variable] = {
     "ARTWORK_DATABASE_URL": Variable(
         "PostgreSQL of the artworks", "postgresql://artwork@localhost:5432/artwork"
     ),
+    "ARTWORK_PARTITIONS": Variable(
+        "how the artworks are cut into partitions: months, or hash:N for N buckets by id; unset: months",
+        "hash:16",
+        optional=True,
+    ),
 }
 """Every variable that the migrations read; ``.env.example`` lists the same."""

@@ -1,4 +1,4 @@
-"""Stage apply: the clean schema beside the old one, the users, and the rows of each month."""
+"""Stage apply: the clean schema beside the old one, the users, and the rows of each slice."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ import dagster as dg
 
 from artwork_pipeline.assets.common import POOL, PREFIX, stage
 from artwork_pipeline.assets.plan import classification
-from artwork_pipeline.partitions import month_of_creation
+from artwork_pipeline.partitions import SLICING, slice_of_rows
 from artwork_pipeline.resources import ArtworkDatabase
 from migration_kit.accounting import State, require_balanced
 from migration_kit.orchestration import (
@@ -22,7 +22,7 @@ from migration_kit.reports import reports_path, write_json
 
 
 class BackfillConfig(dg.Config):
-    """How a month is filled."""
+    """How a slice is filled."""
 
     batch_size: int = 10_000
     """Rows in one transaction: more is faster, and keeps writers of the same rows waiting longer."""
@@ -74,34 +74,36 @@ def users(context: dg.AssetExecutionContext, database: ArtworkDatabase) -> dg.Ma
 @dg.asset(
     **stage("apply"),
     deps=[users],
-    partitions_def=month_of_creation,
+    partitions_def=slice_of_rows,
     pool=POOL,
     retry_policy=NETWORK_RETRY,
 )
 def backfill(
     context: dg.AssetExecutionContext, database: ArtworkDatabase, config: BackfillConfig
 ) -> dg.MaterializeResult[Any]:
-    """The month's rows in the clean table: locked, mapped and written in batches, each with its cursor.
+    """The slice's rows in the clean table: locked, mapped and written in batches, each with its cursor.
 
     Killed anywhere, it goes on behind the last batch that was committed. Again on what is there, it writes nothing.
     """
     from artwork_pipeline.stores import backfill as store
+    from artwork_pipeline.stores.installation import require_slicing
     from artwork_pipeline.stores.totals import account
 
-    month, batch, begun = context.partition_key, batch_id(context), time.monotonic()
+    name, batch, begun = context.partition_key, batch_id(context), time.monotonic()
     with failing(context), database.ledger() as ledger, database.session() as connection:
-        planned = store.planned_rows(connection, month)
+        require_slicing(connection, SLICING)
+        planned = store.planned_rows(connection, name)
         batches = store.backfill(
-            database.conninfo, month, batch_size=config.batch_size, run_id=context.run.run_id, batch_id=batch
+            database.conninfo, name, batch_size=config.batch_size, run_id=context.run.run_id, batch_id=batch
         )
         total = -(-planned // config.batch_size)
-        done = list(track(batches, total=total, log=context.log.info, what=f"{month}, batches"))
+        done = list(track(batches, total=total, log=context.log.info, what=f"{name}, batches"))
         seconds = time.monotonic() - begun
-        accounting = account(connection, batch, month)
-        require_balanced(accounting, where=f"artworks of {month}", source_may_be_empty=True)
-        problems = list(ledger.entries(partition=month, states=[State.QUARANTINED]))
+        accounting = account(connection, batch, name)
+        require_balanced(accounting, where=f"artworks of {name}", source_may_be_empty=True)
+        problems = list(ledger.entries(partition=name, states=[State.QUARANTINED]))
     path = write_json(
-        reports_path(PREFIX) / f"quarantined-{month}.json",
+        reports_path(PREFIX) / f"quarantined-{name}.json",
         [{"artwork_id": entry.item, "reason": entry.reason} for entry in problems],
     )
     return dg.MaterializeResult(

@@ -6,6 +6,7 @@ import dagster as dg
 
 from artwork_pipeline.assets.common import stage
 from artwork_pipeline.assets.inventory import preflight
+from artwork_pipeline.partitions import SLICING
 from artwork_pipeline.resources import ArtworkDatabase
 from migration_kit.fingerprints import combine
 from migration_kit.orchestration import NETWORK_RETRY, failing
@@ -22,12 +23,12 @@ def classification(context: dg.AssetExecutionContext, database: ArtworkDatabase)
     from artwork_pipeline.stores.plan import make_plan
 
     with failing(context), database.session() as connection:
-        source = recognise_source(connection)
+        source = recognise_source(connection, SLICING)
         with database.ledger() as ledger:
             ledger.install()
             plans = make_plan(connection, ledger, source, context.run.run_id)
     rows = [
-        {"month": plan.partition, "outcome": outcome, "rows": items}
+        {"slice": plan.partition, "outcome": outcome, "rows": items}
         for plan in plans
         for outcome, items in plan.summary.items()
     ]
@@ -35,9 +36,10 @@ def classification(context: dg.AssetExecutionContext, database: ArtworkDatabase)
     return dg.MaterializeResult(
         metadata={
             "dialect": str(source.dialect),
+            "cut_by": str(source.slicing),
             "items_in": sum(plan.items for plan in plans),
             "fingerprint": fingerprint,
-            "plan": dg.MetadataValue.md(markdown_table(rows, ("month", "outcome", "rows"), limit=200)),
+            "plan": dg.MetadataValue.md(markdown_table(rows, ("slice", "outcome", "rows"), limit=200)),
         },
         data_version=dg.DataVersion(fingerprint),
     )

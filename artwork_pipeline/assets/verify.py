@@ -1,4 +1,4 @@
-"""Stage verify: both sides of a month compared row by row and column by column; the gate before the report."""
+"""Stage verify: both sides of a slice compared row by row and column by column; the gate before the report."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ import dagster as dg
 
 from artwork_pipeline.assets.apply import backfill
 from artwork_pipeline.assets.common import PREFIX, stage
-from artwork_pipeline.partitions import month_of_creation
+from artwork_pipeline.partitions import SLICING, slice_of_rows
 from artwork_pipeline.resources import ArtworkDatabase
 from artwork_pipeline.suites.verify import BOTH_SIDES, CLEAN_ROWS, DIFFERENCES, SUITES
 from migration_kit.orchestration import (
@@ -33,35 +33,36 @@ _COLUMNS = ("problem", "artwork_id", "column", "expected", "found")
 @dg.asset(
     **stage("verify"),
     deps=[backfill],
-    partitions_def=month_of_creation,
+    partitions_def=slice_of_rows,
     retry_policy=NETWORK_RETRY,
     check_specs=gate_check_specs(KEY, SUITES),
 )
 def verification(
     context: dg.AssetExecutionContext, database: ArtworkDatabase
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[Any]]:
-    """The month is what it should be: every row there, every column right, every token and order resolving.
+    """The slice is what it should be: every row there, every column right, every token and order resolving.
 
     What differs is named, row and column; nothing is repaired.
     """
     from artwork_pipeline.stores.expansion import require_followed
-    from artwork_pipeline.stores.installation import require_installed
+    from artwork_pipeline.stores.installation import require_installed, require_slicing
     from artwork_pipeline.stores.verification import compare
 
-    month, begun = context.partition_key, time.monotonic()
+    name, begun = context.partition_key, time.monotonic()
     with failing(context), database.session() as connection:
         require_installed(connection, "base", "expansion")
+        require_slicing(connection, SLICING)
         with database.ledger() as ledger:
             # From here on an earlier verdict counts no more, also if this run is lost in the comparison.
-            ledger.begin_verdict(STAGE, month, "being compared", context.run.run_id)
+            ledger.begin_verdict(STAGE, name, "being compared", context.run.run_id)
             require_followed(connection)
-            comparison = compare(connection, month)
+            comparison = compare(connection, name)
             path = _write_differences(context, comparison)
             yield from validate_then_publish(
                 context,
                 ledger=ledger,
                 stage=STAGE,
-                partition=month,
+                partition=name,
                 candidate=comparison.candidate,
                 asset_key=KEY,
                 validate=lambda: _reports(database, comparison),

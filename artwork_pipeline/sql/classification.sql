@@ -37,9 +37,9 @@ BEGIN
     IF wanted IS NULL THEN
         RETURN (SELECT count(*) FROM @old@);
     END IF;
-    SELECT * INTO STRICT slice FROM artwork_migration.slice_bounds(wanted);
+    SELECT * INTO STRICT slice FROM artwork_migration.slice_named(wanted);
     RETURN (SELECT count(*) FROM @old@ a
-            WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before));
+            WHERE artwork_migration.is_within(a.id, a.created_at, slice.first_moment, slice.end_before, slice.bucket));
 END $$;
 
 -- Rows of a slice that the plan does not know, or knows in another slice.
@@ -47,9 +47,9 @@ CREATE OR REPLACE FUNCTION artwork_migration.unplanned_rows(wanted text) RETURNS
 DECLARE
     slice record;
 BEGIN
-    SELECT * INTO STRICT slice FROM artwork_migration.slice_bounds(wanted);
+    SELECT * INTO STRICT slice FROM artwork_migration.slice_named(wanted);
     RETURN (SELECT count(*) FROM @old@ a
-            WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before)
+            WHERE artwork_migration.is_within(a.id, a.created_at, slice.first_moment, slice.end_before, slice.bucket)
               AND NOT EXISTS (SELECT FROM artwork_migration.plan p WHERE p.artwork_id = a.id AND p.partition = wanted));
 END $$;
 
@@ -98,7 +98,7 @@ LANGUAGE sql STABLE AS $$
         WHERE together = 2 AND is_unfinished AND NOT is_referenced AND other_is_kept
           AND (pet = other_pet) IS NOT FALSE
     )
-    SELECT k.id, artwork_migration.slice_of(k.created_at),
+    SELECT k.id, artwork_migration.slice_of(k.id, k.created_at),
            CASE WHEN NOT k.is_real THEN 'quarantined' WHEN t.id IS NOT NULL THEN 'merged' ELSE 'migrated' END,
            CASE WHEN NOT k.is_real THEN k.reason END, t.other_id, k.source_hash
     FROM known k LEFT JOIN twins t ON t.id = k.id

@@ -25,26 +25,3 @@ CREATE OR REPLACE FUNCTION artwork_migration.json_text(document jsonb, key text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN jsonb_typeof(document -> key) = 'string' THEN NULLIF(document ->> key, '') END
 $$;
-
--- The slice of a row by its month of creation (UTC); see artwork_pipeline/artworks/months.py.
-CREATE OR REPLACE FUNCTION artwork_migration.slice_of(created_at timestamptz) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN created_at IS NULL OR created_at >= @end@ THEN @later_or_undated@
-                WHEN created_at < @first_month@ THEN @earlier@
-                ELSE to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM') END
-$$;
-
--- The same the other way round, for a look at one slice: from when on, and until before when. Rows without a date
--- are in the slice without an end.
-CREATE OR REPLACE FUNCTION artwork_migration.slice_bounds(wanted text, OUT first_moment timestamptz, OUT end_before timestamptz)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT b.first_moment::timestamptz, b.end_before::timestamptz
-    FROM (VALUES @bounds@) AS b (slice, first_moment, end_before) WHERE b.slice = wanted
-$$;
-
-CREATE OR REPLACE FUNCTION artwork_migration.is_within(
-    created_at timestamptz, first_moment timestamptz, end_before timestamptz
-) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT created_at >= first_moment AND (created_at < end_before OR end_before IS NULL)
-        OR created_at IS NULL AND end_before IS NULL
-$$;

@@ -65,7 +65,7 @@ BEGIN
     END IF;
 
     INSERT INTO artwork_migration.plan (artwork_id, partition, state, reason, merged_into, source_hash)
-    VALUES (wanted, artwork_migration.slice_of(s.created_at), becomes, CASE becomes WHEN 'quarantined' THEN why END,
+    VALUES (wanted, artwork_migration.slice_of(s.id, s.created_at), becomes, CASE becomes WHEN 'quarantined' THEN why END,
             CASE becomes WHEN 'merged' THEN known.merged_into END, artwork_migration.row_hash(s))
     ON CONFLICT (artwork_id) DO UPDATE SET
         partition = excluded.partition, state = excluded.state, reason = excluded.reason,

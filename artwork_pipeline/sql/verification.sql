@@ -22,15 +22,15 @@ DECLARE
     slice record;
     ids uuid[];
 BEGIN
-    SELECT * INTO STRICT slice FROM artwork_migration.slice_bounds(wanted);
+    SELECT * INTO STRICT slice FROM artwork_migration.slice_named(wanted);
     -- With the ids at hand every table is asked for the rows of the slice alone.
     ids := ARRAY(SELECT a.id FROM @old@ a
-                 WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before));
+                 WHERE artwork_migration.is_within(a.id, a.created_at, slice.first_moment, slice.end_before, slice.bucket));
     RETURN QUERY
     WITH source AS (
         SELECT a.id, artwork_migration.as_source(a) AS s, public.normalised_email(a.customer_email) AS email
         FROM @old@ a
-        WHERE artwork_migration.is_within(a.created_at, slice.first_moment, slice.end_before) OFFSET 0
+        WHERE artwork_migration.is_within(a.id, a.created_at, slice.first_moment, slice.end_before, slice.bucket) OFFSET 0
     ), sides AS (
         SELECT source.id, source.s, p.state AS planned, p.merged_into, o.state, o.partition, o.source_hash,
                v AS v, v.id IS NOT NULL AS is_clean, k.source AS kept, k.artwork_id IS NOT NULL AS is_set_aside,
@@ -74,7 +74,7 @@ BEGIN
     SELECT 'extra', id, NULL, 'no row', 'a row' FROM suspects WHERE state IS DISTINCT FROM 'migrated' AND is_clean
     UNION ALL
     SELECT 'extra', v.id, NULL, 'no row', 'a row' FROM @clean@ v
-    WHERE artwork_migration.is_within(v.created_at, slice.first_moment, slice.end_before)
+    WHERE artwork_migration.is_within(v.id, v.created_at, slice.first_moment, slice.end_before, slice.bucket)
       AND NOT EXISTS (SELECT FROM @old@ a WHERE a.id = v.id)
     UNION ALL
     SELECT 'changed', id, each.name, artwork_migration.told(each.name, each.expected),

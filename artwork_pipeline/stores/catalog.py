@@ -11,6 +11,7 @@ import psycopg
 
 from artwork_pipeline.artworks.dialects import Dialect
 from artwork_pipeline.artworks.phases import BEFORE
+from artwork_pipeline.artworks.slices import BY_MONTH, Slicing
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError
 
@@ -96,10 +97,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Source:
-    """The old table as it was recognised: its dialect and what points at it."""
+    """The old table as it was recognised: its dialect, what points at it, and how its rows are cut into slices."""
 
     dialect: Dialect
     references: tuple[Reference, ...]
+    slicing: Slicing = BY_MONTH
 
 
 def require_artworks_database(connection: psycopg.Connection[Any]) -> None:

@@ -9,6 +9,7 @@ import psycopg
 
 from artwork_pipeline.artworks.dialects import recognise
 from artwork_pipeline.artworks.phases import Phase
+from artwork_pipeline.artworks.slices import BY_MONTH, VARIABLE, Slicing, slicing_of
 from artwork_pipeline.stores import catalog, phase, rendering
 from artwork_pipeline.stores.catalog import Source
 from artwork_pipeline.stores.sessions import scalar
@@ -25,15 +26,39 @@ _REMEMBER = """
 """
 
 
-def recognise_source(connection: psycopg.Connection[Any]) -> Source:
-    """Recognise the old table, or stop.
+def recognise_source(connection: psycopg.Connection[Any], slicing: Slicing | None = None) -> Source:
+    """Recognise the old table, or stop. ``slicing``: how its rows are cut; as they are already where it is not given.
 
     Raises:
         PermanentError: not the artworks' database, or a dialect that nobody knows; says what differs.
     """
     catalog.require_artworks_database(connection)
     dialect = recognise(catalog.columns(connection, phase.tables(connection).old_name))
-    return Source(dialect, catalog.references_to_artworks(connection))
+    cut = slicing or installed_slicing(connection) or BY_MONTH
+    return Source(dialect, catalog.references_to_artworks(connection), cut)
+
+
+def installed_slicing(connection: psycopg.Connection[Any]) -> Slicing | None:
+    """How the rows are cut into slices, if they have been."""
+    if scalar(connection, "SELECT to_regprocedure('artwork_migration.slicing()')") is None:
+        return None
+    return slicing_of(scalar(connection, "SELECT artwork_migration.slicing()"))
+
+
+def require_slicing(connection: psycopg.Connection[Any], slicing: Slicing) -> None:
+    """Refuse partitions of another way of cutting than that of the plan.
+
+    Raises:
+        PermanentError: names both.
+    """
+    planned = installed_slicing(connection)
+    if planned is not None and planned != slicing:
+        raise PermanentError(
+            f"the rows were planned by {planned}, and the partitions here are by {slicing}",
+            item=VARIABLE,
+            remedy=f"Set {VARIABLE} to {planned}; or, to cut them by {slicing}, materialise artwork/classification and"
+            " all that follows it, every partition",
+        )
 
 
 def require_installed(connection: psycopg.Connection[Any], *parts: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from artwork_pipeline.artworks.months import SLICES
+from artwork_pipeline.artworks.slices import Slicing
 from artwork_pipeline.stores import installation, phase, rendering
 from artwork_pipeline.stores.catalog import Source
 from migration_kit.fingerprints import combine
@@ -37,7 +37,7 @@ def make_plan(connection: psycopg.Connection[Any], ledger: Ledger, source: Sourc
     with transient_errors("the plan"), connection.transaction():
         installation.install_base(connection, source, run_id)
         refresh(connection)
-        plans = list(_summed_up(connection, run_id))
+        plans = list(_summed_up(connection, source.slicing, run_id))
     for plan in plans:
         kept = ledger.plan(plan.partition)
         if kept is None or kept.fingerprint != plan.fingerprint:
@@ -50,12 +50,12 @@ def refresh(connection: psycopg.Connection[Any]) -> None:
     connection.execute(rendering.refresh_plan(phase.tables(connection)))
 
 
-def _summed_up(connection: psycopg.Connection[Any], run_id: str) -> Iterator[Plan]:
+def _summed_up(connection: psycopg.Connection[Any], slicing: Slicing, run_id: str) -> Iterator[Plan]:
     outcomes: dict[str, dict[str, int]] = {}
     for partition, outcome, items in connection.execute(_OUTCOMES):
         outcomes.setdefault(partition, {})[outcome] = items
     found = {partition: rest for partition, *rest in connection.execute(_SUMMARY)}
-    for partition in SLICES:
+    for partition in slicing.names:
         items, source_print, decisions = found.get(partition, (0, "empty", "empty"))
         yield Plan(
             partition=partition,

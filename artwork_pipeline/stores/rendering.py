@@ -1,4 +1,4 @@
-"""The statements in `sql/` with their @tokens@ put in: rules, columns, months, and what the catalog said.
+"""The statements in `sql/` with their @tokens@ put in: rules, columns, slices, and what the catalog said.
 
 Only names read from the catalog and constants of the domain are put in; data never is.
 """
@@ -18,6 +18,7 @@ from artwork_pipeline.artworks.rules import (
     TEST_RULES,
     Condition,
 )
+from artwork_pipeline.artworks.slices import Slicing
 from artwork_pipeline.artworks.twins import APART
 from artwork_pipeline.stores.catalog import Reference, Source
 
@@ -60,17 +61,25 @@ def base(source: Source, tables: Tables, lower_collation: str) -> str:
                 "schema", source_columns=", ".join(f"{name} {kind}" for name, kind in SOURCE_COLUMNS.items())
             ),
             script("phase"),
-            script(
-                "normalisation",
-                lower_collation=_identifier(lower_collation),
-                end=f"timestamptz {_literal(months.END.isoformat())}",
-                first_month=f"timestamptz {_literal(months.FIRST_MONTH.isoformat())}",
-                earlier=_literal(months.EARLIER),
-                bounds=", ".join(map(_bounds, months.SLICES)),
-                later_or_undated=_literal(months.LATER_OR_UNDATED),
-            ),
+            script("normalisation", lower_collation=_identifier(lower_collation)),
+            slices(source.slicing),
             _reading(source, tables),
         )
+    )
+
+
+def slices(slicing: Slicing) -> str:
+    """The functions that say which slice a row is in."""
+    if slicing.buckets is not None:
+        return script("slices_buckets", slicing=_literal(str(slicing)), buckets=str(slicing.buckets))
+    return script(
+        "slices_months",
+        slicing=_literal(str(slicing)),
+        end=f"timestamptz {_literal(months.END.isoformat())}",
+        first_month=f"timestamptz {_literal(months.FIRST_MONTH.isoformat())}",
+        earlier=_literal(months.EARLIER),
+        bounds=", ".join(map(_bounds, months.SLICES)),
+        later_or_undated=_literal(months.LATER_OR_UNDATED),
     )
 
 

@@ -71,7 +71,7 @@ JOBS = {
         *("registry_decided", "registry_composites", "registry_restore_backup"),
         *(f"registry_rollback_{phase}" for phase in ("composites", "songs", "components")),
     },
-    "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_month"},
+    "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_slice"},
 }
 BY_THEMSELVES = {
     "nabo_pipeline": {"nabo_nightly_delta", "nabo_pick_up_mapped", "nabo_report_when_verified"},

@@ -14,8 +14,10 @@ from artwork_pipeline.artworks import mapping, rules
 from artwork_pipeline.artworks.columns import CLEAN_COLUMNS, SOURCE_COLUMNS
 from artwork_pipeline.artworks.emails import SPACES, ZERO_WIDTH, normalise_email
 from artwork_pipeline.artworks.mapping import JSON_NULL
-from artwork_pipeline.artworks.months import FIRST_MONTH, SLICES, slice_of
+from artwork_pipeline.artworks.months import FIRST_MONTH
+from artwork_pipeline.artworks.slices import Slicing
 from artwork_pipeline.artworks.twins import Candidate, find_twins
+from artwork_pipeline.stores import rendering
 
 AT_ONCE = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -163,20 +165,30 @@ def test_an_address_has_one_form_in_both(database, candidates):
 
 
 @AT_ONCE
-@given(st.lists(moments, min_size=10, max_size=40))
-def test_a_moment_is_in_one_slice_in_both(database, candidates):
-    edges = [FIRST_MONTH, FIRST_MONTH - timedelta(microseconds=1), *candidates]
-    rows = database.execute(
-        "SELECT artwork_migration.slice_of(t) FROM unnest(%s::timestamptz[]) AS t", [edges]
-    )
-    assert [row[0] for row in rows] == [slice_of(moment) for moment in edges]
-    within = database.execute(
-        "SELECT t, slice FROM unnest(%s::timestamptz[]) AS t CROSS JOIN unnest(%s::text[]) AS slice "
-        "CROSS JOIN LATERAL artwork_migration.slice_bounds(slice) AS b "
-        "WHERE artwork_migration.is_within(t, b.first_moment, b.end_before)",
-        [edges, [*SLICES]],
-    ).fetchall()
-    assert sorted(within, key=repr) == sorted(((moment, slice_of(moment)) for moment in edges), key=repr)
+@given(
+    st.lists(st.tuples(st.uuids(), moments), min_size=10, max_size=40), st.sampled_from([None, 2, 16, 250])
+)
+def test_a_row_is_in_one_slice_in_both(database, candidates, buckets):
+    slicing = Slicing(buckets)
+    edges = [FIRST_MONTH, FIRST_MONTH - timedelta(microseconds=1)]
+    rows = [*((uuid.UUID(int=0), edge) for edge in edges), *candidates]
+    given_rows = [[one for one, _ in rows], [moment for _, moment in rows]]
+    expected = [(*row, slicing.slice_of(*row)) for row in rows]
+    with database.transaction(force_rollback=True):
+        database.execute(rendering.slices(slicing))
+        found = database.execute(
+            "SELECT id, t, artwork_migration.slice_of(id, t) FROM unnest(%s::uuid[], %s::timestamptz[]) AS r (id, t)",
+            given_rows,
+        ).fetchall()
+        within = database.execute(
+            "SELECT id, t, slice FROM unnest(%s::text[]) AS slice "
+            "CROSS JOIN LATERAL artwork_migration.slice_named(slice) AS b "
+            "CROSS JOIN unnest(%s::uuid[], %s::timestamptz[]) AS r (id, t) "
+            "WHERE artwork_migration.is_within(id, t, b.first_moment, b.end_before, b.bucket)",
+            [[*slicing.names], *given_rows],
+        ).fetchall()
+    assert found == expected
+    assert sorted(within, key=repr) == sorted(expected, key=repr)
 
 
 @AT_ONCE

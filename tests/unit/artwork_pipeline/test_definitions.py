@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import dagster as dg
 
-from artwork_pipeline.artworks.months import SLICES
+from artwork_pipeline.artworks.slices import BY_MONTH
 from artwork_pipeline.definitions import defs
-from artwork_pipeline.partitions import month_of_creation
+from artwork_pipeline.partitions import slice_of_rows
 
 CHAIN = (
     "preflight",
@@ -26,4 +26,4 @@ def test_the_stages_follow_each_other():
 
 
 def test_every_slice_has_a_partition():
-    assert list(month_of_creation.get_partition_keys()) == list(SLICES)
+    assert list(slice_of_rows.get_partition_keys()) == list(BY_MONTH.names)
