@@ -25,7 +25,7 @@ from artwork_pipeline.stores.archive_files import (
     store,
     stored_blocks,
 )
-from artwork_pipeline.stores.rendering import script
+from artwork_pipeline.stores.scripts import script
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError
 from migration_kit.postgres import transient_errors

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from artwork_pipeline.artworks.phases import Tables
-from artwork_pipeline.stores import catalog, phase, rendering
+from artwork_pipeline.stores import catalog, phase, rendering, scripts
 from artwork_pipeline.stores.catalog import Source
 
 ALIASES = "public.artwork_token_aliases"
@@ -79,7 +79,7 @@ def _named_in(source: Source, tables: Tables) -> tuple[str, ...]:
 
 @cache
 def _script() -> bytes:
-    return rendering.script("census").encode()
+    return scripts.script("census").encode()
 
 
 def differences(before: Census, after: Census) -> dict[str, str]:

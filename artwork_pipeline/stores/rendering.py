@@ -4,7 +4,6 @@ Only names read from the catalog and constants of the domain are put in; data ne
 """
 
 from collections.abc import Iterable
-from importlib.resources import files
 
 from psycopg import sql
 
@@ -21,6 +20,7 @@ from artwork_pipeline.artworks.rules import (
 from artwork_pipeline.artworks.slices import Slicing
 from artwork_pipeline.artworks.twins import APART
 from artwork_pipeline.stores.catalog import Reference, Source
+from artwork_pipeline.stores.scripts import identifier, literal, script, table_tokens
 
 # One for each pointing column that the catalog named.
 _REPOINT = "UPDATE {table} t SET {column} = s.keeper FROM spelled_alike s WHERE t.{column} = s.id;"
@@ -39,18 +39,6 @@ _INDEX_IF_NONE = """
         ) THEN CREATE INDEX ON {table} ({column}); END IF;
     END $$;
 """
-_FOLDER = files("artwork_pipeline").joinpath("sql")
-
-
-def script(name: str, **tokens: str) -> str:
-    """The text of ``sql/<name>.sql`` with each ``@token@`` replaced.
-
-    Raises:
-        KeyError: a token of the script was not given.
-    """
-    text = _FOLDER.joinpath(f"{name}.sql").read_text(encoding="utf-8")
-    parts = text.split("@")
-    return "".join(part if position % 2 == 0 else tokens[part] for position, part in enumerate(parts))
 
 
 def base(source: Source, tables: Tables, lower_collation: str) -> str:
@@ -61,7 +49,7 @@ def base(source: Source, tables: Tables, lower_collation: str) -> str:
                 "schema", source_columns=", ".join(f"{name} {kind}" for name, kind in SOURCE_COLUMNS.items())
             ),
             script("phase"),
-            script("normalisation", lower_collation=_identifier(lower_collation)),
+            script("normalisation", lower_collation=identifier(lower_collation)),
             slices(source.slicing),
             _reading(source, tables),
         )
@@ -71,15 +59,15 @@ def base(source: Source, tables: Tables, lower_collation: str) -> str:
 def slices(slicing: Slicing) -> str:
     """The functions that say which slice a row is in."""
     if slicing.buckets is not None:
-        return script("slices_buckets", slicing=_literal(str(slicing)), buckets=str(slicing.buckets))
+        return script("slices_buckets", slicing=literal(str(slicing)), buckets=str(slicing.buckets))
     return script(
         "slices_months",
-        slicing=_literal(str(slicing)),
-        end=f"timestamptz {_literal(months.END.isoformat())}",
-        first_month=f"timestamptz {_literal(months.FIRST_MONTH.isoformat())}",
-        earlier=_literal(months.EARLIER),
+        slicing=literal(str(slicing)),
+        end=f"timestamptz {literal(months.END.isoformat())}",
+        first_month=f"timestamptz {literal(months.FIRST_MONTH.isoformat())}",
+        earlier=literal(months.EARLIER),
         bounds=", ".join(map(_bounds, months.SLICES)),
-        later_or_undated=_literal(months.LATER_OR_UNDATED),
+        later_or_undated=literal(months.LATER_OR_UNDATED),
     )
 
 
@@ -87,9 +75,9 @@ def refresh_plan(tables: Tables) -> str:
     """The statements that make or refresh the plan."""
     return script(
         "refresh_plan",
-        **_names(tables),
-        no_customer_name=_literal(NO_CUSTOMER_NAME),
-        no_customer_email=_literal(NO_CUSTOMER_EMAIL),
+        **table_tokens(tables),
+        no_customer_name=literal(NO_CUSTOMER_NAME),
+        no_customer_email=literal(NO_CUSTOMER_EMAIL),
     )
 
 
@@ -101,10 +89,10 @@ def expansion(source: Source, to_users: Iterable[Reference], tables: Tables) -> 
     watches = "\n".join(_filled(_WATCH, one) for one in source.references)
     return "\n".join(
         (
-            script("expand", **_names(tables)),
+            script("expand", **table_tokens(tables)),
             script("merge_users", index_pointers=indexes, repoint_users=repoint),
             _writing(tables),
-            script("expand_triggers", **_names(tables), reference_triggers=watches),
+            script("expand_triggers", **table_tokens(tables), reference_triggers=watches),
         )
     )
 
@@ -120,13 +108,13 @@ def functions(source: Source, tables: Tables) -> str:
 def _reading(source: Source, tables: Tables) -> str:
     return "\n".join(
         (
-            script(f"source_{source.dialect.lower()}", **_names(tables)),
+            script(f"source_{source.dialect.lower()}", **table_tokens(tables)),
             script(
                 "classification",
-                **_names(tables),
+                **table_tokens(tables),
                 quarantine_reason=_quarantine_reason(),
                 referenced=_referenced(source.references),
-                no_customer_name=_literal(NO_CUSTOMER_NAME),
+                no_customer_name=literal(NO_CUSTOMER_NAME),
                 apart=f"interval '{APART.total_seconds()} seconds'",
             ),
         )
@@ -134,8 +122,8 @@ def _reading(source: Source, tables: Tables) -> str:
 
 
 def _writing(tables: Tables) -> str:
-    clean = [_identifier(name) for name in CLEAN_COLUMNS]
-    names = _names(tables)
+    clean = [identifier(name) for name in CLEAN_COLUMNS]
+    names = table_tokens(tables)
     return "\n".join(
         (
             script("mapping", **names),
@@ -157,16 +145,6 @@ def _writing(tables: Tables) -> str:
     )
 
 
-def _names(tables: Tables) -> dict[str, str]:
-    """The tokens for the two tables; one that is no longer there has none."""
-    old = {} if tables.old is None else {"old": _qualified(tables.old_name)}
-    return {**old, "clean": _qualified(tables.clean_name)}
-
-
-def _qualified(name: str) -> str:
-    return sql.Identifier(*name.split(".")).as_string()
-
-
 def reference_trigger(reference: Reference) -> str:
     """The name of the trigger that watches a pointing column."""
     return f"artwork_migration_{reference.column}"[:63]
@@ -179,7 +157,7 @@ def table_name(reference: Reference) -> sql.Identifier:
 
 def _pairs(columns: Iterable[str], expected: str, found: str) -> str:
     return ", ".join(
-        f"({_literal(name)}, ({expected}).{_identifier(name)}::text, ({found}).{_identifier(name)}::text)"
+        f"({literal(name)}, ({expected}).{identifier(name)}::text, ({found}).{identifier(name)}::text)"
         for name in columns
     )
 
@@ -187,15 +165,15 @@ def _pairs(columns: Iterable[str], expected: str, found: str) -> str:
 def _bounds(name: str) -> str:
     first, end = months.bounds(name)
     moments = (first.isoformat() if first else "-infinity", end.isoformat() if end else None)
-    return "({})".format(", ".join("NULL" if one is None else _literal(one) for one in (name, *moments)))
+    return "({})".format(", ".join("NULL" if one is None else literal(one) for one in (name, *moments)))
 
 
 def _quarantine_reason() -> str:
     cases = [
-        f"WHEN s.customer_name IS NULL THEN {_literal(NO_CUSTOMER_NAME)}",
-        f"WHEN COALESCE(public.normalised_email(s.customer_email), '') = '' THEN {_literal(NO_CUSTOMER_EMAIL)}",
+        f"WHEN s.customer_name IS NULL THEN {literal(NO_CUSTOMER_NAME)}",
+        f"WHEN COALESCE(public.normalised_email(s.customer_email), '') = '' THEN {literal(NO_CUSTOMER_EMAIL)}",
         *(
-            f"WHEN {' AND '.join(map(_condition, rule.all_of))} THEN {_literal(rule.name)}"
+            f"WHEN {' AND '.join(map(_condition, rule.all_of))} THEN {literal(rule.name)}"
             for rule in TEST_RULES
         ),
     ]
@@ -209,19 +187,19 @@ def _condition(condition: Condition) -> str:
 def _fits(condition: Condition, value: str) -> str:
     if condition.kind == "email_domain":
         ending = f"@{condition.value}"
-        return f"right(public.normalised_email({value}), {len(ending)}) = {_literal(ending)}"
+        return f"right(public.normalised_email({value}), {len(ending)}) = {literal(ending)}"
     # The collation C folds ASCII alone: the same on every server.
     folded = f'lower({value} COLLATE "C")'
     if condition.kind == "equals":
-        return f"{folded} = {_literal(condition.value)}"
+        return f"{folded} = {literal(condition.value)}"
     if condition.kind == "prefix":
-        return f"starts_with({folded}, {_literal(condition.value)})"
-    return f"{folded} ~ {_literal(LOCAL_URL)}"
+        return f"starts_with({folded}, {literal(condition.value)})"
+    return f"{folded} ~ {literal(LOCAL_URL)}"
 
 
 def _field(name: str) -> str:
     column, _, key = name.partition(".")
-    return f"artwork_migration.json_text(s.{column}, {_literal(key)})" if key else f"s.{column}"
+    return f"artwork_migration.json_text(s.{column}, {literal(key)})" if key else f"s.{column}"
 
 
 def _referenced(references: Iterable[Reference]) -> str:
@@ -240,11 +218,3 @@ def _filled(statement: str, reference: Reference) -> str:
         "name_text": sql.Literal(str(reference)),
     }
     return sql.SQL(statement).format(**names).as_string()
-
-
-def _identifier(name: str) -> str:
-    return sql.Identifier(name).as_string()
-
-
-def _literal(text: str) -> str:
-    return sql.Literal(text).as_string()
