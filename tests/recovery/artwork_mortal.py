@@ -107,7 +107,7 @@ def prepare() -> None:
     import psycopg  # noqa: F401
     import tenacity.nap
 
-    import artwork_pipeline.stores.expansion
+    import artwork_pipeline.stores.expansion  # noqa: F401
     import migration_kit.ledger.postgres  # noqa: F401
 
     tenacity.nap.time = SimpleNamespace(sleep=lambda _: None)
