@@ -6,7 +6,7 @@
 -- Carry out the plan for rows of the old table that the caller holds locked. What says the same already is not
 -- rewritten: neither in the clean table nor among the outcomes. Returns the clean rows and the outcomes written.
 CREATE OR REPLACE FUNCTION artwork_migration.apply_rows(ids uuid[], run text, batch text, OUT clean_rows bigint, OUT outcomes bigint)
-LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = auto AS $$
 DECLARE
     moved uuid[];
 BEGIN
@@ -36,28 +36,26 @@ BEGIN
     END IF;
 
     -- Each row is read once; what is there already is compared here, so that a second run writes nothing.
-    WITH batch AS MATERIALIZED (
-        SELECT p.*, public.normalised_email(a.customer_email) AS email, artwork_migration.as_source(a) AS s, t.access_token AS issued_token, t.issued_at,
-               v AS before, (o.detail ->> 'user_id')::uuid AS recorded, o AS outcome
+    WITH cleaned AS MATERIALIZED (
+        SELECT p.artwork_id, p.partition, p.state, p.reason, p.merged_into, p.source_hash, artwork_migration.as_source(a) AS s,
+               t.issued_at, v AS before, o AS outcome, owner.email,
+               CASE WHEN p.state = 'migrated' THEN artwork_migration.clean(
+                   artwork_migration.as_source(a), owner.email, owner.id, t.access_token, t.issued_at) END AS v
         FROM unnest(ids) AS wanted (id)
         JOIN artwork_migration.plan p ON p.artwork_id = wanted.id
         JOIN @old@ a ON a.id = wanted.id
         LEFT JOIN artwork_migration.issued_tokens t ON t.artwork_id = wanted.id
         LEFT JOIN @clean@ v ON v.id = wanted.id
         LEFT JOIN artwork_migration.outcomes o ON o.item = wanted.id::text
-    ), cleaned AS MATERIALIZED (
         -- The user found the first time, whatever the user's address is by now; another customer, another user.
-        SELECT batch.*, CASE WHEN state = 'migrated'
-                             THEN artwork_migration.clean(s, email, COALESCE(same_user.id, by_email.id), issued_token,
-                                                          issued_at) END AS v
-        FROM batch
         -- LIMIT 1 makes it a look into the index for each row; a join would read every user for each batch.
-        LEFT JOIN LATERAL (SELECT u.id FROM public.users u
-                           WHERE u.id = recorded AND (before).customer_email = batch.email LIMIT 1) AS same_user ON true
-        LEFT JOIN LATERAL (SELECT u.id FROM public.users u
-                           WHERE state = 'migrated' AND same_user.id IS NULL
-                             AND public.normalised_email(u.email) = batch.email
-                           LIMIT 1) AS by_email ON true
+        CROSS JOIN LATERAL (
+            SELECT customer.email, CASE WHEN p.state = 'migrated' THEN COALESCE(
+                CASE WHEN v.customer_email = customer.email
+                     THEN (SELECT u.id FROM public.users u WHERE u.id = (o.detail ->> 'user_id')::uuid) END,
+                (SELECT u.id FROM public.users u WHERE public.normalised_email(u.email) = customer.email LIMIT 1)) END AS id
+            FROM (SELECT public.normalised_email(a.customer_email) AS email OFFSET 0) AS customer
+            OFFSET 0) AS owner
     ), written AS (
         INSERT INTO @clean@
         SELECT (v).* FROM cleaned
@@ -79,19 +77,18 @@ BEGIN
         WHERE (kept.artwork_id, kept.expires_at) IS DISTINCT FROM (excluded.artwork_id, excluded.expires_at)
     ), said AS (
         SELECT artwork_id::text AS item, partition, state, reason, source_hash,
-               CASE WHEN state = 'migrated' THEN artwork_migration.row_hash(v) END AS target_hash,
-               jsonb_strip_nulls(jsonb_build_object('user_id', (v).user_id, 'merged_into', merged_into)) AS detail, outcome
+               CASE WHEN (v).user_id IS NOT NULL THEN jsonb_build_object('user_id', (v).user_id)
+                    WHEN merged_into IS NOT NULL THEN jsonb_build_object('merged_into', merged_into)
+                    ELSE '{}' END AS detail, outcome
         FROM cleaned
     ), told AS (
-        INSERT INTO artwork_migration.outcomes
-            (item, partition, state, reason, source_hash, target_hash, detail, run_id, batch_id)
-        SELECT item, partition, state, reason, source_hash, target_hash, detail, run, batch FROM said
-        WHERE ((outcome).partition, (outcome).state, (outcome).reason, (outcome).source_hash, (outcome).target_hash,
-               (outcome).detail)
-            IS DISTINCT FROM (partition, state, reason, source_hash, target_hash, detail)
+        INSERT INTO artwork_migration.outcomes (item, partition, state, reason, source_hash, detail, run_id, batch_id)
+        SELECT item, partition, state, reason, source_hash, detail, run, batch FROM said
+        WHERE ((outcome).partition, (outcome).state, (outcome).reason, (outcome).source_hash, (outcome).detail)
+            IS DISTINCT FROM (partition, state, reason, source_hash, detail)
         ON CONFLICT (item) DO UPDATE SET
             partition = excluded.partition, state = excluded.state, reason = excluded.reason,
-            source_hash = excluded.source_hash, target_hash = excluded.target_hash, detail = excluded.detail,
+            source_hash = excluded.source_hash, detail = excluded.detail,
             run_id = excluded.run_id, batch_id = excluded.batch_id, updated_at = now()
         RETURNING item
     )
@@ -103,7 +100,7 @@ END $$;
 CREATE OR REPLACE FUNCTION artwork_migration.backfill_batch(
     wanted text, size integer, run text, batch text,
     OUT read_rows bigint, OUT clean_rows bigint, OUT outcomes bigint, OUT last_read uuid
-) LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
+) LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = auto AS $$
 DECLARE
     place artwork_migration.cursors;
     ids uuid[];

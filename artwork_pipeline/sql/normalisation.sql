@@ -3,7 +3,10 @@
 -- In the schema public because the unique index on users rests on it and outlives the migration.
 CREATE OR REPLACE FUNCTION public.normalised_email(email text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT normalize(
+    SELECT CASE WHEN octet_length(email) = char_length(email)
+    -- ASCII alone, as nearly all are: NFKC leaves it as it is, and there is no other white space to take away.
+    THEN lower(btrim(email, U&'\0020\0009\000A\000B\000C\000D\001C\001D\001E\001F') COLLATE "C") COLLATE "default"
+    ELSE normalize(
         translate(
             lower(
                 replace(
@@ -13,7 +16,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                     U&'\0130', U&'i\0307')
                 COLLATE @lower_collation@),
             U&'\03C2', U&'\03C3'),
-        NFKC)
+        NFKC) COLLATE "default" END
 $$;
 
 -- SHA-256 of a row's binary form: types and NULLs count, the session's time zone does not.

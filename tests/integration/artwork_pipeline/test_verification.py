@@ -181,10 +181,8 @@ def test_the_database_itself_refuses_what_the_clean_schema_forbids(migrated, que
 
 
 def test_a_mapping_that_loses_something_is_found_though_both_sides_agree_with_it(migrated, query, steps):
-    mapping = query(migrated, "SELECT pg_get_functiondef('artwork_migration.clean'::regproc)")[0][0]
-    forgetful = mapping.replace(
-        "'original_image_url', s.original_image_url", "'original_image_url', 'pending'"
-    )
+    mapping = query(migrated, "SELECT pg_get_functiondef('artwork_migration.legacy'::regproc)")[0][0]
+    forgetful = mapping.replace("ARRAY[s.original_image_url", "ARRAY['pending'")
     assert forgetful != mapping
     query(migrated, forgetful)
     steps.fill_all(migrated)
