@@ -1,6 +1,9 @@
 -- What a row of the old table becomes. One function for the backfill, the forward triggers and the verification.
 -- The specification is artwork_pipeline/artworks/mapping.py; tests hold both equal.
 
+CREATE OR REPLACE FUNCTION artwork_migration.first_picture(kept text, document jsonb, key text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT COALESCE(kept, artwork_migration.json_text(document, key)) $$;
+
 -- The step says more than the status where an installation has one; what neither names is judged by the picture.
 CREATE OR REPLACE FUNCTION artwork_migration.generation_status(step text, status text, has_image boolean) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -28,22 +31,20 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 CREATE OR REPLACE FUNCTION artwork_migration.upscaled_picture(s artwork_migration.source_row) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT COALESCE(s.upscaled_image_url, artwork_migration.json_text(s.generated_images, 'artwork_full_res'))
+    SELECT artwork_migration.first_picture(s.upscaled_image_url, s.generated_images, 'artwork_full_res')
 $$;
 CREATE OR REPLACE FUNCTION artwork_migration.pet_mom_picture(s artwork_migration.source_row) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT COALESCE(s.original_pet_mom_url, artwork_migration.json_text(s.source_images, 'pet_mom_photo'))
+    SELECT artwork_migration.first_picture(s.original_pet_mom_url, s.source_images, 'pet_mom_photo')
 $$;
 CREATE OR REPLACE FUNCTION artwork_migration.pet_picture(s artwork_migration.source_row) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT COALESCE(s.original_pet_url, artwork_migration.json_text(s.source_images, 'pet_photo'))
+    SELECT artwork_migration.first_picture(s.original_pet_url, s.source_images, 'pet_photo')
 $$;
-CREATE OR REPLACE FUNCTION artwork_migration.mockups(s artwork_migration.source_row) RETURNS jsonb
+CREATE OR REPLACE FUNCTION artwork_migration.mockups(document jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT COALESCE(s.mockup_urls, CASE
-        WHEN s.delivery_images -> 'mockups' NOT IN ('{}', '[]')
-             AND jsonb_typeof(s.delivery_images -> 'mockups') IN ('object', 'array')
-        THEN s.delivery_images -> 'mockups' END)
+    SELECT CASE WHEN document -> 'mockups' NOT IN ('{}', '[]') AND jsonb_typeof(document -> 'mockups') IN ('object', 'array')
+                THEN document -> 'mockups' END
 $$;
 
 -- An empty token would open the artwork to everybody who sends none.
@@ -76,7 +77,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                                      'original_pet_mom_url', NULL::text)
         || artwork_migration.pair_if(s.original_pet_url IS NULL AND artwork_migration.pet_picture(s) IS NOT NULL,
                                      'original_pet_url', NULL::text)
-        || artwork_migration.pair_if(s.mockup_urls IS NULL AND artwork_migration.mockups(s) IS NOT NULL,
+        || artwork_migration.pair_if(s.mockup_urls IS NULL AND artwork_migration.mockups(s.delivery_images) IS NOT NULL,
                                      'mockup_urls', NULL::text)
         || artwork_migration.pair_if(s.generation_step IS NOT NULL, 'generation_step', s.generation_step)
         || artwork_migration.pair_if(s.source_images IS NOT NULL, 'source_images', s.source_images)
@@ -112,7 +113,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         s.upscaled_at,
         artwork_migration.token_of(s, issued_token),
         COALESCE(s.token_expires_at, COALESCE(s.created_at, issued_at) + interval '720 hours'),
-        artwork_migration.mockups(s),
+        COALESCE(s.mockup_urls, artwork_migration.mockups(s.delivery_images)),
         s.mockup_generated_at,
         NULL::text,  -- fal_request_id
         NULL::jsonb,  -- generation_params
