@@ -29,8 +29,9 @@ CREATE TABLE IF NOT EXISTS @clean@ (
     generation_completed_at timestamptz,
     upscale_started_at      timestamptz,
     upscale_completed_at    timestamptz,
-    access_token            text NOT NULL UNIQUE CHECK (access_token <> ''),
-    token_expires_at        timestamptz NOT NULL,
+    access_token            text NOT NULL UNIQUE CHECK (access_token <> '')
+        DEFAULT encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex'),
+    token_expires_at        timestamptz NOT NULL DEFAULT now() + interval '720 hours',
     mockup_urls             jsonb,
     mockup_generated_at     timestamptz,
     fal_request_id          text,

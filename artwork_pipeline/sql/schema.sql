@@ -61,3 +61,11 @@ CREATE TABLE IF NOT EXISTS artwork_migration.installation (
     run_id       text NOT NULL,
     installed_at timestamptz NOT NULL DEFAULT now()
 );
+
+-- Customers who are served by one of the two tables, whichever is called artworks; by the address in its one form.
+CREATE TABLE IF NOT EXISTS artwork_migration.routing (
+    email     text PRIMARY KEY CHECK (email <> ''),
+    version   text NOT NULL CHECK (version IN ('v1', 'v2')),
+    by_person text NOT NULL,
+    at        timestamptz NOT NULL DEFAULT clock_timestamp()
+);

@@ -1,0 +1,22 @@
+-- Take away what was published, view and functions, before the clean table goes. What somebody built on it refuses.
+DROP VIEW IF EXISTS public.routed_artworks;
+DO $$
+DECLARE
+    one record;
+BEGIN
+    FOR one IN
+        SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass) AS statement
+        FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE p.pronamespace = 'public'::regnamespace AND p.proname = 'artworks_in_form' AND NOT t.tgisinternal
+    LOOP
+        EXECUTE one.statement;
+    END LOOP;
+    FOR one IN
+        SELECT 'DROP FUNCTION ' || p.oid::regprocedure AS statement FROM pg_proc p
+        WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN (@functions@)
+           OR p.pronamespace = to_regnamespace('artwork_migration') AND p.proname IN (
+               'served', 'anybody_served_by_v1', 'as_served_by_v1', 'reach')
+    LOOP
+        EXECUTE one.statement;
+    END LOOP;
+END $$;
