@@ -1,4 +1,4 @@
-"""What the database's catalog says: the old table's columns, what points at it, what hangs on it.
+"""What the database's catalog says: the old table's columns, what points at it. What hangs on it is `census`'s knowledge.
 
 Read every time, never kept as a list: installations differ.
 """
@@ -41,27 +41,6 @@ _UNDECLARED = """
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'artwork_migration')
       AND NOT (n.nspname = 'public' AND c.relname = ANY (%s))
     ORDER BY 1, 2, 3
-"""
-_DEPENDENTS = """
-    SELECT 'foreign key' AS kind, conrelid::regclass || '.' || conname AS name FROM pg_constraint
-    WHERE contype = 'f' AND conparentid = 0 AND confrelid = 'public.artworks'::regclass
-      AND conrelid <> 'public.artworks'::regclass
-    UNION ALL
-    SELECT 'policy', polname FROM pg_policy WHERE polrelid = 'public.artworks'::regclass
-    UNION ALL
-    SELECT 'trigger', tgname FROM pg_trigger WHERE tgrelid = 'public.artworks'::regclass AND NOT tgisinternal
-      AND tgname NOT LIKE 'artwork\\_migration\\_%'
-    UNION ALL
-    SELECT DISTINCT 'view', r.ev_class::regclass::text
-    FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
-    WHERE d.refobjid = 'public.artworks'::regclass AND r.ev_class <> 'public.artworks'::regclass
-    UNION ALL
-    SELECT 'function', p.oid::regprocedure::text
-    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'artwork_migration')
-      AND (p.prosrc ~* '\\martworks\\M' OR p.prorettype = 'public.artworks'::regtype
-           OR 'public.artworks'::regtype = ANY (p.proargtypes))
-    ORDER BY 1, 2
 """
 _COLLATIONS = """
     SELECT collname FROM pg_collation
@@ -169,11 +148,6 @@ def references_to_users(connection: psycopg.Connection[Any]) -> tuple[Reference,
     """The foreign keys to users, that of the old table included."""
     rows = connection.execute(_FOREIGN_KEYS, [["users"], [BEFORE.clean]]).fetchall()
     return tuple(Reference(schema, table, column, declared=True) for schema, table, column in rows)
-
-
-def dependents(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
-    """Everything that hangs on the old table, as (kind, name): what a switch-over will have to take along."""
-    return [(kind, name) for kind, name in connection.execute(_DEPENDENTS)]
 
 
 def lower_collation(connection: psycopg.Connection[Any]) -> str:

@@ -39,6 +39,9 @@ EXPECTED = {
         "registry/migration_report": ("report", None),
     },
     "artwork_pipeline": {
+        "artwork/dialect": ("inventory", None),
+        "artwork/dependents": ("inventory", None),
+        "artwork/dry_run": ("inventory", None),
         "artwork/preflight": ("inventory", None),
         "artwork/classification": ("plan", None),
         "artwork/expanded_schema": ("apply", None),

@@ -22,6 +22,7 @@ from local_stack.stack import Servers
 from migration_kit.ledger.postgres import PostgresLedger
 
 ROWS = 500
+INVENTORY = ("dialect", "dependents", "dry_run", "preflight")
 
 
 class Steps:
@@ -175,7 +176,7 @@ class Pipeline:
         )
 
     def prepare(self) -> Any:
-        return self.run("preflight", "classification", "expanded_schema", "users")
+        return self.run(*INVENTORY, "classification", "expanded_schema", "users")
 
     def month(self, month: str) -> Any:
         return self.run("backfill", "verification", month=month)

@@ -9,6 +9,8 @@ from artwork_pipeline.definitions import defs
 from artwork_pipeline.partitions import slice_of_rows
 
 CHAIN = (
+    "dialect",
+    "dependents",
     "preflight",
     "classification",
     "expanded_schema",
