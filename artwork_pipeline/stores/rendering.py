@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from psycopg import sql
 
 from artwork_pipeline.artworks import months
-from artwork_pipeline.artworks.columns import CLEAN_COLUMNS, SOURCE_COLUMNS
+from artwork_pipeline.artworks.columns import CLEAN_COLUMNS, JSON, SOURCE_COLUMNS
+from artwork_pipeline.artworks.dialects import COLUMNS_OF, Dialect
+from artwork_pipeline.artworks.mapping import UNKNOWN_BEFORE
 from artwork_pipeline.artworks.phases import Tables
 from artwork_pipeline.artworks.rules import (
     LOCAL_URL,
@@ -49,6 +51,7 @@ def base(source: Source, tables: Tables, lower_collation: str) -> str:
                 "schema", source_columns=", ".join(f"{name} {kind}" for name, kind in SOURCE_COLUMNS.items())
             ),
             script("phase"),
+            script("reads"),
             script("normalisation", lower_collation=identifier(lower_collation)),
             slices(source.slicing),
             _reading(source, tables),
@@ -91,8 +94,9 @@ def expansion(source: Source, to_users: Iterable[Reference], tables: Tables) -> 
         (
             script("expand", **table_tokens(tables)),
             script("merge_users", index_pointers=indexes, repoint_users=repoint),
-            _writing(tables),
+            _writing(source, tables),
             script("expand_triggers", **table_tokens(tables), reference_triggers=watches),
+            script("evidence_triggers", **table_tokens(tables)),
         )
     )
 
@@ -102,7 +106,7 @@ def functions(source: Source, tables: Tables) -> str:
 
     Run again whenever the tables are called otherwise. Signatures survive that: they name types, not tables' names.
     """
-    return "\n".join((_reading(source, tables), _writing(tables)))
+    return "\n".join((_reading(source, tables), _writing(source, tables)))
 
 
 def _reading(source: Source, tables: Tables) -> str:
@@ -121,28 +125,51 @@ def _reading(source: Source, tables: Tables) -> str:
     )
 
 
-def _writing(tables: Tables) -> str:
-    clean = [identifier(name) for name in CLEAN_COLUMNS]
+def _writing(source: Source, tables: Tables) -> str:
     names = table_tokens(tables)
+    columns = {
+        "clean_columns": ", ".join(map(identifier, CLEAN_COLUMNS)),
+        "excluded_columns": ", ".join(f"excluded.{identifier(name)}" for name in CLEAN_COLUMNS),
+    }
     return "\n".join(
         (
             script("mapping", **names),
             script("users", **names),
-            script(
-                "apply",
-                **names,
-                clean_columns=", ".join(clean),
-                excluded_columns=", ".join(f"excluded.{name}" for name in clean),
-            ),
+            script("apply", **names, **columns),
             script("triggers", **names),
+            script("reverse", **names, **columns, **_way_back(source.dialect)),
+            script("evidence", **names),
             script(
                 "verification",
                 **names,
                 clean_pairs=_pairs(CLEAN_COLUMNS, "should_be", "v"),
-                source_pairs=_pairs(SOURCE_COLUMNS, "s", "restored"),
+                source_pairs=_pairs(SOURCE_COLUMNS, "s", "said"),
             ),
         )
     )
+
+
+def _way_back(dialect: Dialect) -> dict[str, str]:
+    """The tokens of what differs between dialects, and goes column by column, on the way back."""
+    own = [name for name in SOURCE_COLUMNS if name in COLUMNS_OF[dialect]]
+    lacking = [name for name in SOURCE_COLUMNS if name not in COLUMNS_OF[dialect]]
+    keep = [
+        # JSON as text: 1.0 and 1.00 in a document are not the same bytes.
+        f"IF plain.{name}{as_text} IS NOT DISTINCT FROM was.{name}{as_text} THEN mixed.{name} := before.{name}; END IF;"
+        for name, as_text in (
+            (name, "::text" if kind == JSON else "") for name, kind in CLEAN_COLUMNS.items()
+        )
+        if name != "legacy"
+    ]
+    return {
+        "lacking": "\n    ".join(f"s.{name} := NULL;" for name in lacking),
+        "old_columns": ", ".join(map(identifier, own)),
+        "old_values": ", ".join(f"s.{identifier(name)}" for name in own),
+        "keep_what_is_said_alike": "\n    ".join(keep),
+        "keep_what_is_never_said": "\n        ".join(
+            f"mixed.{name} := before.{name};" for name in UNKNOWN_BEFORE
+        ),
+    }
 
 
 def reference_trigger(reference: Reference) -> str:
