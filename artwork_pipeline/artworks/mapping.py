@@ -1,7 +1,7 @@
 """What a row of the old table becomes in the clean one, and back again; total in both directions.
 
 Rows are mappings with the columns of `columns`; a JSON column's SQL NULL is ``None`` and its JSON null is
-``JSON_NULL``. The SQL that does the work stands in `sql/mapping.sql`.
+``JSON_NULL``. The SQL that does the work stands in `sql/mapping.sql` and `sql/reverse.sql`.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from artwork_pipeline.artworks.columns import SOURCE_COLUMNS
+from artwork_pipeline.artworks.dialects import COLUMNS_OF, Dialect
 from artwork_pipeline.artworks.emails import normalise_email
 
 TOKEN_LIFE = timedelta(days=30)
@@ -36,6 +38,22 @@ _COUNTERPARTS = (
     ("access_token", "access_token"),
     ("mockup_urls", "mockup_urls"),
 )
+# The pictures that may stand in a document instead, and where.
+_IN_DOCUMENTS = {
+    "generated_image_url": ("generated_images", "artwork_preview", "artwork_full_res"),
+    "upscaled_image_url": ("generated_images", "artwork_full_res"),
+    "original_pet_mom_url": ("source_images", "pet_mom_photo"),
+    "original_pet_url": ("source_images", "pet_photo"),
+}
+_STEP_OF = {"processing": "monalisa_generation"}
+UNKNOWN_BEFORE = (
+    "generation_started_at",
+    "generation_completed_at",
+    "upscale_started_at",
+    "fal_request_id",
+    "generation_params",
+)
+"""Columns of the clean table that no dialect of the old one has anything of."""
 
 
 def clean(
@@ -110,22 +128,118 @@ def upscale_status(status: str | None, *, has_image: bool) -> str:
     return "completed" if has_image else "not_started"
 
 
-def restore(cleaned: Mapping[str, Any]) -> dict[str, Any]:
-    """The old row that a clean row came from, to the last column."""
-    legacy = cleaned["legacy"] or {}
+def back(
+    cleaned: Mapping[str, Any],
+    *,
+    dialect: Dialect,
+    owner: UUID | None,
+    issued_token: str | None,
+    issued_at: datetime | None,
+) -> dict[str, Any]:
+    """The row of the old table for a clean row, whoever wrote that: ``back(clean(row)) == row``.
+
+    What `legacy` kept goes back as it was, as long as the mapping makes of it what the clean row says; else the
+    clean row's value does, in the old table's words. Columns that the dialect lacks are ``None``.
+
+    Args:
+        cleaned: the clean row.
+        dialect: that of the old table.
+        owner: the user who was found by the row's address.
+        issued_token: the token made for a row without one.
+        issued_at: when it was made.
+    """
+    kept = cleaned["legacy"] if isinstance(cleaned["legacy"], dict) else {}
     direct = ("id", "pet_name", "customer_name", "mockup_generated_at", "created_at", "updated_at")
-    return {
-        **{name: cleaned[name] for name in direct},
-        **{old: legacy.get(old, cleaned[new]) for old, new in _COUNTERPARTS},
-        "user_id": None if "user_id" in legacy else cleaned["user_id"],
-        "original_image_url": legacy.get("original_image_url"),
-        "generation_status": legacy.get("generation_status"),
-        "upscale_status": legacy.get("upscale_status"),
-        "upscaled_at": cleaned["upscale_completed_at"],
-        "token_expires_at": None if "token_expires_at" in legacy else cleaned["token_expires_at"],
-        "generation_step": legacy.get("generation_step"),
-        **{name: _document(legacy, name) for name in _DOCUMENTS},
+    documents = {name: _document(kept, name) for name in _DOCUMENTS}
+    still = {
+        **{
+            old: _first(kept.get(old), kept.get(document), *keys)
+            for old, (document, *keys) in _IN_DOCUMENTS.items()
+        },
+        "customer_email": normalise_email(kept["customer_email"]) if kept.get("customer_email") else None,
+        "access_token": issued_token,
+        "mockup_urls": _mockups(kept.get("delivery_images")),
     }
+    step, status = _old_generation(cleaned, kept, dialect)
+    begins = cleaned["created_at"] if cleaned["created_at"] is not None else issued_at
+    expiry = begins + TOKEN_LIFE if begins is not None else None
+    ends_by_itself = "token_expires_at" in kept and cleaned["token_expires_at"] == expiry
+    row = {
+        **{name: cleaned[name] for name in direct},
+        **{
+            old: kept[old] if old in kept and still[old] == cleaned[new] else cleaned[new]
+            for old, new in _COUNTERPARTS
+        },
+        "user_id": None if "user_id" in kept and cleaned["user_id"] == owner else cleaned["user_id"],
+        # The normal value of real rows.
+        "original_image_url": kept.get("original_image_url", "pending"),
+        "generation_status": status,
+        "generation_step": step,
+        "upscale_status": _old_upscale(cleaned, kept),
+        "upscaled_at": cleaned["upscale_completed_at"],
+        "token_expires_at": None if ends_by_itself else cleaned["token_expires_at"],
+        **documents,
+    }
+    return {name: row[name] if name in COLUMNS_OF[dialect] else None for name in SOURCE_COLUMNS}
+
+
+def held(
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    row: Mapping[str, Any],
+    *,
+    dialect: Dialect,
+    owner: UUID | None,
+    owner_now: UUID | None,
+    issued_token: str | None,
+    issued_at: datetime | None,
+) -> dict[str, Any]:
+    """The clean row after the old one changed: what the old table cannot say stays as it was.
+
+    A column of which the old row says the same as before keeps its value. So a row that was carried back comes
+    forward unchanged.
+
+    Args:
+        before: the clean row as it is.
+        now: what the old row becomes by itself.
+        row: the old row.
+        dialect: that of the old table.
+        owner: the user who was found by the address of ``before``.
+        owner_now: the user who is found by the address of the old row.
+        issued_token: the token made for a row without one.
+        issued_at: when it was made.
+    """
+    said = back(before, dialect=dialect, owner=owner, issued_token=issued_token, issued_at=issued_at)
+    if said == row:
+        return dict(before)
+    was = clean(said, owner=owner, issued_token=issued_token, issued_at=issued_at)
+    mixed = {name: before[name] if now[name] == was[name] else now[name] for name in now} | {
+        "legacy": now["legacy"]
+    }
+    if back(mixed, dialect=dialect, owner=owner_now, issued_token=issued_token, issued_at=issued_at) == row:
+        return mixed
+    return {**now, **{name: before[name] for name in UNKNOWN_BEFORE}}
+
+
+def _old_generation(
+    cleaned: Mapping[str, Any], kept: Mapping[str, Any], dialect: Dialect
+) -> tuple[str | None, str | None]:
+    """Step and status in the old words; what is being made has no word of its own in the status."""
+    now, has_image = cleaned["generation_status"], bool(cleaned["generated_image_url"])
+    step, status = kept.get("generation_step"), kept.get("generation_status")
+    if "generation_status" in kept and generation_status(step, status, has_image=has_image) == now:
+        return step, status
+    told = _STEP_OF.get(now, now) if step is not None or (dialect is Dialect.C and not kept) else None
+    return told, "pending" if now == "processing" else now
+
+
+def _old_upscale(cleaned: Mapping[str, Any], kept: Mapping[str, Any]) -> str | None:
+    now, has_image = cleaned["upscale_status"], bool(cleaned["upscaled_image_url"])
+    if "upscale_status" in kept and upscale_status(kept["upscale_status"], has_image=has_image) == now:
+        return None if kept["upscale_status"] is None else str(kept["upscale_status"])
+    if now == "not_started":
+        return "not_required" if has_image else "pending"
+    return str(now)
 
 
 def _first(column: str | None, document: object, *keys: str) -> str | None:

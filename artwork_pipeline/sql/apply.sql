@@ -6,9 +6,11 @@
 -- Carry out the plan for rows of the old table that the caller holds locked. What says the same already is not
 -- rewritten: neither in the clean table nor among the outcomes. Returns the clean rows and the outcomes written.
 CREATE OR REPLACE FUNCTION artwork_migration.apply_rows(ids uuid[], run text, batch text, OUT clean_rows bigint, OUT outcomes bigint)
-LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = auto AS $$
+LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = auto
+SET artwork_migration.carrying = 'on' AS $$
 DECLARE
     moved uuid[];
+    altered uuid[];
 BEGIN
     INSERT INTO artwork_migration.issued_tokens (artwork_id, access_token)
     SELECT a.id, encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex')
@@ -31,16 +33,16 @@ BEGIN
         WHERE k.artwork_id = ANY (moved) AND k.state = 'merged' AND l.token = (k.source).access_token;
         DELETE FROM artwork_migration.set_aside k USING artwork_migration.plan p
         WHERE k.artwork_id = ANY (moved) AND p.artwork_id = k.artwork_id AND p.state = 'migrated';
-        DELETE FROM @clean@ v USING artwork_migration.plan p
-        WHERE v.id = ANY (moved) AND p.artwork_id = v.id AND p.state <> 'migrated';
+        PERFORM artwork_migration.delete_clean(v.id) FROM @clean@ v JOIN artwork_migration.plan p ON p.artwork_id = v.id
+        WHERE v.id = ANY (moved) AND p.state <> 'migrated';
     END IF;
 
     -- Each row is read once; what is there already is compared here, so that a second run writes nothing.
-    WITH cleaned AS MATERIALIZED (
+    WITH mapped AS MATERIALIZED (
         SELECT p.artwork_id, p.partition, p.state, p.reason, p.merged_into, p.source_hash, artwork_migration.as_source(a) AS s,
-               t.issued_at, v AS before, o AS outcome, owner.email,
+               t.access_token AS issued_token, t.issued_at, v AS before, o AS outcome, owner.id AS owner,
                CASE WHEN p.state = 'migrated' THEN artwork_migration.clean(
-                   artwork_migration.as_source(a), owner.email, owner.id, t.access_token, t.issued_at) END AS v
+                   artwork_migration.as_source(a), owner.email, owner.id, t.access_token, t.issued_at) END AS plain
         FROM unnest(ids) AS wanted (id)
         JOIN artwork_migration.plan p ON p.artwork_id = wanted.id
         JOIN @old@ a ON a.id = wanted.id
@@ -53,16 +55,30 @@ BEGIN
             SELECT customer.email, CASE WHEN p.state = 'migrated' THEN COALESCE(
                 CASE WHEN v.customer_email = customer.email
                      THEN (SELECT u.id FROM public.users u WHERE u.id = (o.detail ->> 'user_id')::uuid) END,
-                (SELECT u.id FROM public.users u WHERE public.normalised_email(u.email) = customer.email LIMIT 1)) END AS id
+                -- A user who was deleted is not made up for by another one, unless the customer is another.
+                CASE WHEN (v.customer_email = customer.email AND v.user_id IS NULL) IS NOT TRUE
+                     THEN (SELECT u.id FROM public.users u
+                           WHERE public.normalised_email(u.email) = customer.email LIMIT 1) END) END AS id
             FROM (SELECT public.normalised_email(a.customer_email) AS email OFFSET 0) AS customer
             OFFSET 0) AS owner
+    ), cleaned AS MATERIALIZED (
+        -- Where the clean row says more than the old one can (a write on its side said so, and left its hash), that stays.
+        SELECT mapped.*, CASE WHEN (outcome).target_hash = artwork_migration.row_hash(before)
+                              THEN artwork_migration.held(before, plain, s, ((outcome).detail ->> 'user_id')::uuid, owner,
+                                                          issued_token, issued_at)
+                              ELSE plain END AS v
+        FROM mapped
     ), written AS (
         INSERT INTO @clean@
         SELECT (v).* FROM cleaned
         -- Binary comparison: 1.0 and 1.00 in a JSON document are not the same bytes.
-        WHERE state = 'migrated' AND ((before).id IS NULL OR before *<> v)
+        WHERE state = 'migrated' AND run <> 'live' AND ((before).id IS NULL OR before *<> v)
         ON CONFLICT (id) DO UPDATE SET (@clean_columns@) = ROW (@excluded_columns@)
         RETURNING id
+    ), written_live AS MATERIALIZED (
+        -- The table may be the one that is served, with the installation's triggers on it.
+        SELECT artwork_id AS id, v, artwork_migration.write_clean(v) AS stored FROM cleaned
+        WHERE state = 'migrated' AND run = 'live' AND ((before).id IS NULL OR before *<> v)
     ), kept AS (
         INSERT INTO artwork_migration.set_aside AS kept (artwork_id, state, reason, source)
         SELECT artwork_id, state, reason, s FROM cleaned WHERE state <> 'migrated'
@@ -77,22 +93,33 @@ BEGIN
         WHERE (kept.artwork_id, kept.expires_at) IS DISTINCT FROM (excluded.artwork_id, excluded.expires_at)
     ), said AS (
         SELECT artwork_id::text AS item, partition, state, reason, source_hash,
-               CASE WHEN (v).user_id IS NOT NULL THEN jsonb_build_object('user_id', (v).user_id)
+               CASE WHEN v *<> plain THEN artwork_migration.row_hash(v) END AS target_hash,
+               -- The user that was found by the address; one that the old row names is told by the row itself.
+               CASE WHEN (s).user_id IS NOT NULL AND (outcome).detail ? 'user_id' AND state = 'migrated'
+                    THEN jsonb_build_object('user_id', (outcome).detail -> 'user_id')
+                    WHEN (v).user_id IS NOT NULL THEN jsonb_build_object('user_id', (v).user_id)
                     WHEN merged_into IS NOT NULL THEN jsonb_build_object('merged_into', merged_into)
                     ELSE '{}' END AS detail, outcome
         FROM cleaned
     ), told AS (
-        INSERT INTO artwork_migration.outcomes (item, partition, state, reason, source_hash, detail, run_id, batch_id)
-        SELECT item, partition, state, reason, source_hash, detail, run, batch FROM said
-        WHERE ((outcome).partition, (outcome).state, (outcome).reason, (outcome).source_hash, (outcome).detail)
-            IS DISTINCT FROM (partition, state, reason, source_hash, detail)
+        INSERT INTO artwork_migration.outcomes
+            (item, partition, state, reason, source_hash, target_hash, detail, run_id, batch_id, updated_at)
+        -- Not the time the transaction began: whoever compares what was touched since must not miss a long one.
+        SELECT item, partition, state, reason, source_hash, target_hash, detail, run, batch, clock_timestamp() FROM said
+        WHERE ((outcome).partition, (outcome).state, (outcome).reason, (outcome).source_hash, (outcome).target_hash,
+               (outcome).detail)
+            IS DISTINCT FROM (partition, state, reason, source_hash, target_hash, detail)
         ON CONFLICT (item) DO UPDATE SET
             partition = excluded.partition, state = excluded.state, reason = excluded.reason,
-            source_hash = excluded.source_hash, detail = excluded.detail,
-            run_id = excluded.run_id, batch_id = excluded.batch_id, updated_at = now()
+            source_hash = excluded.source_hash, target_hash = excluded.target_hash, detail = excluded.detail,
+            run_id = excluded.run_id, batch_id = excluded.batch_id, updated_at = excluded.updated_at
         RETURNING item
     )
-    SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM told) INTO clean_rows, outcomes;
+    SELECT (SELECT count(*) FROM written) + (SELECT count(*) FROM written_live), (SELECT count(*) FROM told),
+           (SELECT array_agg(id) FROM written_live WHERE stored *<> v)
+    INTO clean_rows, outcomes, altered;
+    -- What the clean table's own triggers made of it is told to the old one.
+    PERFORM artwork_migration.carry_back(id, false) FROM unnest(altered) AS id;
 END $$;
 
 -- One batch of a slice's backfill, in one transaction with its cursor. Two runners share the work: the cursor's lock
@@ -100,7 +127,8 @@ END $$;
 CREATE OR REPLACE FUNCTION artwork_migration.backfill_batch(
     wanted text, size integer, run text, batch text,
     OUT read_rows bigint, OUT clean_rows bigint, OUT outcomes bigint, OUT last_read uuid
-) LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = auto AS $$
+) LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = auto
+SET artwork_migration.carrying = 'on' AS $$
 DECLARE
     place artwork_migration.cursors;
     ids uuid[];

@@ -53,7 +53,8 @@ CREATE INDEX IF NOT EXISTS artworks_v2_upscale_status ON @clean@ (upscale_status
 -- The first e-mail of an upload carries the token of its twin: it goes on opening the artwork.
 CREATE TABLE IF NOT EXISTS public.artwork_token_aliases (
     token      text PRIMARY KEY CHECK (token <> ''),
-    artwork_id uuid NOT NULL REFERENCES @clean@ (id),
+    -- An artwork that is deleted takes its aliases along: they open nothing else.
+    artwork_id uuid NOT NULL REFERENCES @clean@ (id) ON UPDATE CASCADE ON DELETE CASCADE,
     expires_at timestamptz NOT NULL
 );
 ALTER TABLE public.artwork_token_aliases ENABLE ROW LEVEL SECURITY;
@@ -66,3 +67,6 @@ DO $$ BEGIN
         CREATE INDEX orders_artwork_id ON public.orders (artwork_id);
     END IF;
 END $$;
+
+-- What live writes touched since a moment is found by this alone.
+CREATE INDEX IF NOT EXISTS outcomes_live ON artwork_migration.outcomes (updated_at) WHERE run_id = 'live';

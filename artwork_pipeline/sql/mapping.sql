@@ -122,39 +122,3 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         s.updated_at
     )::@clean@
 $$;
-
-CREATE OR REPLACE FUNCTION artwork_migration.legacy_or(legacy jsonb, key text, kept text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN legacy ? key THEN legacy ->> key ELSE kept END $$;
-
--- The old row that a clean row came from, to the last column: the proof that nothing was lost.
-CREATE OR REPLACE FUNCTION artwork_migration.restore(v @clean@) RETURNS artwork_migration.source_row
-LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-DECLARE
-    s artwork_migration.source_row;
-BEGIN
-    s.id := v.id;
-    s.user_id := CASE WHEN v.legacy ? 'user_id' THEN NULL ELSE v.user_id END;
-    s.original_image_url := v.legacy ->> 'original_image_url';
-    s.generated_image_url := artwork_migration.legacy_or(v.legacy, 'generated_image_url', v.generated_image_url);
-    s.upscaled_image_url := artwork_migration.legacy_or(v.legacy, 'upscaled_image_url', v.upscaled_image_url);
-    s.upscale_status := v.legacy ->> 'upscale_status';
-    s.upscaled_at := v.upscale_completed_at;
-    s.pet_name := v.pet_name;
-    s.customer_name := v.customer_name;
-    s.customer_email := artwork_migration.legacy_or(v.legacy, 'customer_email', v.customer_email);
-    s.original_pet_mom_url := artwork_migration.legacy_or(v.legacy, 'original_pet_mom_url', v.pet_mom_image_url);
-    s.original_pet_url := artwork_migration.legacy_or(v.legacy, 'original_pet_url', v.pet_image_url);
-    s.access_token := artwork_migration.legacy_or(v.legacy, 'access_token', v.access_token);
-    s.token_expires_at := CASE WHEN v.legacy ? 'token_expires_at' THEN NULL ELSE v.token_expires_at END;
-    s.generation_status := v.legacy ->> 'generation_status';
-    s.mockup_urls := CASE WHEN v.legacy ? 'mockup_urls' THEN NULL ELSE v.mockup_urls END;
-    s.mockup_generated_at := v.mockup_generated_at;
-    s.created_at := v.created_at;
-    s.updated_at := v.updated_at;
-    s.source_images := v.legacy -> 'source_images';
-    s.generated_images := v.legacy -> 'generated_images';
-    s.delivery_images := v.legacy -> 'delivery_images';
-    s.generation_steps := v.legacy -> 'generation_steps';
-    s.generation_step := v.legacy ->> 'generation_step';
-    RETURN s;
-END $$;

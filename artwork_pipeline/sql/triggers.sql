@@ -14,6 +14,8 @@ LANGUAGE sql SET search_path = public, pg_temp AS $$
     SELECT DISTINCT address, true
     FROM @old@ a CROSS JOIN LATERAL public.normalised_email(a.customer_email) AS address
     WHERE a.id = ANY (wanted) AND a.user_id IS NULL AND address <> ''
+      -- Of another customer than before: a user who was deleted is not made anew.
+      AND NOT EXISTS (SELECT FROM @clean@ v WHERE v.id = a.id AND v.customer_email = address)
       AND NOT EXISTS (SELECT FROM public.users u WHERE public.normalised_email(u.email) = address)
     ORDER BY address
     ON CONFLICT DO NOTHING
@@ -90,7 +92,7 @@ BEGIN
     PERFORM artwork_migration.apply_rows(released, 'live', 'live');
     DELETE FROM public.artwork_token_aliases l USING artwork_migration.set_aside k
     WHERE k.artwork_id = gone AND k.state = 'merged' AND l.token = (k.source).access_token;
-    DELETE FROM @clean@ WHERE id = gone;
+    PERFORM artwork_migration.delete_clean(gone);
     DELETE FROM artwork_migration.set_aside WHERE artwork_id = gone;
     DELETE FROM artwork_migration.issued_tokens WHERE artwork_id = gone;
     DELETE FROM artwork_migration.plan WHERE artwork_id = gone;
@@ -98,13 +100,14 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION artwork_migration.forward() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' SET artwork_migration.carrying = 'on' AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
         PERFORM artwork_migration.forget(OLD.id);
         RETURN NULL;
     ELSIF TG_OP = 'UPDATE' THEN
         IF OLD.id <> NEW.id THEN
+            PERFORM artwork_migration.rename_clean(OLD.id, NEW.id);
             PERFORM artwork_migration.forget(OLD.id);
         END IF;
     END IF;
@@ -114,7 +117,7 @@ END $$;
 
 -- An order or a review was placed on a row that was set aside: it is a real one. The argument is the pointing column.
 CREATE OR REPLACE FUNCTION artwork_migration.forward_reference() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' SET artwork_migration.carrying = 'on' AS $$
 DECLARE
     pointed_at uuid := (to_jsonb(NEW) ->> TG_ARGV[0])::uuid;
 BEGIN

@@ -2,6 +2,9 @@
 --
 -- Each row is compared whole and in its binary form (*<>), which tells NULL from '' and from JSON's null, and 1.0 from
 -- 1.00. Only rows that are not as they should be are looked at column by column.
+--
+-- A pair is right if the clean row goes back to the old one to the bit, and is the plain mapping of it or, where it
+-- says more than the old row can, what the last live write left there: that write left the hash of the row.
 
 -- A value as it may be shown: states and times as they are, people's data as length and hash.
 CREATE OR REPLACE FUNCTION artwork_migration.told(column_name text, value text) RETURNS text
@@ -37,7 +40,9 @@ BEGIN
                artwork_migration.row_hash(source.s) AS hash,
                CASE WHEN v.id IS NOT NULL THEN artwork_migration.clean(
                    source.s, source.email, COALESCE(recorded.id, by_email.id), t.access_token, t.issued_at) END AS should_be,
-               CASE WHEN v.id IS NOT NULL THEN artwork_migration.restore(v) END AS restored,
+               CASE WHEN v.id IS NOT NULL THEN artwork_migration.back(
+                   v, COALESCE((o.detail ->> 'user_id')::uuid, by_email.id), t.access_token, t.issued_at) END AS said,
+               o.target_hash,
                CASE WHEN o.state = 'merged' AND (source.s).access_token <> '' THEN
                    COALESCE((source.s).token_expires_at,
                             COALESCE((source.s).created_at, t.issued_at) + interval '720 hours') END AS expiry,
@@ -51,14 +56,15 @@ BEGIN
         LEFT JOIN public.artwork_token_aliases l ON o.state = 'merged' AND l.token = (source.s).access_token
         LEFT JOIN public.users recorded ON recorded.id = (o.detail ->> 'user_id')::uuid
         LEFT JOIN LATERAL (SELECT u.id FROM public.users u
-                           WHERE recorded.id IS NULL AND public.normalised_email(u.email) = source.email
+                           -- A user who was deleted leaves none; whoever has the address now is somebody else's.
+                           WHERE recorded.id IS NULL AND v.user_id IS NOT NULL AND public.normalised_email(u.email) = source.email
                            LIMIT 1) AS by_email ON true
         OFFSET 0
     ), suspects AS MATERIALIZED (
         SELECT * FROM sides
         WHERE (state, partition, source_hash) IS DISTINCT FROM (planned, wanted, hash)
            OR (state = 'migrated') IS DISTINCT FROM is_clean
-           OR is_clean AND (should_be *<> v OR restored *<> s)
+           OR is_clean AND (said *<> s OR should_be *<> v AND target_hash IS DISTINCT FROM artwork_migration.row_hash(v))
            OR state IN ('merged', 'quarantined') AND (kept *= s) IS NOT TRUE
            OR expiry IS NOT NULL AND (opens, opens_until) IS DISTINCT FROM (merged_into, expiry)
     )
@@ -80,12 +86,15 @@ BEGIN
     SELECT 'changed', id, each.name, artwork_migration.told(each.name, each.expected),
            artwork_migration.told(each.name, each.found)
     FROM suspects CROSS JOIN LATERAL (VALUES @clean_pairs@) AS each (name, expected, found)
-    WHERE is_clean AND should_be *<> v AND each.expected IS DISTINCT FROM each.found
+    -- A row that live writes made what it is, and that is as they left it, is right in all that goes back.
+    WHERE is_clean AND should_be *<> v AND target_hash IS DISTINCT FROM artwork_migration.row_hash(v)
+      AND each.expected IS DISTINCT FROM each.found
     UNION ALL
     SELECT 'not restorable', id, each.name, artwork_migration.told(each.name, each.expected),
            artwork_migration.told(each.name, each.found)
     FROM suspects CROSS JOIN LATERAL (VALUES @source_pairs@) AS each (name, expected, found)
-    WHERE is_clean AND should_be *= v AND each.expected IS DISTINCT FROM each.found
+    WHERE is_clean AND (should_be *= v OR target_hash = artwork_migration.row_hash(v))
+      AND each.expected IS DISTINCT FROM each.found
     UNION ALL
     SELECT 'not kept', id, NULL, 'the whole row, set aside', CASE WHEN is_set_aside THEN 'another row' ELSE 'nothing' END
     FROM suspects WHERE state IN ('merged', 'quarantined') AND (kept *= s) IS NOT TRUE

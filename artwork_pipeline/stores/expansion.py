@@ -27,7 +27,7 @@ _LOCK_ERRORS = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected
 _TRIGGERS = """
     SELECT tgrelid::regclass::text, tgname FROM pg_trigger
     WHERE tgname LIKE 'artwork\\_migration\\_%%' AND tgenabled IN ('O', 'A')
-      AND tgrelid = ANY (%s::regclass[]) AND NOT tgisinternal
+      AND tgrelid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name) AND NOT tgisinternal
 """
 _GUARDED = """
     SELECT count(*) FROM pg_class WHERE relrowsecurity
@@ -154,12 +154,19 @@ def _is_whole(connection: psycopg.Connection[Any], source: Source) -> bool:
     """Whether everything that the expansion made is still there and switched on."""
     called = phase.tables(connection)
     artworks = str(scalar(connection, "SELECT %s::regclass::text", [called.old_name]))
+    clean = str(scalar(connection, "SELECT to_regclass(%s)::text", [called.clean_name]))
     wanted = {
         (artworks, "artwork_migration_forward"),
         (artworks, "artwork_migration_no_truncate"),
+        (clean, "artwork_migration_reverse"),
+        (clean, "artwork_migration_no_truncate"),
         *((_shown(connection, one), rendering.reference_trigger(one)) for one in source.references),
     }
-    tables = [called.old_name, *(rendering.table_name(one).as_string() for one in source.references)]
+    tables = [
+        called.old_name,
+        called.clean_name,
+        *(rendering.table_name(one).as_string() for one in source.references),
+    ]
     present = {(table, name) for table, name in connection.execute(_TRIGGERS, [tables])}
     return (
         wanted <= present

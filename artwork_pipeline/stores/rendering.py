@@ -142,8 +142,8 @@ def _writing(source: Source, tables: Tables) -> str:
             script(
                 "verification",
                 **names,
-                clean_pairs=_pairs(CLEAN_COLUMNS, "should_be", "v"),
-                source_pairs=_pairs(SOURCE_COLUMNS, "s", "said"),
+                clean_pairs=pairs(CLEAN_COLUMNS, "should_be", "v"),
+                source_pairs=pairs(SOURCE_COLUMNS, "s", "said"),
             ),
         )
     )
@@ -182,7 +182,8 @@ def table_name(reference: Reference) -> sql.Identifier:
     return sql.Identifier(reference.schema, reference.table)
 
 
-def _pairs(columns: Iterable[str], expected: str, found: str) -> str:
+def pairs(columns: Iterable[str], expected: str, found: str) -> str:
+    """A row for each column: its name, and what two records say in it, as text."""
     return ", ".join(
         f"({literal(name)}, ({expected}).{identifier(name)}::text, ({found}).{identifier(name)}::text)"
         for name in columns

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from artwork_pipeline.artworks import mapping, rules
 from artwork_pipeline.artworks.columns import CLEAN_COLUMNS, SOURCE_COLUMNS
+from artwork_pipeline.artworks.dialects import Dialect
 from artwork_pipeline.artworks.emails import SPACES, ZERO_WIDTH, normalise_email
 from artwork_pipeline.artworks.mapping import JSON_NULL
 from artwork_pipeline.artworks.months import FIRST_MONTH
@@ -221,11 +222,14 @@ def test_a_row_is_mapped_to_the_same_clean_row_and_back_in_both(database, candid
         assert as_python(record, CLEAN_COLUMNS) == expected
 
         restored = (
-            f"SELECT {fields(SOURCE_COLUMNS)} FROM (SELECT artwork_migration.restore("
-            f"artwork_migration.clean({value}, %s, %s, %s, %s)) AS r OFFSET 0) q"
+            f"SELECT {fields(SOURCE_COLUMNS)} FROM (SELECT artwork_migration.back("
+            f"artwork_migration.clean({value}, %s, %s, %s, %s), %s, %s, %s) AS r OFFSET 0) q"
         )
-        record = database.execute(restored, [*parameters, email, owner, "issued", issued_at]).fetchone()
-        assert as_python(record, SOURCE_COLUMNS) == row == mapping.restore(expected)
+        found = {"owner": owner, "issued_token": "issued", "issued_at": issued_at}
+        record = database.execute(
+            restored, [*parameters, email, owner, "issued", issued_at, *found.values()]
+        ).fetchone()
+        assert as_python(record, SOURCE_COLUMNS) == row == mapping.back(expected, dialect=Dialect.C, **found)
 
 
 uploads = st.lists(

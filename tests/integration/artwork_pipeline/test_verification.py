@@ -115,11 +115,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_found_and_named(fault, migrated, query, steps):
+def test_a_planted_fault_is_found_and_named(fault, migrated, query, unseen, steps):
     statement, named = FAULTS[fault]
-    for part in statement.split(";"):
-        if part.strip():
-            query(migrated, part)
+    unseen(migrated, statement)
     found = {difference.rule for difference in steps.differences(migrated)}
     assert {
         name for name in named if name in found or any(one.startswith(f"{name}:") for one in found)
@@ -127,16 +125,16 @@ def test_a_planted_fault_is_found_and_named(fault, migrated, query, steps):
     assert len(found) == len(named), found
 
 
-def test_a_fault_is_mended_by_filling_the_month_again(migrated, query, steps):
-    query(migrated, f"UPDATE artworks_v2 SET customer_name = 'x', legacy = '{{}}' WHERE id = {ANY}")
+def test_a_fault_is_mended_by_filling_the_month_again(migrated, query, unseen, steps):
+    unseen(migrated, f"UPDATE artworks_v2 SET customer_name = 'x', legacy = '{{}}' WHERE id = {ANY}")
     query(migrated, f"DELETE FROM artwork_token_aliases WHERE token = {ALIASED}")
     assert len(steps.differences(migrated)) > 1
     steps.fill_all(migrated)
     assert steps.differences(migrated) == []
 
 
-def test_no_value_of_a_person_is_told_by_a_difference(migrated, query, steps):
-    query(
+def test_no_value_of_a_person_is_told_by_a_difference(migrated, query, unseen, steps):
+    unseen(
         migrated,
         f"UPDATE artworks_v2 SET customer_email = 'secret@example.net', access_token = 't' WHERE id = {ANY}",
     )
@@ -148,16 +146,15 @@ def test_no_value_of_a_person_is_told_by_a_difference(migrated, query, steps):
 BROKEN_RULES = {
     "an address is in its one form": "customer_email = 'Upper@Example.net'",
     "a missing picture is NULL, not a word": "pet_image_url = 'migrated-missing'",
-    "what has no column of its own is kept": "legacy = NULL, pet_image_url = 'x', pet_mom_image_url = 'x'",
     "a token is no alias too": f"access_token = {ALIASED}",
 }
 
 
 @pytest.mark.parametrize("rule", BROKEN_RULES)
-def test_a_rule_on_the_clean_rows_fires(rule, migrated, query):
+def test_a_rule_on_the_clean_rows_fires(rule, migrated, query, unseen):
     row = query(migrated, "SELECT v.id FROM artworks_v2 v JOIN artwork_migration.outcomes o ON o.item = v.id::text "
                           "WHERE o.partition = '2025-03' ORDER BY 1 LIMIT 1")[0][0]  # fmt: skip
-    query(migrated, f"UPDATE artworks_v2 SET {BROKEN_RULES[rule]} WHERE id = '{row}'")
+    unseen(migrated, f"UPDATE artworks_v2 SET {BROKEN_RULES[rule]} WHERE id = '{row}'")
     report = validate_query(migrated, clean_rows_query("2025-03", BEFORE), CLEAN_ROWS)
 
     assert {result.rule for result in report.broken if result.severity == "critical"} == {rule}

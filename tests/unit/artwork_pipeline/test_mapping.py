@@ -7,11 +7,13 @@ import pytest
 
 from artwork_pipeline.artworks import mapping
 from artwork_pipeline.artworks.columns import CLEAN_COLUMNS, SOURCE_COLUMNS
-from artwork_pipeline.artworks.mapping import JSON_NULL, generation_status, restore, upscale_status
+from artwork_pipeline.artworks.dialects import Dialect
+from artwork_pipeline.artworks.mapping import JSON_NULL, generation_status, upscale_status
 
 CREATED = datetime(2025, 5, 5, tzinfo=UTC)
 ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
 OWNER = UUID(int=9)
+FOUND = {"owner": OWNER, "issued_token": "fresh", "issued_at": ISSUED}
 ROW = dict.fromkeys(SOURCE_COLUMNS) | {
     "id": UUID(int=1),
     "original_image_url": "pending",
@@ -22,7 +24,7 @@ ROW = dict.fromkeys(SOURCE_COLUMNS) | {
 
 
 def clean(**changes):
-    return mapping.clean(ROW | changes, owner=OWNER, issued_token="fresh", issued_at=ISSUED)
+    return mapping.clean(ROW | changes, **FOUND)
 
 
 @pytest.mark.parametrize(
@@ -113,4 +115,4 @@ def test_the_user_of_the_row_comes_before_the_user_of_its_address():
 def test_the_old_row_can_be_restored_to_the_last_column(changes):
     row = clean(**changes)
     assert row.keys() == CLEAN_COLUMNS.keys()
-    assert restore(row) == ROW | changes
+    assert mapping.back(row, dialect=Dialect.C, **FOUND) == ROW | changes
