@@ -14,16 +14,23 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT @default_version@ = 'v1' OR EXISTS (SELECT FROM artwork_migration.routing r WHERE r.version = 'v1')
 $$;
 
--- What the old table says, and of the clean one what the old cannot say. With its owner's rights: what a view calls runs
--- with those of whoever reads it, who knows nothing of the migration's schema.
+-- What the old table says, and of the clean one what the old cannot say. `recorded` is the user whom the migration found.
+-- With its owner's rights: what a view calls runs with those of whoever reads it, who knows nothing of this schema.
 CREATE OR REPLACE FUNCTION artwork_migration.as_served_by_v1(
-    a @old@, v @clean@, owner uuid, issued_token text, issued_at timestamptz
+    a @old@, v @clean@, recorded uuid, owner uuid, issued_token text, issued_at timestamptz
 ) RETURNS @clean@
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT (artwork_migration.held(v, artwork_migration.clean(
-        artwork_migration.as_source(a), public.normalised_email(a.customer_email), COALESCE((v).user_id, owner), issued_token,
-        issued_at))).*
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    s artwork_migration.source_row := artwork_migration.as_source(a);
+    email text := public.normalised_email(s.customer_email);
+    same_user uuid := CASE WHEN v.customer_email = email THEN v.user_id ELSE owner END;
+    plain @clean@ := artwork_migration.clean(s, email, same_user, issued_token, issued_at);
+BEGIN
+    IF v.id IS NULL THEN
+        RETURN plain;
+    END IF;
+    RETURN artwork_migration.held(v, plain, s, recorded, same_user, issued_token, issued_at);
+END $$;
 
 -- The artworks as their customers are served, in the shape of the clean table.
 CREATE OR REPLACE VIEW public.routed_artworks AS
@@ -36,10 +43,12 @@ SELECT @v1_columns@
 FROM @old@ a
 JOIN artwork_migration.plan p ON p.artwork_id = a.id AND p.state = 'migrated'
 LEFT JOIN artwork_migration.issued_tokens t ON t.artwork_id = a.id
+LEFT JOIN artwork_migration.outcomes o ON o.item = a.id::text
 LEFT JOIN @clean@ v ON v.id = a.id
 LEFT JOIN LATERAL (SELECT u.id FROM public.users u WHERE public.normalised_email(u.email) = public.normalised_email(a.customer_email)
                    LIMIT 1) AS by_email ON true
-CROSS JOIN LATERAL artwork_migration.as_served_by_v1(a, v, by_email.id, t.access_token, t.issued_at) AS m
+CROSS JOIN LATERAL artwork_migration.as_served_by_v1(
+    a, v, (o.detail ->> 'user_id')::uuid, by_email.id, t.access_token, t.issued_at) AS m
 WHERE (SELECT artwork_migration.anybody_served_by_v1())
   AND COALESCE((SELECT r.version FROM artwork_migration.routing r WHERE r.email = public.normalised_email(a.customer_email)),
                @default_version@) = 'v1';
@@ -74,3 +83,29 @@ BEGIN
         UPDATE @old@ a SET id = a.id WHERE a.id = wanted;
     END IF;
 END $$;
+
+-- What keeps a customer from being served by either table alike: each row of theirs that is not the same on both sides,
+-- and why. Nothing, for a customer who may be routed.
+CREATE OR REPLACE FUNCTION artwork_migration.customer_differences(address text)
+RETURNS TABLE (artwork_id uuid, problem text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT a.id, CASE
+        WHEN p.artwork_id IS NULL THEN 'not planned'
+        WHEN o.item IS NULL THEN 'not filled in yet'
+        WHEN o.state <> p.state THEN 'planned as ' || p.state || ', and ' || o.state
+        WHEN p.state = 'migrated' AND v.id IS NULL THEN 'missing in the clean table'
+        WHEN p.state = 'migrated' THEN 'not the same in both tables'
+        ELSE 'in the clean table, and ' || p.state END
+    FROM @old@ a
+    LEFT JOIN artwork_migration.plan p ON p.artwork_id = a.id
+    LEFT JOIN artwork_migration.outcomes o ON o.item = a.id::text
+    LEFT JOIN artwork_migration.issued_tokens t ON t.artwork_id = a.id
+    LEFT JOIN @clean@ v ON v.id = a.id
+    WHERE public.normalised_email(a.customer_email) = address
+      AND (p.artwork_id IS NULL OR o.state IS DISTINCT FROM p.state OR (p.state = 'migrated') <> (v.id IS NOT NULL)
+           OR v.id IS NOT NULL AND artwork_migration.as_served_by_v1(
+               a, v, (o.detail ->> 'user_id')::uuid, NULL, t.access_token, t.issued_at) *<> v)
+    UNION ALL
+    SELECT v.id, 'missing in the old table' FROM @clean@ v
+    WHERE v.customer_email = address AND NOT EXISTS (SELECT FROM @old@ a WHERE a.id = v.id)
+$$;

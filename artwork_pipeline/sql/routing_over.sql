@@ -9,6 +9,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT l.artwork_id, l.expires_at FROM public.artwork_token_aliases l WHERE l.token = wanted
 $$;
 
+DROP FUNCTION IF EXISTS artwork_migration.customer_differences(text);
 DROP FUNCTION IF EXISTS artwork_migration.reach(uuid);
 DROP FUNCTION IF EXISTS artwork_migration.served(text);
 DROP FUNCTION IF EXISTS artwork_migration.anybody_served_by_v1();

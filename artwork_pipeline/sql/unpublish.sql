@@ -15,7 +15,7 @@ BEGIN
         SELECT 'DROP FUNCTION ' || p.oid::regprocedure AS statement FROM pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN (@functions@)
            OR p.pronamespace = to_regnamespace('artwork_migration') AND p.proname IN (
-               'served', 'anybody_served_by_v1', 'as_served_by_v1', 'reach')
+               'served', 'anybody_served_by_v1', 'as_served_by_v1', 'reach', 'customer_differences')
     LOOP
         EXECUTE one.statement;
     END LOOP;

@@ -44,9 +44,7 @@ def functions(tables: Tables) -> str:
                 changes=literal(json.dumps({name: list(kinds) for name, kinds in CHANGES.items()})),
                 steps=literal(json.dumps(_steps())),
             ),
-            script(
-                "customer_view", **columns, typical_seconds=str(int(TYPICAL_GENERATION.total_seconds()))
-            ),
+            script("customer_view", **columns, typical_seconds=str(int(TYPICAL_GENERATION.total_seconds()))),
         )
     )
 
