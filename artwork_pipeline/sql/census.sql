@@ -21,7 +21,7 @@ WITH RECURSIVE itself AS (
     LEFT JOIN pg_class v ON v.oid = w.ev_class
     LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
     WHERE r.goes AND r.depth < 50
-      AND COALESCE(p.pronamespace, 0) <> COALESCE(to_regnamespace('artwork_migration'), 0)
+      AND COALESCE(p.pronamespace, 0) <> COALESCE(to_regnamespace('artwork_migration'), 1)
       AND (p.oid IS NULL OR p.pronamespace::regnamespace || '.' || quote_ident(p.proname) <> ALL (%(own)s))
       AND NOT (d.classid = 'pg_class'::regclass AND d.objid = (SELECT id FROM itself))
 ), deepest AS (
@@ -82,19 +82,19 @@ SELECT CASE relkind WHEN 'v' THEN 'view' ELSE 'materialised view' END, name,
            'besides', CASE relkind WHEN 'm' THEN ARRAY(SELECT pg_get_indexdef(indexrelid) FROM pg_index
                                                       WHERE indrelid = views.id ORDER BY indexrelid::regclass::text) END,
            'grants', (SELECT jsonb_agg(jsonb_build_array(CASE a.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END,
-                                       a.privilege_type, a.is_grantable) ORDER BY 1, 2)
+                                       a.privilege_type, a.is_grantable) ORDER BY a.grantee, a.privilege_type)
                       FROM aclexplode(COALESCE(relacl, acldefault('r', relowner))) AS a))
 FROM views
 UNION ALL
 -- In its source a function knows the table by name, and finds whichever is called so; in its signature by the row type.
 SELECT CASE WHEN depth IS NULL THEN 'function' ELSE 'bound function' END, name, pg_get_functiondef(id),
        jsonb_build_object('depth', COALESCE(depth, 0), 'comment', obj_description(id, 'pg_proc'), 'owner', proowner::regrole::text,
-           'own_name', proname, 'schema', pronamespace::regnamespace::text, 'procedure', prokind = 'p', 'strict', proisstrict,
+           'own_name', proname, 'schema', pronamespace::regnamespace::text, 'procedure', prokind = 'p', 'strict', proisstrict, 'variadic', provariadic <> 0,
            'returns_trigger', prorettype IN ('trigger'::regtype, 'event_trigger'::regtype), 'language', l.lanname,
            'arguments', ARRAY(SELECT format_type(x.t, NULL) FROM unnest(proargtypes) WITH ORDINALITY AS x (t, at) ORDER BY x.at),
            'drop', format('DROP %%s %%s', CASE prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, name),
            'grants', (SELECT jsonb_agg(jsonb_build_array(CASE a.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END,
-                                       a.privilege_type, a.is_grantable) ORDER BY 1, 2)
+                                       a.privilege_type, a.is_grantable) ORDER BY a.grantee, a.privilege_type)
                       FROM aclexplode(COALESCE(proacl, acldefault('f', proowner))) AS a))
 FROM functions JOIN pg_language l ON l.oid = prolang
 UNION ALL
