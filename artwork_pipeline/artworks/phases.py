@@ -31,6 +31,19 @@ TRANSITIONS: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
 )
 """Which phases may follow each."""
 
+LED_BY: Mapping[tuple[Phase, Phase], str] = MappingProxyType(
+    {
+        (Phase.PLANNED, Phase.EXPANDED): "expanded_schema",
+        (Phase.EXPANDED, Phase.PLANNED): "artwork_take_back",
+        (Phase.EXPANDED, Phase.SWITCHED): "artwork_switch",
+        (Phase.SWITCHED, Phase.ROLLED_BACK): "artwork_roll_back",
+        (Phase.ROLLED_BACK, Phase.SWITCHED): "artwork_switch",
+        (Phase.ROLLED_BACK, Phase.PLANNED): "artwork_take_back",
+        (Phase.SWITCHED, Phase.CLEANED): "artwork_clean_up",
+    }
+)
+"""What leads from a phase to another: an asset for the expansion, otherwise a job that a person starts."""
+
 
 @dataclass(frozen=True)
 class Tables:

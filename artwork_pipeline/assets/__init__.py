@@ -5,6 +5,7 @@ from artwork_pipeline.assets.inventory import dependents, dialect, dry_run, pref
 from artwork_pipeline.assets.plan import classification
 from artwork_pipeline.assets.report import migration_report
 from artwork_pipeline.assets.verify import verification
+from artwork_pipeline.assets.watch import parallel_run, state
 
 ASSETS = [
     dialect,
@@ -16,5 +17,7 @@ ASSETS = [
     users,
     backfill,
     verification,
+    parallel_run,
     migration_report,
+    state,
 ]

@@ -1,4 +1,6 @@
-"""What the database's catalog says: the old table's columns, what points at it. What hangs on it is `census`'s knowledge.
+"""What the database's catalog says: the old table's columns and what points at it.
+
+What hangs on it besides is `census`'s knowledge.
 
 Read every time, never kept as a list: installations differ.
 """

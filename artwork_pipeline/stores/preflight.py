@@ -15,7 +15,7 @@ from psycopg import sql
 from artwork_pipeline.artworks.mapping import CLEAN_GENERATION, CLEAN_UPSCALE
 from artwork_pipeline.artworks.phases import Phase
 from artwork_pipeline.artworks.slices import Slicing
-from artwork_pipeline.stores import catalog, census, installation, phase
+from artwork_pipeline.stores import catalog, census, evidence, installation, phase
 from artwork_pipeline.stores.catalog import Reference, Source
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError
@@ -101,7 +101,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class DryRun:
-    """What would become of the rows: counts by (state, reason) and by slice, samples; ``seconds`` of wall-clock time."""
+    """What would become of the rows: counts by (state, reason) and by slice, samples; ``seconds``: wall-clock time."""
 
     outcomes: Mapping[tuple[str, str | None], int]
     slices: Mapping[str, int]
@@ -141,7 +141,11 @@ def recognise(connection: psycopg.Connection[Any], slicing: Slicing) -> Recognis
     """
     source, table = _source(connection, slicing)
     columns = catalog.columns(connection, table)
-    with transient_errors("the look at the dialect"):
+    with (
+        transient_errors("the look at the dialect"),
+        connection.transaction(),
+        evidence.own_reads(connection),
+    ):
         asked = _on(_SIZE, table, name=sql.Literal(table))
         rows, size = connection.execute(asked).fetchone() or (0, 0)
         if rows == 0:

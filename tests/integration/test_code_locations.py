@@ -48,7 +48,9 @@ EXPECTED = {
         "artwork/users": ("apply", None),
         "artwork/backfill": ("apply", MONTHS),
         "artwork/verification": ("verify", MONTHS),
+        "artwork/parallel_run": ("verify", None),
         "artwork/migration_report": ("report", None),
+        "artwork/state": ("report", None),
     },
 }
 GATED = {
@@ -74,7 +76,7 @@ JOBS = {
         *("registry_decided", "registry_composites", "registry_restore_backup"),
         *(f"registry_rollback_{phase}" for phase in ("composites", "songs", "components")),
     },
-    "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_slice"},
+    "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_slice", "artwork_route"},
 }
 BY_THEMSELVES = {
     "nabo_pipeline": {"nabo_nightly_delta", "nabo_pick_up_mapped", "nabo_report_when_verified"},
