@@ -2,6 +2,9 @@
 
 import dagster as dg
 
+from artwork_pipeline.routing_jobs import JOBS as ROUTING_JOBS
+from artwork_pipeline.switch_jobs import JOBS as SWITCH_JOBS
+
 look_and_plan = dg.define_asset_job(
     "artwork_look_and_plan",
     selection=dg.AssetSelection.groups("artwork_inventory", "artwork_plan"),
@@ -13,4 +16,4 @@ migrate_slice = dg.define_asset_job(
     description="One slice of the artworks, filled and compared; plan and schema must be there.",
 )
 
-JOBS = [look_and_plan, migrate_slice]
+JOBS = [look_and_plan, migrate_slice, *ROUTING_JOBS, *SWITCH_JOBS]
