@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from artwork_pipeline.stores import catalog, phase
+from artwork_pipeline.stores import catalog, evidence, phase
 from artwork_pipeline.stores.archive_files import (
     Stored,
     archives_path,
@@ -214,7 +214,8 @@ def _copied_and_compared(
         every = sql.SQL(", ").join(sql.SQL(name) for _, name in named)
         connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(every))
         taken_at = scalar(connection, "SELECT statement_timestamp()")
-        return taken_at, [_one_table(connection, oid, name, folder) for oid, name in named]
+        with evidence.own_reads(connection):
+            return taken_at, [_one_table(connection, oid, name, folder) for oid, name in named]
 
 
 def _one_table(connection: psycopg.Connection[Any], oid: int, name: str, folder: Path) -> ArchivedTable:

@@ -19,7 +19,6 @@ from artwork_pipeline.stores import phase
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError
 
-_KEPT = "SELECT to_regprocedure('artwork_migration.uncounted_scans()') IS NOT NULL"
 # Statistics as they are now, not as they were when this session asked last.
 _FRESH = "SELECT pg_stat_clear_snapshot()"
 _SAMPLE = """
@@ -159,6 +158,15 @@ def judged(connection: psycopg.Connection[Any]) -> Judgement:
 
 
 @contextmanager
+def snapshot(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction with one snapshot that only reads; what it reads of the old table counts as ours."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        with own_reads(connection):
+            yield
+
+
+@contextmanager
 def own_reads(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """What is read in here counts as ours. Inside a transaction, which may be read only.
 
@@ -173,7 +181,7 @@ def own_reads(connection: psycopg.Connection[Any]) -> Iterator[None]:
             item="artwork_migration.own_scans",
             remedy="This is a fault of the pipeline; nothing was read",
         )
-    if not scalar(connection, _KEPT):
+    if phase.current(connection) is not Phase.SWITCHED:
         yield
         return
     # What a parallel worker scans is counted in its own session, out of our sight.

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from artwork_pipeline.stores import evidence
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.accounting import Accounting
 from migration_kit.postgres import transient_errors
@@ -24,7 +25,6 @@ _ROWS = "SELECT artwork_migration.source_rows(%(partition)s)"
 def account(connection: psycopg.Connection[Any], batch: str, partition: str | None = None) -> Accounting:
     """The accounting of a slice or of everything, as this batch sees it; people may write meanwhile."""
     asked = {"batch": batch, "partition": partition}
-    with transient_errors("the accounting"), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with transient_errors("the accounting"), evidence.snapshot(connection):
         rows = int(scalar(connection, _ROWS, asked))
         return Accounting.from_counts(rows, connection.execute(_COUNTS, asked).fetchall())

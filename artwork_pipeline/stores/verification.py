@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from artwork_pipeline.artworks.phases import Tables
-from artwork_pipeline.stores import phase
+from artwork_pipeline.stores import evidence, phase
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.accounting import Accounting
 from migration_kit.postgres import transient_errors
@@ -72,8 +72,7 @@ class Comparison:
 
 def compare(connection: psycopg.Connection[Any], partition: str) -> Comparison:
     """Compare the slice in one snapshot, so that people who write meanwhile make no difference."""
-    with transient_errors(f"verification of {partition}"), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with transient_errors(f"verification of {partition}"), evidence.snapshot(connection):
         rows = int(scalar(connection, _SOURCE_ROWS, [partition]))
         counts = connection.execute(_COUNTS, [partition]).fetchall()
         differences = tuple(Difference(*row) for row in connection.execute(_DIFFERENCES, [partition]))
