@@ -21,6 +21,7 @@ from artwork_pipeline.artworks.rules import (
 )
 from artwork_pipeline.artworks.slices import Slicing
 from artwork_pipeline.artworks.twins import APART
+from artwork_pipeline.stores import published
 from artwork_pipeline.stores.catalog import Reference, Source
 from artwork_pipeline.stores.scripts import identifier, literal, script, table_tokens
 
@@ -95,8 +96,10 @@ def expansion(source: Source, to_users: Iterable[Reference], tables: Tables) -> 
             script("expand", **table_tokens(tables)),
             script("merge_users", index_pointers=indexes, repoint_users=repoint),
             _writing(source, tables),
+            published.functions(tables),
             script("expand_triggers", **table_tokens(tables), reference_triggers=watches),
             script("evidence_triggers", **table_tokens(tables)),
+            published.installation(tables),
         )
     )
 
@@ -106,7 +109,7 @@ def functions(source: Source, tables: Tables) -> str:
 
     Run again whenever the tables are called otherwise. Signatures survive that: they name types, not tables' names.
     """
-    return "\n".join((_reading(source, tables), _writing(source, tables)))
+    return "\n".join((_reading(source, tables), _writing(source, tables), published.functions(tables)))
 
 
 def _reading(source: Source, tables: Tables) -> str:
