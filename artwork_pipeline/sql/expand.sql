@@ -7,6 +7,7 @@ DO $$ BEGIN
                    AND attname = 'is_anonymous' AND NOT attisdropped) THEN
         ALTER TABLE public.users ADD COLUMN is_anonymous boolean NOT NULL DEFAULT false;
         ALTER TABLE public.users ALTER COLUMN is_anonymous SET DEFAULT true;
+        INSERT INTO artwork_migration.made (kind, name) VALUES ('column', 'is_anonymous') ON CONFLICT DO NOTHING;
     END IF;
 END $$;
 
@@ -65,6 +66,7 @@ DO $$ BEGIN
                    AND indkey[0] = (SELECT attnum FROM pg_attribute
                                     WHERE attrelid = 'public.orders'::regclass AND attname = 'artwork_id')) THEN
         CREATE INDEX orders_artwork_id ON public.orders (artwork_id);
+        INSERT INTO artwork_migration.made (kind, name) VALUES ('index', 'public.orders_artwork_id') ON CONFLICT DO NOTHING;
     END IF;
 END $$;
 

@@ -54,6 +54,28 @@ CREATE TABLE IF NOT EXISTS artwork_migration.merged_users (
     merged_at   timestamptz NOT NULL DEFAULT now()
 );
 
+-- What pointed at them: the rows by their primary key, or whole where they have none. For the way back.
+CREATE TABLE IF NOT EXISTS artwork_migration.repointed (
+    relation    text NOT NULL,
+    column_name text NOT NULL,
+    row_key     jsonb NOT NULL,
+    was         uuid NOT NULL,
+    became      uuid NOT NULL
+);
+
+-- Users that the migration made for customers' addresses, as it made them.
+CREATE TABLE IF NOT EXISTS artwork_migration.made_users (
+    id     uuid PRIMARY KEY,
+    source jsonb NOT NULL
+);
+
+-- What else the expansion made in tables that were there before: columns and indexes.
+CREATE TABLE IF NOT EXISTS artwork_migration.made (
+    kind text NOT NULL CHECK (kind IN ('column', 'index')),
+    name text NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+
 -- What was installed, by a fingerprint of its text: an unchanged installation is not made again.
 CREATE TABLE IF NOT EXISTS artwork_migration.installation (
     part         text PRIMARY KEY,

@@ -10,15 +10,19 @@
 -- The installation's own triggers on users need not qualify their names: they find those in public.
 CREATE OR REPLACE FUNCTION artwork_migration.create_user_of(wanted uuid[]) RETURNS void
 LANGUAGE sql SET search_path = public, pg_temp AS $$
-    INSERT INTO public.users (email, is_anonymous)
-    SELECT DISTINCT address, true
-    FROM @old@ a CROSS JOIN LATERAL public.normalised_email(a.customer_email) AS address
-    WHERE a.id = ANY (wanted) AND a.user_id IS NULL AND address <> ''
-      -- Of another customer than before: a user who was deleted is not made anew.
-      AND NOT EXISTS (SELECT FROM @clean@ v WHERE v.id = a.id AND v.customer_email = address)
-      AND NOT EXISTS (SELECT FROM public.users u WHERE public.normalised_email(u.email) = address)
-    ORDER BY address
-    ON CONFLICT DO NOTHING
+    WITH new AS (
+        INSERT INTO public.users (email, is_anonymous)
+        SELECT DISTINCT address, true
+        FROM @old@ a CROSS JOIN LATERAL public.normalised_email(a.customer_email) AS address
+        WHERE a.id = ANY (wanted) AND a.user_id IS NULL AND address <> ''
+          -- Of another customer than before: a user who was deleted is not made anew.
+          AND NOT EXISTS (SELECT FROM @clean@ v WHERE v.id = a.id AND v.customer_email = address)
+          AND NOT EXISTS (SELECT FROM public.users u WHERE public.normalised_email(u.email) = address)
+        ORDER BY address
+        ON CONFLICT DO NOTHING
+        RETURNING *
+    )
+    INSERT INTO artwork_migration.made_users (id, source) SELECT id, to_jsonb(new) FROM new
 $$;
 
 -- The twins of a row that goes are rows of their own again. Returns their ids, their rows locked.

@@ -26,7 +26,17 @@ from artwork_pipeline.stores.catalog import Reference, Source
 from artwork_pipeline.stores.scripts import identifier, literal, script, table_tokens
 
 # One for each pointing column that the catalog named.
-_REPOINT = "UPDATE {table} t SET {column} = s.keeper FROM spelled_alike s WHERE t.{column} = s.id;"
+_REPOINT = """
+    INSERT INTO artwork_migration.repointed (relation, column_name, row_key, was, became)
+    SELECT {table_text}, {column_text},
+           COALESCE((SELECT jsonb_object_agg(k.key, k.value) FROM jsonb_each(to_jsonb(t)) AS k
+                     WHERE k.key IN (SELECT a.attname FROM pg_index i
+                                     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+                                     WHERE i.indrelid = {table_text}::regclass AND i.indisprimary)), to_jsonb(t)),
+           s.id, s.keeper
+    FROM {table} t JOIN spelled_alike s ON t.{column} = s.id;
+    UPDATE {table} t SET {column} = s.keeper FROM spelled_alike s WHERE t.{column} = s.id;
+"""
 _WATCH = """
     CREATE OR REPLACE TRIGGER {trigger} AFTER INSERT OR UPDATE OF {column} ON {table}
     FOR EACH ROW WHEN (NEW.{column} IS NOT NULL)
@@ -39,7 +49,14 @@ _INDEX_IF_NONE = """
             SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
             WHERE i.indrelid = {table_text}::regclass AND a.attname = {column_text}
               AND i.indisvalid AND i.indpred IS NULL
-        ) THEN CREATE INDEX ON {table} ({column}); END IF;
+        ) THEN
+            CREATE INDEX ON {table} ({column});
+            INSERT INTO artwork_migration.made (kind, name)
+            SELECT 'index', i.indexrelid::regclass::text FROM pg_index i
+            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+            WHERE i.indrelid = {table_text}::regclass AND a.attname = {column_text} AND i.indisvalid
+            ON CONFLICT DO NOTHING;
+        END IF;
     END $$;
 """
 
