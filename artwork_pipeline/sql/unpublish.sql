@@ -1,4 +1,4 @@
--- Take away what was published, view and functions, before the clean table goes. What somebody built on it refuses.
+-- Take away what was published, view, functions and the old table's index by address, before the clean table goes. What somebody built on it refuses.
 DROP VIEW IF EXISTS public.routed_artworks;
 DO $$
 DECLARE
@@ -8,6 +8,13 @@ BEGIN
         SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass) AS statement
         FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
         WHERE p.pronamespace = 'public'::regnamespace AND p.proname = 'artworks_in_form' AND NOT t.tgisinternal
+    LOOP
+        EXECUTE one.statement;
+    END LOOP;
+    FOR one IN
+        SELECT 'DROP INDEX ' || i.indexrelid::regclass AS statement FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relname IN ('artworks', 'artworks_v1')
+          AND pg_get_indexdef(i.indexrelid) LIKE '%normalised_email(customer_email)%'
     LOOP
         EXECUTE one.statement;
     END LOOP;

@@ -25,8 +25,6 @@ FUNCTIONS = (
 """Functions in the schema public that are ours: whoever looks for what hangs on a table passes them by."""
 VIEW = "routed_artworks"
 """The view in the schema public that is ours."""
-INDEX = "artwork_migration_address"
-"""An index on the old table, by which the customers served by it are looked up."""
 
 _REACH = "PERFORM artwork_migration.reach(wanted);"
 

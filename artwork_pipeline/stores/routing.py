@@ -14,9 +14,8 @@ from psycopg import sql
 from artwork_pipeline.artworks.emails import normalise_email
 from artwork_pipeline.artworks.phases import Phase
 from artwork_pipeline.stores import phase
-from artwork_pipeline.stores.published import INDEX
 from artwork_pipeline.stores.sessions import scalar
-from migration_kit.failures import PermanentError
+from migration_kit.failures import PermanentError, TransientError
 from migration_kit.postgres import transient_errors
 
 Version = Literal["v1", "v2"]
@@ -35,9 +34,10 @@ _ROUTE = """
 """
 _FORGET = "DELETE FROM artwork_migration.routing WHERE email = %s"
 _COUNTS = "SELECT version, count(*) FROM artwork_migration.routing GROUP BY version ORDER BY version"
-_INDEX_STATE = """
-    SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-    WHERE i.indrelid = %s::regclass AND c.relname = %s
+# By what it does: it is called otherwise whenever its table is.
+_INDEXES = """
+    SELECT i.indisvalid, i.indexrelid::regclass::text FROM pg_index i
+    WHERE i.indrelid = %s::regclass AND pg_get_indexdef(i.indexrelid) LIKE '%%normalised_email(customer_email)%%'
 """
 
 
@@ -110,23 +110,29 @@ def make_index(connection: psycopg.Connection[Any]) -> bool:
         TransientError: somebody's transaction is too long to wait for.
     """
     called = phase.tables(connection)
-    state = connection.execute(_INDEX_STATE, [called.old_name, INDEX]).fetchone()
-    if state == (True,):
+    found = connection.execute(_INDEXES, [called.old_name]).fetchall()
+    if any(valid for valid, _ in found):
         return False
-    table, name = sql.Identifier(*called.old_name.split(".")), sql.Identifier(INDEX)
+    table, name = sql.Identifier("public", str(called.old)), sql.Identifier(f"{called.old}_address")
     with transient_errors("the index of the old table by address"):
         before = scalar(connection, "SELECT current_setting('lock_timeout')")
         connection.execute("SELECT set_config('lock_timeout', %s, false)", [INDEX_LOCK_TIMEOUT])
         try:
-            if state is not None:
-                connection.execute(sql.SQL("DROP INDEX CONCURRENTLY public.{}").format(name))
+            for _, left in found:
+                connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.SQL(left)))
             connection.execute(
                 sql.SQL(
                     "CREATE INDEX CONCURRENTLY {} ON {} (public.normalised_email(customer_email))"
                 ).format(name, table)
             )
+        except psycopg.errors.DuplicateTable as taken:
+            raise TransientError(
+                f"another run makes the index {called.old}_address, or it is another table's",
+                item=called.old_name,
+                remedy="Start again; if it stays, rename the index that has this name",
+            ) from taken
         finally:
-            if not connection.closed:
+            if not connection.broken:
                 connection.execute("SELECT set_config('lock_timeout', %s, false)", [before])
     return True
 

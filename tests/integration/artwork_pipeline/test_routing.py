@@ -228,9 +228,9 @@ def test_before_the_expansion_nobody_is_routed(source):
 
 def test_the_index_by_address_is_made_once_and_again_after_it_was_stopped(migrated, query, monkeypatch):
     monkeypatch.setattr(routing, "INDEX_LOCK_TIMEOUT", "20ms")
-    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('artwork_migration_address')"
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('artworks_address')"
     with session(migrated) as connection:
-        query(migrated, "DROP INDEX IF EXISTS artwork_migration_address")
+        query(migrated, "DROP INDEX IF EXISTS artworks_address")
         with psycopg.connect(migrated) as holder:
             holder.execute("UPDATE artworks SET pet_name = pet_name")
             with pytest.raises(TransientError, match="the index of the old table by address"):
@@ -240,6 +240,25 @@ def test_the_index_by_address_is_made_once_and_again_after_it_was_stopped(migrat
         assert routing.make_index(connection)
         assert query(migrated, valid) == [(True,)]
         assert not routing.make_index(connection)
+
+
+def test_a_customer_of_the_old_table_is_looked_up_by_the_index(migrated, query):
+    with session(migrated) as connection:
+        routing.make_index(connection)
+    query(migrated, "ANALYZE")
+    plan = query(
+        migrated, "EXPLAIN SELECT id FROM routed_artworks WHERE customer_email = 'pilot@example.net'"
+    )
+    assert "artworks_address" in str(plan)
+    assert "Seq Scan on artworks " not in str(plan)
+
+
+def test_once_everybody_is_served_by_the_clean_table_the_old_one_is_not_read(migrated, query):
+    exchange_names(migrated, Phase.SWITCHED)
+    asked = "EXPLAIN (ANALYZE, TIMING off) SELECT * FROM routed_artworks WHERE customer_email = 'pilot@example.net'"
+    plan = [line for (line,) in query(migrated, asked)]
+    assert any("artworks_v1" in line for line in plan)
+    assert all("never executed" in line for line in plan if "artworks_v1" in line)
 
 
 def test_after_the_cleanup_the_same_names_need_nothing_of_the_migration(migrated, query):
