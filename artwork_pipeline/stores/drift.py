@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from artwork_pipeline.stores import installation
+from artwork_pipeline.stores import evidence, installation
 from artwork_pipeline.stores.sessions import scalar
 from artwork_pipeline.stores.verification import Difference
 from migration_kit.failures import TransientError
@@ -51,8 +51,7 @@ def compare(connection: psycopg.Connection[Any]) -> Drift:
     kept: list[Difference] = []
     count = 0
     slicing = installation.installed_slicing(connection)
-    with transient_errors("the comparison of both tables"), connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with transient_errors("the comparison of both tables"), evidence.snapshot(connection):
         horizon = str(scalar(connection, _HORIZON))
         for name in slicing.names if slicing else ():
             for row in connection.execute(_DIFFERENCES, [name]):
