@@ -6,12 +6,12 @@
 -- Carry out the plan for rows of the old table that the caller holds locked. What says the same already is not
 -- rewritten: neither in the clean table nor among the outcomes. Returns the clean rows and the outcomes written.
 CREATE OR REPLACE FUNCTION artwork_migration.apply_rows(ids uuid[], run text, batch text, OUT clean_rows bigint, OUT outcomes bigint)
-LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = auto
-SET artwork_migration.carrying = 'on' AS $$
+LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = auto AS $$
 DECLARE
     moved uuid[];
     altered uuid[];
 BEGIN
+    PERFORM set_config('artwork_migration.carrying', 'on', true);
     INSERT INTO artwork_migration.issued_tokens (artwork_id, access_token)
     SELECT a.id, encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex')
     FROM @old@ a
@@ -93,7 +93,9 @@ BEGIN
         WHERE (kept.artwork_id, kept.expires_at) IS DISTINCT FROM (excluded.artwork_id, excluded.expires_at)
     ), said AS (
         SELECT artwork_id::text AS item, partition, state, reason, source_hash,
-               CASE WHEN v *<> plain THEN artwork_migration.row_hash(v) END AS target_hash,
+               -- What a write on the clean side left is kept while the row is as it was: nothing is to be written then.
+               CASE WHEN v *<> plain OR (outcome).target_hash = artwork_migration.row_hash(v)
+                    THEN artwork_migration.row_hash(v) END AS target_hash,
                -- The user that was found by the address; one that the old row names is told by the row itself.
                CASE WHEN (s).user_id IS NOT NULL AND (outcome).detail ? 'user_id' AND state = 'migrated'
                     THEN jsonb_build_object('user_id', (outcome).detail -> 'user_id')
@@ -127,14 +129,15 @@ END $$;
 CREATE OR REPLACE FUNCTION artwork_migration.backfill_batch(
     wanted text, size integer, run text, batch text,
     OUT read_rows bigint, OUT clean_rows bigint, OUT outcomes bigint, OUT last_read uuid
-) LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = auto
-SET artwork_migration.carrying = 'on' AS $$
+) LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = auto AS $$
 DECLARE
     place artwork_migration.cursors;
     ids uuid[];
     survivors uuid[];
     changed text;
 BEGIN
+    -- Until the transaction ends, and it is all of it: a setting of our own in the function's definition needs a superuser.
+    PERFORM set_config('artwork_migration.carrying', 'on', true);
     SELECT * INTO place FROM artwork_migration.cursors WHERE partition = wanted FOR UPDATE;
     IF place.finished THEN
         read_rows := 0; clean_rows := 0; outcomes := 0;
