@@ -10,6 +10,7 @@ from artwork_pipeline.assets.plan import classification
 from artwork_pipeline.partitions import SLICING, slice_of_rows
 from artwork_pipeline.resources import ArtworkDatabase
 from migration_kit.accounting import State, require_balanced
+from migration_kit.failures import TransientError
 from migration_kit.orchestration import (
     NETWORK_RETRY,
     accounting_metadata,
@@ -40,6 +41,7 @@ def expanded_schema(
     from artwork_pipeline.stores.expansion import expand
     from artwork_pipeline.stores.installation import recognise_source, require_installed
     from artwork_pipeline.stores.plan import make_plan
+    from artwork_pipeline.stores.routing import make_index
 
     begun = time.monotonic()
     with failing(context), database.session() as connection, database.ledger() as ledger:
@@ -48,6 +50,11 @@ def expanded_schema(
         expansion = expand(connection, source, context.run.run_id, log=context.log.warning)
         if expansion.expanded:
             make_plan(connection, ledger, source, context.run.run_id)
+        try:
+            make_index(connection)
+        except TransientError as passing:
+            # Without it customers of the old table are looked up slowly, and nothing is wrong.
+            context.log.warning(f"{passing} The next run of this asset, or of artwork_route, makes it.")
     return dg.MaterializeResult(
         metadata={
             "expanded": expansion.expanded,
