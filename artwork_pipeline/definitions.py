@@ -1,4 +1,4 @@
-"""The code location `artwork`: assets, jobs and the resource in one place. What they do is not decided here."""
+"""The code location `artwork`: assets, jobs, schedules, sensors and the resource. What they do is not decided here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,8 @@ import dagster as dg
 from artwork_pipeline.assets import ASSETS
 from artwork_pipeline.jobs import JOBS
 from artwork_pipeline.resources import resources
+from artwork_pipeline.schedules import SCHEDULES
+from artwork_pipeline.sensors import SENSORS
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -15,6 +17,8 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=ASSETS,
         jobs=JOBS,
+        schedules=SCHEDULES,
+        sensors=SENSORS,
         resources={**resources(), **(resource_overrides or {})},
         # The work is done by the database: a process for each step would cost seconds and buy nothing.
         executor=dg.in_process_executor,

@@ -1,7 +1,9 @@
 """Jobs for people who start a part by hand; backfills over all assets are launched on the assets themselves."""
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from artwork_pipeline.operating_jobs import JOBS as OPERATING_JOBS
 from artwork_pipeline.routing_jobs import JOBS as ROUTING_JOBS
 from artwork_pipeline.switch_jobs import JOBS as SWITCH_JOBS
 
@@ -16,4 +18,10 @@ migrate_slice = dg.define_asset_job(
     description="One slice of the artworks, filled and compared; plan and schema must be there.",
 )
 
-JOBS = [look_and_plan, migrate_slice, *ROUTING_JOBS, *SWITCH_JOBS]
+JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
+    look_and_plan,
+    migrate_slice,
+    *OPERATING_JOBS,
+    *ROUTING_JOBS,
+    *SWITCH_JOBS,
+]

@@ -77,7 +77,7 @@ class ParallelRun:
 
 @dataclass(frozen=True)
 class Rate:
-    """One earlier comparison: when (database's clock), in which phase, how many reads there were and how many differed."""
+    """One earlier comparison: when (database's clock), in which phase; reads, and those that differed (counts)."""
 
     at: datetime
     phase: str

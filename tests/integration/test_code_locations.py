@@ -76,7 +76,11 @@ JOBS = {
         *("registry_decided", "registry_composites", "registry_restore_backup"),
         *(f"registry_rollback_{phase}" for phase in ("composites", "songs", "components")),
     },
-    "artwork_pipeline": {"artwork_look_and_plan", "artwork_migrate_slice", "artwork_route"},
+    "artwork_pipeline": {
+        *("artwork_look_and_plan", "artwork_migrate_slice", "artwork_route"),
+        *("artwork_switch", "artwork_roll_back", "artwork_validate"),
+        *("artwork_verify_slice", "artwork_compare_reads", "artwork_report", "artwork_rerun_failed"),
+    },
 }
 BY_THEMSELVES = {
     "nabo_pipeline": {"nabo_nightly_delta", "nabo_pick_up_mapped", "nabo_report_when_verified"},
@@ -84,7 +88,9 @@ BY_THEMSELVES = {
         *("registry_nightly_delta", "registry_staging_watch", "registry_unblocked"),
         *("registry_decisions", "registry_report_when_verified"),
     },
-    "artwork_pipeline": set(),
+    "artwork_pipeline": {
+        *("artwork_hourly_comparison", "artwork_nightly_verification", "artwork_report_when_verified"),
+    },
 }
 HEAVY = (
     *("great_expectations", "pandas", "numpy", "skimage", "PIL", "sqlalchemy", "matplotlib", "jinja2"),
