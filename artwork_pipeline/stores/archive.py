@@ -70,11 +70,11 @@ _DIFFERING = """
 
 @dataclass(frozen=True)
 class ArchivedTable:
-    """A table in an archive: what it was called, its oid, its columns (SQL type by name), its rows and its file."""
+    """A table in an archive: what it was called, its oid, its columns in their order (name, SQL type), rows, file."""
 
     name: str
     oid: int
-    columns: Mapping[str, str]
+    columns: tuple[tuple[str, str], ...]
     rows: int
     file: str
     stored: Stored
@@ -219,8 +219,11 @@ def _copied_and_compared(
 
 
 def _one_table(connection: psycopg.Connection[Any], oid: int, name: str, folder: Path) -> ArchivedTable:
-    columns = dict(connection.execute(_COLUMNS, [oid]).fetchall())
-    parts = {"table": sql.SQL(name), "columns": sql.SQL(", ").join(map(sql.Identifier, columns))}
+    columns = tuple((column, kind) for column, kind in connection.execute(_COLUMNS, [oid]))
+    parts = {
+        "table": sql.SQL(name),
+        "columns": sql.SQL(", ").join(sql.Identifier(column) for column, _ in columns),
+    }
     scratch = {**parts, "table": sql.SQL("pg_temp.restored_archive")}
     file = f"{name.replace('/', '_')}.copy.gz"
     try:
@@ -276,8 +279,9 @@ def _archive(row: Sequence[Any]) -> Archive:
 
 
 def _to_json(table: ArchivedTable) -> dict[str, Any]:
-    return {**vars(table), "columns": dict(table.columns), "stored": vars(table.stored)}
+    return {**vars(table), "stored": vars(table.stored)}
 
 
 def _from_json(kept: Mapping[str, Any]) -> ArchivedTable:
-    return ArchivedTable(**{**kept, "stored": Stored(**kept["stored"])})
+    columns = tuple((column, kind) for column, kind in kept["columns"])
+    return ArchivedTable(**{**kept, "columns": columns, "stored": Stored(**kept["stored"])})
