@@ -227,7 +227,10 @@ def _old_generation(
     """Step and status in the old words; what is being made has no word of its own in the status."""
     now, has_image = cleaned["generation_status"], bool(cleaned["generated_image_url"])
     step, status = kept.get("generation_step"), kept.get("generation_status")
-    if "generation_status" in kept and generation_status(step, status, has_image=has_image) == now:
+    # Old words beside which no picture stood say nothing of a picture that was made since.
+    pictures = {has_image, "generation_judged_by_picture" in kept}
+    judged = {generation_status(step, status, has_image=picture) for picture in pictures}
+    if "generation_status" in kept and judged == {now}:
         return step, status
     told = _STEP_OF.get(now, now) if step is not None or (dialect is Dialect.C and not kept) else None
     return told, "pending" if now == "processing" else now
@@ -235,7 +238,9 @@ def _old_generation(
 
 def _old_upscale(cleaned: Mapping[str, Any], kept: Mapping[str, Any]) -> str | None:
     now, has_image = cleaned["upscale_status"], bool(cleaned["upscaled_image_url"])
-    if "upscale_status" in kept and upscale_status(kept["upscale_status"], has_image=has_image) == now:
+    pictures = {has_image, "upscale_judged_by_picture" in kept}
+    judged = {upscale_status(kept.get("upscale_status"), has_image=picture) for picture in pictures}
+    if "upscale_status" in kept and judged == {now}:
         return None if kept["upscale_status"] is None else str(kept["upscale_status"])
     if now == "not_started":
         return "not_required" if has_image else "pending"
@@ -265,6 +270,17 @@ def _legacy(row: Mapping[str, Any], cleaned: Mapping[str, Any]) -> dict[str, Any
         legacy["user_id"] = None
     if row["token_expires_at"] is None:
         legacy["token_expires_at"] = None
+    judged = {
+        generation_status(row["generation_step"], row["generation_status"], has_image=x)
+        for x in (True, False)
+    }
+    if len(judged) > 1 and cleaned["generated_image_url"]:
+        legacy["generation_judged_by_picture"] = True
+    if (
+        len({upscale_status(row["upscale_status"], has_image=x) for x in (True, False)}) > 1
+        and (cleaned["upscaled_image_url"])
+    ):
+        legacy["upscale_judged_by_picture"] = True
     if row["generation_step"] is not None:
         legacy["generation_step"] = row["generation_step"]
     for name in _DOCUMENTS:

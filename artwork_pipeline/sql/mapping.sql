@@ -80,6 +80,14 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
         || artwork_migration.pair_if(s.mockup_urls IS NULL AND artwork_migration.mockups(s.delivery_images) IS NOT NULL,
                                      'mockup_urls', NULL::text)
         || artwork_migration.pair_if(s.generation_step IS NOT NULL, 'generation_step', s.generation_step)
+        -- Without these two nobody could tell, once a picture was made, whether an old word stood beside one already.
+        || artwork_migration.pair_if(
+            artwork_migration.generation_status(s.generation_step, s.generation_status, false)
+                <> artwork_migration.generation_status(s.generation_step, s.generation_status, true)
+            AND artwork_migration.generated_picture(s) <> '', 'generation_judged_by_picture', true)
+        || artwork_migration.pair_if(
+            artwork_migration.upscale_status(s.upscale_status, false) <> artwork_migration.upscale_status(s.upscale_status, true)
+            AND artwork_migration.upscaled_picture(s) <> '', 'upscale_judged_by_picture', true)
         || artwork_migration.pair_if(s.source_images IS NOT NULL, 'source_images', s.source_images)
         || artwork_migration.pair_if(s.generated_images IS NOT NULL, 'generated_images', s.generated_images)
         || artwork_migration.pair_if(s.delivery_images IS NOT NULL, 'delivery_images', s.delivery_images)

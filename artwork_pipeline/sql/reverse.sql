@@ -40,7 +40,9 @@ BEGIN
         s.original_pet_url := v.pet_image_url;
     END IF;
     IF kept ? 'upscale_status'
-       AND artwork_migration.upscale_status(kept ->> 'upscale_status', has_upscaled) = v.upscale_status THEN
+       AND artwork_migration.upscale_status(kept ->> 'upscale_status', has_upscaled) = v.upscale_status
+       AND artwork_migration.upscale_status(
+               kept ->> 'upscale_status', kept ? 'upscale_judged_by_picture') = v.upscale_status THEN
         s.upscale_status := kept ->> 'upscale_status';
     ELSIF v.upscale_status = 'not_started' THEN
         -- The old default 'pending' would mean finished, where there is a picture.
@@ -63,7 +65,9 @@ BEGIN
         s.token_expires_at := NULL;
     END IF;
     IF kept ? 'generation_status' AND v.generation_status = artwork_migration.generation_status(
-        kept ->> 'generation_step', kept ->> 'generation_status', has_image) THEN
+        kept ->> 'generation_step', kept ->> 'generation_status', has_image)
+       AND v.generation_status = artwork_migration.generation_status(
+        kept ->> 'generation_step', kept ->> 'generation_status', kept ? 'generation_judged_by_picture') THEN
         s.generation_step := kept ->> 'generation_step';
         s.generation_status := kept ->> 'generation_status';
     ELSE
@@ -215,11 +219,15 @@ END $$;
 
 -- What is written while a write is carried comes from there: the triggers of the other side let it pass.
 CREATE OR REPLACE FUNCTION artwork_migration.reverse() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' SET artwork_migration.carrying = 'on' AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' AS $$
+DECLARE
+    before text := COALESCE(current_setting('artwork_migration.carrying', true), '');
 BEGIN
+    PERFORM set_config('artwork_migration.carrying', 'on', true);
     IF TG_OP = 'DELETE' THEN
         PERFORM artwork_migration.delete_old(OLD.id);
         PERFORM artwork_migration.forget(OLD.id);
+        PERFORM set_config('artwork_migration.carrying', before, true);
         RETURN NULL;
     ELSIF TG_OP = 'UPDATE' THEN
         IF OLD.id <> NEW.id THEN
@@ -228,5 +236,6 @@ BEGIN
         END IF;
     END IF;
     PERFORM artwork_migration.carry_back(NEW.id, true);
+    PERFORM set_config('artwork_migration.carrying', before, true);
     RETURN NULL;
 END $$;

@@ -104,10 +104,14 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION artwork_migration.forward() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' SET artwork_migration.carrying = 'on' AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' AS $$
+DECLARE
+    before text := COALESCE(current_setting('artwork_migration.carrying', true), '');
 BEGIN
+    PERFORM set_config('artwork_migration.carrying', 'on', true);
     IF TG_OP = 'DELETE' THEN
         PERFORM artwork_migration.forget(OLD.id);
+        PERFORM set_config('artwork_migration.carrying', before, true);
         RETURN NULL;
     ELSIF TG_OP = 'UPDATE' THEN
         IF OLD.id <> NEW.id THEN
@@ -116,18 +120,22 @@ BEGIN
         END IF;
     END IF;
     PERFORM artwork_migration.follow(NEW.id);
+    PERFORM set_config('artwork_migration.carrying', before, true);
     RETURN NULL;
 END $$;
 
 -- An order or a review was placed on a row that was set aside: it is a real one. The argument is the pointing column.
 CREATE OR REPLACE FUNCTION artwork_migration.forward_reference() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' SET artwork_migration.carrying = 'on' AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' AS $$
 DECLARE
+    before text := COALESCE(current_setting('artwork_migration.carrying', true), '');
     pointed_at uuid := (to_jsonb(NEW) ->> TG_ARGV[0])::uuid;
 BEGIN
+    PERFORM set_config('artwork_migration.carrying', 'on', true);
     IF EXISTS (SELECT FROM artwork_migration.plan WHERE artwork_id = pointed_at AND state <> 'migrated') THEN
         PERFORM artwork_migration.follow(pointed_at);
     END IF;
+    PERFORM set_config('artwork_migration.carrying', before, true);
     RETURN NULL;
 END $$;
 
