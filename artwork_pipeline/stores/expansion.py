@@ -128,6 +128,8 @@ def _expand_once(
     before = int(scalar(connection, "SELECT count(*) FROM artwork_migration.merged_users"))
     connection.execute(text)
     installation.remember(connection, "expansion", fingerprint(text), run_id)
+    # PostgREST serves the new table only after it has read the schema again; elsewhere nobody listens.
+    connection.execute("NOTIFY pgrst, 'reload schema'")
     if phase.current(connection) is Phase.PLANNED:
         phase.advance(connection, Phase.EXPANDED, by="expansion", run_id=run_id)
     return int(scalar(connection, "SELECT count(*) FROM artwork_migration.merged_users")) - before
