@@ -4,7 +4,8 @@ Why it would be refused is found by `preparation`, what happens under the locks 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from migration_kit.postgres import transient_errors
 
 # Beside the locks: a catalog row that somebody else changed in the same moment.
 _CONCURRENT = "concurrently"
+_TURN = "SELECT pg_advisory_lock(hashtext('artwork_switch'))"
+_TURN_OVER = "SELECT pg_advisory_unlock(hashtext('artwork_switch'))"
 _UNVALIDATED = """
     SELECT format('%s.%I', conrelid::regclass, conname),
            format('ALTER TABLE %s VALIDATE CONSTRAINT %I', conrelid::regclass, conname)
@@ -67,8 +70,19 @@ def carry_out(
         PermanentError: refused, with all reasons; or something did not fit under the locks, and nothing was changed.
         TransientError: the locks were not to be had; who holds them is told.
     """
-    if is_done(connection, direction):
-        return None
+    with _alone(connection):
+        if is_done(connection, direction):
+            return None
+        return _carry_out(connection, ledger, direction, order, log)
+
+
+def _carry_out(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    direction: Direction,
+    order: Order,
+    log: Callable[[str], None],
+) -> Outcome | None:
     began, attempts = time.monotonic(), 0
     first = _accepted(connection, ledger, direction, order)
     prepared: Preparation | None = first
@@ -104,6 +118,17 @@ def carry_out(
         done.transition, blocking_ms, seconds, attempts, done.touched, {**done.changed, **made.unfit},
         tuple(done.told), tuple(made.made),
     )  # fmt: skip
+
+
+@contextmanager
+def _alone(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """One at a time: whoever comes second waits, and finds it done. A dead run's turn ends with its connection."""
+    connection.execute(_TURN)
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute(_TURN_OVER)
 
 
 def _accepted(

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -20,6 +21,7 @@ from local_stack.servers import postgres
 from local_stack.sources import artworks
 from local_stack.stack import Servers
 from migration_kit.ledger.postgres import PostgresLedger
+from tests.integration.artwork_pipeline import shop
 
 ROWS = 500
 INVENTORY = ("dialect", "dependents", "dry_run", "preflight")
@@ -151,6 +153,38 @@ def expanded(clones: Clones) -> str:
 def migrated(clones: Clones) -> str:
     """The same, every slice filled."""
     return clones.of("migrated", _migrate)
+
+
+@pytest.fixture(scope="session")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the archives lie that are made once and cloned with their databases."""
+    return tmp_path_factory.mktemp("reports")
+
+
+def _ready(url: str) -> None:
+    owner = shop.owned(url)
+    _migrate(owner)
+    shop.pass_verification(owner)
+
+
+@pytest.fixture
+def ready(clones: Clones, reports_path: Any) -> str:
+    """The same in the hands of a plain owner, every slice compared; what it lacks for a switch-over is a backup."""
+    shop.make_roles(clones.server.url)
+    return shop.owned(clones.of("ready", _ready))
+
+
+@pytest.fixture
+def backed_up(clones: Clones, archives: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same with a proved archive: nothing speaks against a switch-over."""
+    shop.make_roles(clones.server.url)
+    monkeypatch.setenv("REPORTS_PATH", str(archives))
+
+    def make(url: str) -> None:
+        _ready(url)
+        shop.back_up(shop.owned(url))
+
+    return shop.owned(clones.of("backed_up", make))
 
 
 @dataclass(frozen=True)
