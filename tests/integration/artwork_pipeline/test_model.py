@@ -23,6 +23,7 @@ from artwork_pipeline.artworks.phases import Phase
 from artwork_pipeline.stores import phase
 from local_stack.sources import artworks
 from tests.integration.artwork_pipeline import journey
+from tests.integration.artwork_pipeline import shop as stages
 
 OLD, CLEAN = "old", "clean"
 # What one change may touch on the other side, and on its own: the column's counterparts, and what follows from it.
@@ -226,13 +227,13 @@ class Shop(RuleBasedStateMachine):
     def switch(self) -> None:
         """The clean table is called artworks."""
         journey.verify(self.url)
-        assert journey.switch(self.url)
+        assert stages.switch(self.url)
 
     @rule()
     @precondition(lambda self: phase.current(self.plain) is Phase.SWITCHED)
     def roll_back(self) -> None:
         """The old table is called artworks again."""
-        assert journey.roll_back(self.url)
+        assert stages.roll_back(self.url)
 
     @invariant()
     def every_row_and_order_is_there(self) -> None:

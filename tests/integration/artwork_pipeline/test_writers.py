@@ -5,6 +5,7 @@ import pytest
 from artwork_pipeline.artworks.months import SLICES
 from local_stack.sources import artworks
 from tests.integration.artwork_pipeline import journey
+from tests.integration.artwork_pipeline import shop as stages
 from tests.integration.artwork_pipeline.writers import four_writers
 
 ROUNDS = 20
@@ -35,7 +36,7 @@ def test_four_writers_lose_nothing_through_backfill_switch_rollback_and_switch(s
         for month in SLICES:
             steps.fill_month(shop, month, batch_size=25)
         journey.verify(shop)
-        for step in (journey.switch, journey.roll_back, journey.switch):
+        for step in (stages.switch, stages.roll_back, stages.switch):
             assert step(shop)
             writers.have_written()
     assert journal.lost(shop, "artworks_v1", "artworks", "artworks") == []
