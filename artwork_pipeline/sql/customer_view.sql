@@ -60,7 +60,7 @@ CREATE OR REPLACE FUNCTION public.routed_artworks_write() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     wanted uuid := CASE WHEN TG_OP <> 'INSERT' THEN OLD.id END;
-    kept text;
+    was @clean@;
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO @clean@ (@clean_columns@) VALUES (@new_columns@) RETURNING * INTO NEW;
@@ -71,12 +71,11 @@ BEGIN
         DELETE FROM @clean@ v WHERE v.id = wanted;
         RETURN CASE WHEN FOUND THEN OLD END;
     END IF;
-    SELECT v.access_token INTO kept FROM @clean@ v WHERE v.id = wanted FOR NO KEY UPDATE;
+    SELECT v.* INTO was FROM @clean@ v WHERE v.id = wanted FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    -- A row of the old table whose token was made only when it came into the clean one.
-    NEW.access_token := COALESCE(NEW.access_token, OLD.access_token, kept);
-    UPDATE @clean@ v SET (@clean_columns@) = ROW (@new_columns@) WHERE v.id = wanted RETURNING v.* INTO NEW;
+    -- What the writer left alone is not written: the row was read before it was locked, and others may have changed it.
+    UPDATE @clean@ v SET (@clean_columns@) = ROW (@changed_columns@) WHERE v.id = wanted RETURNING v.* INTO NEW;
     RETURN NEW;
 END $$;

@@ -72,6 +72,10 @@ def _columns() -> dict[str, str]:
     }
     return {
         "clean_columns": ", ".join(names),
+        "changed_columns": ", ".join(
+            f"CASE WHEN NEW.{name} IS DISTINCT FROM OLD.{name} THEN NEW.{name} ELSE was.{name} END"
+            for name in names
+        ),
         "new_columns": ", ".join(f"NEW.{name}" for name in names),
         "v_columns": ", ".join(f"v.{name}" for name in names),
         "v1_columns": ", ".join(by_themselves.get(name, f"m.{name}") for name in names),

@@ -1,6 +1,7 @@
 """Customers served by the old table or by the clean one, one by one, before the switch-over and after it."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 import psycopg
@@ -145,6 +146,52 @@ def test_a_token_is_valid_for_as_long_as_the_customers_own_table_says(migrated, 
         assert opened.id == made
 
 
+def test_old_pages_and_new_ones_write_the_same_rows_at_once_and_wait_for_nobody_in_a_circle(
+    migrated, query, steps
+):
+    made = [create(migrated, PILOT) for _ in range(3)]
+    writes = (
+        "UPDATE artworks SET pet_name = %s WHERE id = %s",
+        "SELECT update_artwork_lifecycle(i, "
+        "jsonb_build_object('fal_request_id', t)) FROM (SELECT %s, %s::uuid) c (t, i)",
+        "UPDATE routed_artworks SET pet_name = %s WHERE id = %s",
+        "UPDATE artworks SET customer_name = %s WHERE id = %s",
+    )
+
+    def write(statement):
+        with psycopg.connect(migrated, autocommit=True) as connection:
+            for number in range(60):
+                connection.execute(statement, [f"name {number}", made[number % 3]])
+
+    with ThreadPoolExecutor(len(writes)) as pool:
+        for done in [pool.submit(write, statement) for statement in writes]:
+            done.result()
+    assert steps.differences(migrated) == []
+    assert {one.customer_name for one in shown(migrated, PILOT)} == {"name 57", "name 58", "name 59"}
+
+
+def test_a_customer_who_is_deleted_leaves_their_artworks_in_both_tables_without_a_user(
+    migrated, query, steps
+):
+    made = create(migrated, PILOT)
+    query(migrated, "DELETE FROM users WHERE email = %s", PILOT)
+    for table in ("artworks", "artworks_v2", "routed_artworks"):
+        assert query(migrated, f"SELECT user_id FROM {table} WHERE id = %s", made) == [(None,)]
+    with session(migrated) as connection:
+        lifecycle.update(connection, made, {"generation_status": "processing"})
+    assert query(migrated, "SELECT count(*) FROM users WHERE email = %s", PILOT) == [(0,)]
+    assert steps.differences(migrated) == []
+
+
+def test_what_is_deleted_through_the_view_is_gone_from_both_tables(migrated, query, steps):
+    made = create(migrated, PILOT)
+    query(migrated, "DELETE FROM routed_artworks WHERE id = %s", made)
+    for table in ("artworks", "artworks_v2", "artwork_migration.plan"):
+        column = "artwork_id" if table.endswith("plan") else "id"
+        assert query(migrated, f"SELECT count(*) FROM {table} WHERE {column} = %s", made) == [(0,)]
+    assert steps.differences(migrated) == []
+
+
 def test_the_view_serves_everything_once(migrated, query):
     served_rows = query(migrated, "SELECT id FROM routed_artworks ORDER BY id")
     assert served_rows == query(migrated, "SELECT id FROM artworks_v2 ORDER BY id")
@@ -196,13 +243,28 @@ def test_a_customer_with_a_difference_is_not_routed(damage, why, migrated, query
     assert served(migrated, PILOT) == "v1"
 
 
-def test_a_row_with_its_issued_token_its_twin_and_its_user_is_the_same_in_both_tables(migrated, query):
-    for (email,) in query(migrated, "SELECT DISTINCT customer_email FROM artworks_v2"):
-        route(migrated, email, "v2")
+def test_rows_with_issued_tokens_twins_and_test_rows_beside_them_are_the_same_in_both_tables(migrated, query):
     with session(migrated) as connection:
-        assert routing.counts(connection)["v2"] == len(
-            query(migrated, "SELECT DISTINCT customer_email FROM artworks_v2")
-        )
+        routing.make_index(connection)
+    everybody = """
+        SELECT problem, count(*) FROM (SELECT DISTINCT customer_email AS email FROM artworks_v2) AS customers
+        CROSS JOIN LATERAL artwork_migration.customer_differences(email) GROUP BY problem
+    """
+    assert query(migrated, everybody) == []
+
+
+def test_a_write_through_the_view_leaves_alone_what_another_wrote_meanwhile(migrated, query):
+    made = create(migrated, PILOT)
+    with psycopg.connect(migrated) as first, ThreadPoolExecutor(1) as pool:
+        first.execute("UPDATE artworks SET customer_name = 'by the first' WHERE id = %s", [made])
+        pet = "UPDATE routed_artworks SET pet_name = 'by the second' WHERE id = %s"
+        second = pool.submit(query, migrated, pet, made)
+        while not query(migrated, "SELECT count(*) FROM pg_locks WHERE NOT granted")[0][0]:
+            assert not second.done()
+        first.commit()
+        second.result()
+    both = "SELECT customer_name, pet_name FROM artworks WHERE id = %s"
+    assert query(migrated, both, made) == [("by the first", "by the second")]
 
 
 def test_routing_again_changes_nothing_and_the_way_back_forgets(migrated, query):
@@ -293,7 +355,11 @@ def test_what_was_published_goes_without_a_trace(migrated, query):
     left = query(migrated, "SELECT proname FROM pg_proc WHERE proname = ANY (%s)", list(published.FUNCTIONS))
     assert left == []
     assert query(migrated, "SELECT to_regclass('routed_artworks')") == [(None,)]
-    query(migrated, "UPDATE artworks SET pet_name = 'still followed'")
+    query(
+        migrated,
+        "UPDATE artworks SET pet_name = 'followed' WHERE id = (SELECT min(id::text) FROM artworks_v2)::uuid",
+    )
+    assert query(migrated, "SELECT count(*) FROM artworks_v2 WHERE pet_name = 'followed'") == [(1,)]
 
 
 def run(url, steps, **config):
