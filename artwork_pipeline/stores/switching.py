@@ -11,16 +11,18 @@ from typing import Any
 
 import psycopg
 
-from artwork_pipeline.stores import indexes, locks, phase, refusals
+from artwork_pipeline.stores import evidence, indexes, locks, phase, refusals
 from artwork_pipeline.stores.exchange import Exchanged, StaleError, exchange, locked_tables
 from artwork_pipeline.stores.preparation import Direction, Order, Preparation, prepare
+from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError, TransientError, retrying
 from migration_kit.ledger import Ledger
 from migration_kit.postgres import transient_errors
 
+TURN_ATTEMPTS = 120
 # Beside the locks: a catalog row that somebody else changed in the same moment.
 _CONCURRENT = "concurrently"
-_TURN = "SELECT pg_advisory_lock(hashtext('artwork_switch'))"
+_TURN = "SELECT pg_try_advisory_lock(hashtext('artwork_switch'))"
 _TURN_OVER = "SELECT pg_advisory_unlock(hashtext('artwork_switch'))"
 _UNVALIDATED = """
     SELECT format('%s.%I', conrelid::regclass, conname),
@@ -114,6 +116,8 @@ def _carry_out(
     done, blocking_ms = result
     seconds = time.monotonic() - began
     phase.measured(connection, done.transition, seconds=seconds, blocking_ms=blocking_ms)
+    # From here on it counts who reads the old table.
+    evidence.sample(connection, run_id=order.run_id)
     return Outcome(
         done.transition, blocking_ms, seconds, attempts, done.touched, {**done.changed, **made.unfit},
         tuple(done.told), tuple(made.made),
@@ -122,8 +126,20 @@ def _carry_out(
 
 @contextmanager
 def _alone(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """One at a time: whoever comes second waits, and finds it done. A dead run's turn ends with its connection."""
-    connection.execute(_TURN)
+    """One at a time: whoever comes second waits, and finds it done. A dead run's turn ends with its connection.
+
+    Asked for again and again rather than waited for: who waits in the database holds up an index that is being made.
+    """
+
+    def take() -> None:
+        if not scalar(connection, _TURN):
+            raise TransientError(
+                "another run does this at the moment",
+                item="artworks",
+                remedy="Wait for it, then look at the phase",
+            )
+
+    retrying(attempts=TURN_ATTEMPTS, max_delay=1.0)(take)
     try:
         yield
     finally:
