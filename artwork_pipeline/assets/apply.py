@@ -27,6 +27,8 @@ class BackfillConfig(dg.Config):
 
     batch_size: int = 10_000
     """Rows in one transaction: more is faster, and keeps writers of the same rows waiting longer."""
+    workers: int = 2
+    """Batches at once, each on a connection of its own; a slice of a few batches takes no more than it has."""
 
 
 @dg.asset(**stage("apply"), deps=[classification], pool=POOL, retry_policy=NETWORK_RETRY)
@@ -101,7 +103,12 @@ def backfill(
         require_slicing(connection, SLICING)
         planned = store.planned_rows(connection, name)
         batches = store.backfill(
-            database.conninfo, name, batch_size=config.batch_size, run_id=context.run.run_id, batch_id=batch
+            database.conninfo,
+            name,
+            batch_size=config.batch_size,
+            workers=config.workers,
+            run_id=context.run.run_id,
+            batch_id=batch,
         )
         total = -(-planned // config.batch_size)
         done = list(track(batches, total=total, log=context.log.info, what=f"{name}, batches"))

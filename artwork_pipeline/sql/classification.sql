@@ -58,9 +58,9 @@ CREATE OR REPLACE FUNCTION artwork_migration.classify() RETURNS SETOF artwork_mi
 LANGUAGE sql STABLE AS $$
     WITH read AS (
         -- OFFSET 0: each row is put into its common shape once, not once for every use.
-        SELECT artwork_migration.as_source(a) AS s FROM @old@ a OFFSET 0
+        SELECT artwork_migration.as_source(a) AS s, a.xmin AS seen_xmin, a.ctid AS seen_ctid FROM @old@ a OFFSET 0
     ), judged AS (
-        SELECT (s).id, (s).created_at,
+        SELECT (s).id, (s).created_at, seen_xmin, seen_ctid,
                public.normalised_email((s).customer_email) AS email,
                btrim((s).customer_name) AS name,
                NULLIF(btrim((s).pet_name), '') AS pet,
@@ -100,6 +100,6 @@ LANGUAGE sql STABLE AS $$
     )
     SELECT k.id, artwork_migration.slice_of(k.id, k.created_at),
            CASE WHEN NOT k.is_real THEN 'quarantined' WHEN t.id IS NOT NULL THEN 'merged' ELSE 'migrated' END,
-           CASE WHEN NOT k.is_real THEN k.reason END, t.other_id, k.source_hash
+           CASE WHEN NOT k.is_real THEN k.reason END, t.other_id, k.source_hash, k.seen_xmin, k.seen_ctid
     FROM known k LEFT JOIN twins t ON t.id = k.id
 $$;

@@ -22,11 +22,12 @@ WHERE p.artwork_id IS NULL
 
 -- A backfill that was stopped in the middle of a slice would go on behind rows that are planned anew only now.
 -- First of all locks, as a batch of the backfill takes its own.
-UPDATE artwork_migration.cursors SET last_id = NULL
-WHERE NOT finished AND last_id IS NOT NULL AND partition IN (SELECT partition FROM differing);
+UPDATE artwork_migration.cursors SET last_lead = after_lead, last_id = NULL, finished = false
+WHERE partition IN (SELECT partition FROM differing)
+  AND partition IN (SELECT partition FROM artwork_migration.cursors WHERE NOT finished);
 
-INSERT INTO artwork_migration.plan (artwork_id, partition, state, reason, merged_into, source_hash)
-SELECT artwork_id, partition, state, reason, merged_into, source_hash FROM differing WHERE is_new ON CONFLICT DO NOTHING;
+INSERT INTO artwork_migration.plan (artwork_id, partition, state, reason, merged_into, source_hash, seen_xmin, seen_ctid)
+SELECT artwork_id, partition, state, reason, merged_into, source_hash, seen_xmin, seen_ctid FROM differing WHERE is_new ON CONFLICT DO NOTHING;
 
 -- A row that differs is locked first, then changed only if it still is what was judged: a trigger that came between
 -- knows better.
@@ -35,7 +36,8 @@ DO $$ BEGIN
     WHERE NOT d.is_new ORDER BY a.id FOR NO KEY UPDATE OF a;
 END $$;
 UPDATE artwork_migration.plan p
-SET partition = d.partition, state = d.state, reason = d.reason, merged_into = d.merged_into, source_hash = d.source_hash
+SET partition = d.partition, state = d.state, reason = d.reason, merged_into = d.merged_into, source_hash = d.source_hash,
+    seen_xmin = a.xmin, seen_ctid = a.ctid
 FROM differing d JOIN @old@ a ON a.id = d.artwork_id
 WHERE NOT d.is_new AND p.artwork_id = d.artwork_id AND artwork_migration.row_hash(artwork_migration.as_source(a)) = d.source_hash
   AND (d.state = 'migrated' OR NOT artwork_migration.is_referenced(d.artwork_id));

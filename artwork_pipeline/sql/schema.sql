@@ -17,18 +17,30 @@ CREATE TABLE IF NOT EXISTS artwork_migration.plan (
     state       text NOT NULL CHECK (state IN ('migrated', 'merged', 'quarantined')),
     reason      text CHECK ((reason IS NOT NULL) = (state = 'quarantined')),
     merged_into uuid CHECK ((merged_into IS NOT NULL) = (state = 'merged')),
-    source_hash text NOT NULL
+    source_hash text NOT NULL,
+    -- Which version of the row was judged: as long as it is that one, its content need not be hashed again.
+    seen_xmin   xid,
+    seen_ctid   tid
 );
-CREATE INDEX IF NOT EXISTS plan_partition ON artwork_migration.plan (partition, artwork_id);
+-- The order of the backfill: a twin beside its survivor, so that both are in one batch.
+CREATE INDEX IF NOT EXISTS plan_partition_lead
+    ON artwork_migration.plan (partition, (COALESCE(merged_into, artwork_id)), artwork_id);
 CREATE INDEX IF NOT EXISTS plan_merged_into ON artwork_migration.plan (merged_into) WHERE merged_into IS NOT NULL;
 
--- How far the backfill of a slice is. Moves in the same transaction as the rows.
+-- How far the backfill of a slice is; moves in the same transaction as the rows. A slice is cut into as many parts as
+-- there are workers, by the ids in whose place rows stand: a twin's is that of its survivor.
 CREATE TABLE IF NOT EXISTS artwork_migration.cursors (
-    partition text PRIMARY KEY,
-    last_id   uuid,
-    finished  boolean NOT NULL DEFAULT false,
-    run_id    text NOT NULL,
-    moved_at  timestamptz NOT NULL DEFAULT now()
+    partition  text NOT NULL,
+    part       integer NOT NULL DEFAULT 1,
+    -- Behind the first and up to the last, that included. NULL: from the beginning.
+    after_lead uuid,
+    until_lead uuid NOT NULL DEFAULT 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+    last_lead  uuid,
+    last_id    uuid,
+    finished   boolean NOT NULL DEFAULT false,
+    run_id     text NOT NULL,
+    moved_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (partition, part)
 );
 
 -- Tokens made for rows without one: made once, kept for ever after.

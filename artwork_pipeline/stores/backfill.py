@@ -5,6 +5,7 @@ behind the last batch that was committed.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,26 +21,32 @@ DEFAULT_BATCH = 10_000
 # customer. The backfill lets go and comes again.
 LOCK_TIMEOUT = "300ms"
 ATTEMPTS = 20
-CHANGED_UNSEEN = "AM001"
+# What a batch refuses, by its SQLSTATE.
+_REMEDIES = {
+    "AM001": "Find out what switched the triggers off, then materialise artwork/classification and "
+    "artwork/expanded_schema again; they take the changed rows up",
+    "AM002": "Materialise artwork/users first",
+}
 
 _UNPLANNED = "SELECT artwork_migration.unplanned_rows(%s)"
-_WITHOUT_USER = "SELECT artwork_migration.rows_without_user(%s)"
 # A finished slice begins anew; one that another runner is in the middle of, or died in, is gone on with.
-_BEGIN = """
-    INSERT INTO artwork_migration.cursors AS kept (partition, run_id) VALUES (%s, %s)
-    ON CONFLICT (partition) DO UPDATE SET last_id = NULL, finished = false, run_id = excluded.run_id, moved_at = now()
-    WHERE kept.finished
-"""
-_BATCH = "SELECT read_rows, clean_rows, outcomes FROM artwork_migration.backfill_batch(%s, %s, %s, %s)"
+_BEGIN = "SELECT artwork_migration.begin_backfill(%s, %s, %s)"
+_BATCH = (
+    "SELECT read_rows, clean_rows, outcomes, finished FROM artwork_migration.backfill_batch(%s, %s, %s, %s)"
+)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one batch did: rows read, rows of the clean table written, outcomes written (counts)."""
+    """What one batch did: rows read, rows of the clean table written, outcomes written (counts).
+
+    ``finished``: the slice has no more rows to fill.
+    """
 
     read_rows: int
     clean_rows: int
     outcomes: int
+    finished: bool
 
 
 def create_users(connection: psycopg.Connection[Any]) -> int:
@@ -75,39 +82,44 @@ def require_ready(connection: psycopg.Connection[Any], partition: str) -> None:
             item=partition,
             remedy="Materialise artwork/classification and artwork/expanded_schema again",
         )
-    alone = scalar(connection, _WITHOUT_USER, [partition])
-    if alone:
-        raise PermanentError(
-            f"{alone} rows have no user yet", item=partition, remedy="Materialise artwork/users first"
-        )
 
 
 def backfill(
-    conninfo: str, partition: str, *, batch_size: int, run_id: str, batch_id: str
+    conninfo: str, partition: str, *, batch_size: int, run_id: str, batch_id: str, workers: int = 1
 ) -> Iterator[Batch]:
     """Fill the slice, batch by batch; each batch that is handed out is committed.
 
-    Locks and lost connections are tried again with back-off, bounded.
+    With several workers as many batches run at once, each on a connection of its own; what was begun when the caller
+    stops is still committed. Locks and lost connections are tried again with back-off, bounded.
 
     Raises:
-        PermanentError: the slice is not ready, or rows changed without a trigger seeing it.
+        PermanentError: the slice is not ready, customers have no user, or rows changed without a trigger seeing it.
         TransientError: the database could not be had.
     """
-    if batch_size < 1:
+    if batch_size < 1 or workers < 1:
         raise PermanentError(
-            f"a batch of {batch_size} rows",
+            f"{workers} workers with a batch of {batch_size} rows",
             item=partition,
-            remedy="Set batch_size to 1 or more; 10000 is a good size",
+            remedy="Set workers and batch_size to 1 or more; 2 and 10000 are good sizes",
         )
     with session(conninfo) as connection:
         require_ready(connection, partition)
-        connection.execute(_BEGIN, [partition, run_id])
-    while True:
+        parts = max(1, min(workers, planned_rows(connection, partition) // batch_size))
+        connection.execute(_BEGIN, [partition, parts, run_id])
+
+    def one() -> Batch:
         again = retrying(attempts=ATTEMPTS, max_delay=5.0)
-        batch = again(_one_batch, conninfo, (partition, batch_size, run_id, batch_id))
-        yield batch
-        if batch.read_rows < batch_size:
-            return
+        return again(_one_batch, conninfo, (partition, batch_size, run_id, batch_id))
+
+    with ThreadPoolExecutor(parts) as pool:
+        running = {pool.submit(one) for _ in range(parts)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                batch = future.result()
+                yield batch
+                if not batch.finished:
+                    running.add(pool.submit(one))
 
 
 def _one_batch(conninfo: str, arguments: tuple[str, int, str, str]) -> Batch:
@@ -118,13 +130,11 @@ def _one_batch(conninfo: str, arguments: tuple[str, int, str, str]) -> Batch:
                 connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                 row = connection.execute(_BATCH, arguments).fetchone()
         except psycopg.Error as refused:
-            if refused.sqlstate != CHANGED_UNSEEN:
+            remedy = _REMEDIES.get(refused.sqlstate or "")
+            if remedy is None:
                 raise
             raise PermanentError(
-                str(refused.diag.message_primary),
-                item=arguments[0],
-                remedy="Find out what switched the triggers off, then materialise artwork/classification and "
-                "artwork/expanded_schema again; they take the changed rows up",
+                str(refused.diag.message_primary), item=arguments[0], remedy=remedy
             ) from None
     if row is None:
         raise PermanentError("the database gave no answer to a batch", item=arguments[0])

@@ -156,6 +156,7 @@ def _writing(source: Source, tables: Tables) -> str:
             script("mapping", **names),
             script("users", **names),
             script("apply", **names, **columns),
+            script("backfill", **names),
             script("triggers", **names),
             script("reverse", **names, **columns, **_way_back(source.dialect)),
             script("evidence", **names),
