@@ -13,92 +13,24 @@ from psycopg.types.json import Jsonb
 from artwork_pipeline.artworks import mapping, rules
 from artwork_pipeline.artworks.columns import CLEAN_COLUMNS, SOURCE_COLUMNS
 from artwork_pipeline.artworks.dialects import Dialect
-from artwork_pipeline.artworks.emails import SPACES, ZERO_WIDTH, normalise_email
+from artwork_pipeline.artworks.emails import normalise_email
 from artwork_pipeline.artworks.mapping import JSON_NULL
 from artwork_pipeline.artworks.months import FIRST_MONTH
 from artwork_pipeline.artworks.slices import Slicing
 from artwork_pipeline.artworks.twins import Candidate, find_twins
 from artwork_pipeline.stores import rendering
+from tests.unit.artwork_pipeline.rows import (
+    addresses,
+    clean_changes,
+    cleaned,
+    migratable,
+    moments,
+    source_changes,
+    source_rows,
+)
 
 AT_ONCE = settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-# What both sides know: PostgreSQL's Unicode is newer than Python's, and has no surrogates and no zero byte.
-letters = st.characters(exclude_categories=("Cs", "Cn", "Co"), exclude_characters="\x00")
-words = st.text(letters, max_size=12)
-awkward = st.sampled_from(
-    [*SPACES, *ZERO_WIDTH, "İ", "Σ", "ς", "ß", "ﬃ", "\uff21", "Å", "K", "@", ".", "+", " "]
-)
-addresses = st.lists(st.one_of(awkward, letters), max_size=16).map("".join)
-
-statuses = st.sampled_from(
-    [None, "", "pending", "processing", "completed", "failed", "not_required", "not_started", "odd"]
-)
-generation_steps = st.sampled_from(
-    [
-        None,
-        "pending",
-        "monalisa_generation",
-        "pet_integration",
-        "upscaling",
-        "mockup_generation",
-        "completed",
-        "failed",
-        "odd",
-    ]
-)
-urls = st.sampled_from(
-    [None, "", "pending", "test-pending", "Test-Uploaded", "TEST-1.jpg", "testament.jpg", "https://img.example.org/test-1.jpg",
-     "http://localhost", "HTTP://LOCALHOST:3000/x", "https://localhost.example.org", "http://127.0.0.1/x", "http://[::1]:3000",
-     "http://localhost\n"]
-)  # fmt: skip
-tokens = st.sampled_from([None, "", "Test-Token-1", "test-token", "latest-token-1"]) | st.uuids().map(str)
-# Microseconds and offsets, and no moment that thirty days more would push out of either calendar.
-moments = st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
-texts_in_json = st.sampled_from(
-    ["", "pending", "test-1", "http://localhost/x", "https://img.example.org/1.png"]
-)
-documents = st.sampled_from([None, JSON_NULL]) | st.one_of(
-    st.dictionaries(
-        st.sampled_from(["pet_photo", "pet_mom_photo", "artwork_preview", "artwork_full_res", "mockups"]),
-        st.one_of(texts_in_json, st.none(), st.integers(-5, 5), st.booleans(),
-                  st.sampled_from([{}, [], {"a": "é"}, ["x"]])),
-        max_size=4,
-    ),
-    st.lists(texts_in_json, max_size=2),
-    texts_in_json,
-)  # fmt: skip
-
-source_rows = st.fixed_dictionaries(
-    {
-        "id": st.uuids(),
-        "user_id": st.none() | st.uuids(),
-        "original_image_url": urls,
-        "generated_image_url": urls,
-        "upscaled_image_url": urls,
-        "upscale_status": statuses,
-        "upscaled_at": moments,
-        "pet_name": st.none() | words,
-        "customer_name": st.sampled_from([None, "Test Customer", "TEST CUSTOMER", "Test Customer ", "Ida"]),
-        "customer_email": st.none()
-        | addresses
-        | st.sampled_from(["A@Example.com", "a@example.com.au", "a@b.example.com"]),
-        "original_pet_mom_url": urls,
-        "original_pet_url": urls,
-        "access_token": tokens,
-        "token_expires_at": moments,
-        "generation_status": statuses,
-        "mockup_urls": documents,
-        "mockup_generated_at": moments,
-        "created_at": moments,
-        "updated_at": moments,
-        "source_images": documents,
-        "generated_images": documents,
-        "delivery_images": documents,
-        "generation_steps": documents,
-        "generation_step": generation_steps,
-    }
 )
 
 
@@ -230,6 +162,51 @@ def test_a_row_is_mapped_to_the_same_clean_row_and_back_in_both(database, candid
             restored, [*parameters, email, owner, "issued", issued_at, *found.values()]
         ).fetchone()
         assert as_python(record, SOURCE_COLUMNS) == row == mapping.back(expected, dialect=Dialect.C, **found)
+
+
+def typed(row, columns, kind):
+    """The row as a value of a composite type, and its parameters."""
+    places = ", ".join(f"%s::{each}" for each in columns.values())
+    values = [
+        Jsonb(row[name]) if each == "jsonb" and isinstance(row[name], str) else as_parameter(row[name])
+        for name, each in columns.items()
+    ]
+    return f"ROW ({places})::{kind}", values
+
+
+@AT_ONCE
+@given(
+    st.lists(st.tuples(migratable, clean_changes, migratable, source_changes), min_size=4, max_size=8),
+    st.uuids(),
+    st.sampled_from([None, uuid.UUID(int=7)]),
+)
+def test_whatever_was_written_goes_back_and_is_held_alike_in_both(database, candidates, owner, other):
+    """Also a row that never came from the old table, and an old row that changed in a few columns since."""
+    for row, changes, later, names in candidates:
+        before, found = cleaned(row, changes, owner=owner)
+        clean_value, clean_parameters = typed(before, CLEAN_COLUMNS, "public.artworks_v2")
+        arguments = [*found.values()]
+        said = mapping.back(before, dialect=Dialect.C, **found)
+        statement = (
+            f"SELECT {fields(SOURCE_COLUMNS)} FROM ("
+            f"SELECT artwork_migration.back({clean_value}, %s, %s, %s) AS r OFFSET 0) q"
+        )
+        record = database.execute(statement, [*clean_parameters, *arguments]).fetchone()
+        assert as_python(record, SOURCE_COLUMNS) == said
+
+        now = said | {name: later[name] for name in names}
+        plain = mapping.clean(now, **{**found, "owner": other})
+        expected = mapping.held(before, plain, now, dialect=Dialect.C, owner_now=other, **found)
+        plain_value, plain_parameters = typed(plain, CLEAN_COLUMNS, "public.artworks_v2")
+        old_value, old_parameters = typed(now, SOURCE_COLUMNS, "artwork_migration.source_row")
+        statement = (
+            f"SELECT {fields(CLEAN_COLUMNS)} FROM ("
+            f"SELECT artwork_migration.held({clean_value}, {plain_value}, {old_value}, "
+            "%s, %s, %s, %s) AS r OFFSET 0) q"
+        )
+        parameters = [*clean_parameters, *plain_parameters, *old_parameters, owner, other, *arguments[1:]]
+        record = database.execute(statement, parameters).fetchone()
+        assert as_python(record, CLEAN_COLUMNS) == expected
 
 
 uploads = st.lists(
