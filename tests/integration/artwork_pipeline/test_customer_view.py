@@ -13,6 +13,7 @@ from artwork_pipeline.artworks import lifecycle
 from artwork_pipeline.artworks.phases import Phase, tables_of
 from artwork_pipeline.stores import published
 from artwork_pipeline.stores.published import FUNCTIONS, VIEW
+from tests.integration.artwork_pipeline import shop
 
 CREATE = "SELECT id, access_token FROM create_artwork(%s, %s, %s, %s, %s)"
 NEW = ("Ida", "ida@example.net", "Rex", "https://img.example.org/mom.jpg", "https://img.example.org/pet.jpg")
@@ -193,18 +194,10 @@ def installed_anew():
 
 
 @pytest.fixture
-def roles(migrated, query):
-    """The roles of Supabase, as a server has them; they belong to the server, and go when the test is over."""
-    names = ("anon", "authenticated", "service_role")
-    there = {name for (name,) in query(migrated, "SELECT rolname FROM pg_roles")}
-    for name in names:
-        if name not in there:
-            query(migrated, f"CREATE ROLE {name}")
-    yield names
-    for name in names:
-        if name not in there:
-            query(migrated, f"DROP OWNED BY {name}")
-            query(migrated, f"DROP ROLE {name}")
+def roles(clones):
+    """The roles of Supabase, as a server has them."""
+    shop.make_roles(clones.server.url)
+    return ("anon", "authenticated", "service_role")
 
 
 def test_on_supabase_the_server_may_call_and_nobody_else(roles, migrated, query, installed_anew):

@@ -150,10 +150,10 @@ def test_old_pages_and_new_ones_write_the_same_rows_at_once_and_wait_for_nobody_
     migrated, query, steps
 ):
     made = [create(migrated, PILOT) for _ in range(3)]
+    call = "update_artwork_lifecycle(i, jsonb_build_object('fal_request_id', t))"
     writes = (
         "UPDATE artworks SET pet_name = %s WHERE id = %s",
-        "SELECT update_artwork_lifecycle(i, "
-        "jsonb_build_object('fal_request_id', t)) FROM (SELECT %s, %s::uuid) c (t, i)",
+        f"SELECT {call} FROM (SELECT %s, %s::uuid) AS asked (t, i)",
         "UPDATE routed_artworks SET pet_name = %s WHERE id = %s",
         "UPDATE artworks SET customer_name = %s WHERE id = %s",
     )
