@@ -14,6 +14,7 @@ from artwork_pipeline.routing_jobs import artwork_route
 from artwork_pipeline.stores import installation, lifecycle, phase, published, rendering, routing
 from artwork_pipeline.stores.sessions import session
 from migration_kit.failures import PermanentError, TransientError
+from tests.integration.artwork_pipeline import shop
 
 MOM, PET, PICTURE = (f"https://img.example.org/{name}.png" for name in ("mom", "pet", "picture"))
 PILOT, OTHER = "pilot@example.net", "other@example.net"
@@ -321,6 +322,36 @@ def test_once_everybody_is_served_by_the_clean_table_the_old_one_is_not_read(mig
     plan = [line for (line,) in query(migrated, asked)]
     assert any("artworks_v1" in line for line in plan)
     assert all("never executed" in line for line in plan if "artworks_v1" in line)
+
+
+def test_the_same_calls_work_before_a_switch_over_after_it_and_after_a_rollback(backed_up, query, steps):
+    with session(backed_up) as connection:
+        routing.make_index(connection)
+    made = []
+
+    def lives():
+        made.append(create(backed_up, PILOT))
+        with session(backed_up) as connection:
+            done = {"generation_status": "completed", "generated_image_url": PICTURE}
+            assert lifecycle.update(connection, made[-1], done).generation_completed_at
+            (token,) = query(backed_up, "SELECT access_token FROM routed_artworks WHERE id = %s", made[-1])[0]
+            opened = lifecycle.by_token(connection, token)
+            assert opened is not None
+            assert opened.id == made[-1]
+        assert [one.id for one in shown(backed_up, PILOT)] == [*reversed(made)]
+
+    lives()
+    shop.switch(backed_up)
+    assert served(backed_up, PILOT) == "v2"
+    lives()
+    route(backed_up, PILOT, "v1")
+    lives()
+    with session(backed_up) as connection:
+        assert not routing.make_index(connection)
+    shop.roll_back(backed_up)
+    assert (served(backed_up, PILOT), served(backed_up, OTHER)) == ("v1", "v1")
+    lives()
+    assert steps.differences(backed_up) == []
 
 
 def test_after_the_cleanup_the_same_names_need_nothing_of_the_migration(migrated, query):
