@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from artwork_pipeline.stores import archive, expansion, installation, rehearsal
+from artwork_pipeline.stores import archive, evidence, expansion, installation, rehearsal
 from artwork_pipeline.stores.census import Census
 from artwork_pipeline.stores.dependents import LEFT_BEHIND, Carried
 from artwork_pipeline.stores.drift import Drift
@@ -150,7 +150,7 @@ def dangling(connection: psycopg.Connection[Any], served: Census, other: str) ->
             same=" AND ".join(f"{key} = {column}" for column, key in pairs),
         )
         try:
-            with connection.transaction():
+            with connection.transaction(), evidence.own_reads(connection):
                 rows = scalar(connection, query.encode())
         except psycopg.errors.UndefinedColumn:
             continue  # that it cannot be made there is told by the rehearsal

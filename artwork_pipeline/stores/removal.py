@@ -78,7 +78,7 @@ def drop_functions(connection: psycopg.Connection[Any]) -> list[str]:
     """
     names = [row[0] for row in connection.execute(_FUNCTIONS)]
     if names:
-        with _nothing_else("the functions of artwork_migration"):
+        with nothing_else("the functions of artwork_migration"):
             connection.execute(f"DROP FUNCTION {', '.join(names)} RESTRICT".encode())
     return names
 
@@ -89,7 +89,7 @@ def drop_table(connection: psycopg.Connection[Any], table: str) -> None:
     Raises:
         PermanentError: something hangs on it.
     """
-    with _nothing_else(table):
+    with nothing_else(table):
         connection.execute(sql.SQL("DROP TABLE {} RESTRICT").format(sql.Identifier(*table.split("."))))
 
 
@@ -143,7 +143,7 @@ class _NotGrantedError(TransientError):
 
 
 @contextmanager
-def _nothing_else(what: str) -> Iterator[None]:
+def nothing_else(what: str) -> Iterator[None]:
     """What hangs on what is dropped, named by PostgreSQL itself, for the person on call."""
     try:
         yield

@@ -11,7 +11,7 @@ from artwork_pipeline.artworks.phases import Phase
 from artwork_pipeline.stores import archive_files, cleanup, evidence, phase, switching
 from artwork_pipeline.stores.sessions import session
 from local_stack.sources import artworks
-from tests.integration.artwork_pipeline import journey
+from tests.integration.artwork_pipeline import shop
 
 Query = Callable[..., list[Any]]
 pytestmark = pytest.mark.usefixtures("reports_path")
@@ -22,17 +22,20 @@ MONTH_AGO = "UPDATE artwork_migration.transitions SET at = at - interval '31 day
 def due(clones: Any, steps: Any) -> str:
     """A database that was switched over 31 days ago, every key validated, nothing against its cleanup."""
 
+    shop.make_roles(clones.server.url)
+
     def switch(url: str) -> None:
-        artworks.fill({"ARTWORK_DATABASE_URL": url}, rows=120)
-        steps.prepare(url)
-        steps.fill_all(url)
-        journey.verify(url)
-        journey.back_up(url)
-        journey.switch(url)
-        with session(url) as connection:
+        owner = shop.owned(url)
+        artworks.fill({"ARTWORK_DATABASE_URL": owner}, rows=120)
+        steps.prepare(owner)
+        steps.fill_all(owner)
+        shop.pass_verification(owner)
+        shop.back_up(owner)
+        shop.switch(owner)
+        with session(owner) as connection:
             switching.validate(connection, log=print)
 
-    url = str(clones.of("switched", switch))
+    url = shop.owned(clones.of("switched", switch))
     with session(url) as connection:
         # A copy of a database has statistics of its own.
         evidence.sample(connection, run_id="switch")
@@ -113,9 +116,9 @@ def test_what_was_dropped_can_be_had_back_from_its_archive(due: str, query: Quer
     columns = ", ".join(f"{name} {kind}" for name, kind in line["columns"])
     query(due, f"CREATE TABLE restored ({columns})")
     packed = archive_files.archives_path() / done.archive / line["file"]
-    with psycopg.connect(due) as connection, connection.cursor() as cursor:
-        with cursor.copy("COPY restored FROM STDIN (FORMAT binary)") as copy:
-            copy.write(gzip.decompress(packed.read_bytes()))
+    into = "COPY restored FROM STDIN (FORMAT binary)"
+    with psycopg.connect(due) as connection, connection.cursor() as cursor, cursor.copy(into) as copy:
+        copy.write(gzip.decompress(packed.read_bytes()))
     assert query(due, "SELECT * FROM restored ORDER BY id") == rows
 
 
@@ -124,7 +127,7 @@ _EVERYTHING = """
            n.nspname || '.' || c.relname
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    UNION ALL SELECT 'function', n.nspname || '.' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')'
+    UNION ALL SELECT 'function', n.nspname || '.' || p.oid::regprocedure
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
     UNION ALL SELECT 'constraint', conrelid::regclass::text || '.' || conname FROM pg_constraint

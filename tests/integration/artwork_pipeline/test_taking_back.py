@@ -1,0 +1,232 @@
+"""The expansion taken back: the database is as it was before it, but for what people wrote since."""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from artwork_pipeline.artworks.phases import Phase
+from artwork_pipeline.stores import phase, switching, taking_back
+from artwork_pipeline.stores.sessions import session
+from local_stack.sources import artworks
+from migration_kit.failures import PermanentError
+from tests.integration.artwork_pipeline import shop
+
+Query = Callable[..., list[Any]]
+pytestmark = pytest.mark.usefixtures("reports_path")
+
+_TABLES = ("artworks", "users", "orders", "order_status_history", "admin_reviews", "wishes", "notes")
+_SHAPE = """
+    SELECT 'column', c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod)
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT 'index', c.relname, pg_get_indexdef(c.oid) FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'i'
+    UNION ALL SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT 'trigger', tgrelid::regclass || '.' || tgname, pg_get_triggerdef(oid) FROM pg_trigger
+    WHERE NOT tgisinternal
+    UNION ALL SELECT 'function', oid::regprocedure::text, md5(prosrc) FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace AND proname <> 'normalised_email'
+    UNION ALL SELECT 'policy', polrelid::regclass || '.' || polname, polcmd::text FROM pg_policy
+"""
+
+
+def shape(url: str) -> set[tuple[str, ...]]:
+    """What there is in the schema public, but for what planning needs."""
+    with psycopg.connect(url) as connection:
+        return {tuple(row) for row in connection.execute(_SHAPE)}
+
+
+def content(url: str) -> dict[str, list[Any]]:
+    """Every row, but for the time of its last change: that of a row whose user was merged moves with that."""
+    with psycopg.connect(url) as connection:
+        return {
+            table: connection.execute(
+                f"SELECT to_jsonb(t) - 'updated_at' FROM {table} t ORDER BY 1"
+            ).fetchall()
+            for table in _TABLES
+        }
+
+
+def _fill(url: str) -> None:
+    owner = shop.owned(url)
+    artworks.fill({"ARTWORK_DATABASE_URL": owner}, rows=120)
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute(_TWO_SPELLINGS)
+
+
+@pytest.fixture
+def filled(clones: Any) -> str:
+    """A source in the hands of a plain owner, with two users who are one person and what points at them."""
+    shop.make_roles(clones.server.url)
+    return shop.owned(clones.of("to be taken back", _fill))
+
+
+@pytest.fixture
+def full(clones: Any, steps: Any) -> str:
+    """The same, expanded and filled."""
+
+    def make(url: str) -> None:
+        _fill(url)
+        expand(shop.owned(url), steps)
+
+    shop.make_roles(clones.server.url)
+    return shop.owned(clones.of("full, to be taken back", make))
+
+
+_TWO_SPELLINGS)
+
+    shop.make_roles(clones.server.url)
+    return shop.owned(clones.of("to be taken back", make))
+
+
+_TWO_SPELLINGS = """
+    INSERT INTO users (id, email) VALUES ('00000000-0000-0000-0000-00000000000a', 'Zoe@Example.org'),
+                                         ('00000000-0000-0000-0000-00000000000b', 'zoe@example.org ');
+    CREATE TABLE wishes (id integer PRIMARY KEY, user_id uuid REFERENCES users (id), wish text);
+    INSERT INTO wishes VALUES (1, '00000000-0000-0000-0000-00000000000a', 'one'),
+                              (2, '00000000-0000-0000-0000-00000000000b', 'two'),
+                              (3, '00000000-0000-0000-0000-00000000000b', 'three');
+    CREATE TABLE notes (user_id uuid REFERENCES users (id), note text);
+    INSERT INTO notes VALUES ('00000000-0000-0000-0000-00000000000b', 'no primary key');
+    UPDATE artworks SET user_id = '00000000-0000-0000-0000-00000000000b'
+    WHERE id = (SELECT id FROM artworks WHERE customer_email <> 'x' ORDER BY id LIMIT 1)
+"""
+
+
+def expand(url: str, steps: Any) -> None:
+    steps.prepare(url)
+    steps.fill_all(url)
+
+
+def take_back(url: str) -> taking_back.Outcome | None:
+    with session(url) as connection:
+        return taking_back.carry_out(connection, taking_back.Order("tester", "run"), log=print)
+
+
+def rules(url: str) -> dict[str, str]:
+    with session(url) as connection:
+        return {one.item: one.rule for one in taking_back.prepare(connection).refusals}
+
+
+def test_the_database_is_to_the_last_row_as_it_was_before_the_expansion(filled: str, steps: Any) -> None:
+    rows, before = content(filled), shape(filled)
+    expand(filled, steps)
+    assert shape(filled) != before
+    done = take_back(filled)
+    assert done is not None
+    assert done.users_restored > 0
+    assert done.users_removed > 0
+    assert shape(filled) == before
+    assert content(filled) == rows
+    with session(filled) as connection:
+        assert phase.current(connection) is Phase.PLANNED
+        assert phase.history(connection)[-1].details["archive"] == done.archive
+    assert take_back(filled) is None
+
+
+def test_what_people_wrote_to_either_side_meanwhile_is_in_the_old_table(
+    full: str, query: Query
+) -> None:
+    (id_,) = query(full, "SELECT min(id::text) FROM artworks_v2")[0]
+    (made,) = query(
+        full, "SELECT id FROM create_artwork('Ann', 'Ann@Example.org', 'Rex', 'https://a/m', 'https://a/p')"
+    )
+    query(
+        full,
+        "UPDATE artworks_v2 SET pet_name = 'Bello' WHERE id = (SELECT id FROM artworks_v2 ORDER BY id LIMIT 1)",
+    )
+    query(
+        full,
+        "INSERT INTO artworks (id, original_image_url, customer_name, customer_email)"
+        " VALUES ('00000000-0000-0000-0000-0000000000ff', 'pending', 'Bob', 'bob@shop.org')",
+    )
+    take_back(full)
+    assert query(full, "SELECT customer_email FROM artworks WHERE id = %s", made[0]) == [
+        ("ann@example.org",)
+    ]
+    assert query(full, "SELECT pet_name FROM artworks WHERE id = %s", id_) == [("Bello",)]
+    assert query(full, "SELECT count(*) FROM artworks WHERE customer_name = 'Bob'") == [(1,)]
+    # Ann's artwork points at the user who was made for her.
+    assert query(full, "SELECT count(*) FROM users WHERE email = 'ann@example.org'") == [(1,)]
+    query(full, "DELETE FROM artworks WHERE customer_name = 'Bob'")
+
+
+def test_a_user_who_was_made_and_registered_since_stays(full: str, query: Query) -> None:
+    (id_,) = query(full, "UPDATE users SET is_anonymous = false WHERE id = (SELECT min(id::text)::uuid FROM"
+                           " artwork_migration.made_users) RETURNING id")  # fmt: skip
+    take_back(full)
+    assert query(full, "SELECT count(*) FROM users WHERE id = %s", id_[0]) == [(1,)]
+
+
+def test_what_was_given_to_another_user_since_the_merging_stays_there(
+    full: str, query: Query
+) -> None:
+    (other,) = query(full, "INSERT INTO users (email) VALUES ('other@shop.org') RETURNING id")
+    query(full, "UPDATE wishes SET user_id = %s WHERE id = 2", other[0])
+    take_back(full)
+    assert query(full, "SELECT user_id FROM wishes WHERE id = 2") == [(other[0],)]
+    assert query(full, "SELECT user_id::text FROM wishes WHERE id = 3")[0][0].endswith("b")
+
+
+def test_it_can_be_expanded_filled_and_taken_back_again_with_the_same_tokens(
+    filled: str, steps: Any, query: Query
+) -> None:
+    rows = content(filled)
+    tokens = []
+    for _ in range(2):
+        expand(filled, steps)
+        assert steps.differences(filled) == []
+        tokens.append(query(filled, "SELECT id, access_token FROM artworks_v2 ORDER BY id"))
+        assert take_back(filled) is not None
+    assert tokens[0] == tokens[1]
+    assert content(filled) == rows
+
+
+def test_it_is_taken_back_after_a_switch_that_was_rolled_back(filled: str, steps: Any) -> None:
+    rows, before = content(filled), shape(filled)
+    expand(filled, steps)
+    shop.pass_verification(filled)
+    shop.back_up(filled)
+    shop.switch(filled)
+    with session(filled) as connection, pytest.raises(PermanentError, match="the phase is switched"):
+        taking_back.prepare(connection)
+    shop.roll_back(filled)
+    with session(filled) as connection:
+        switching.validate(connection, log=print)
+    take_back(filled)
+    assert content(filled) == rows
+    assert shape(filled) == before
+
+
+_DRIFT = """
+    ALTER TABLE artworks_v2 DISABLE TRIGGER USER;
+    UPDATE artworks_v2 SET pet_name = 'drifted';
+    ALTER TABLE artworks_v2 ENABLE TRIGGER USER
+"""
+_NAMES_IT = "CREATE FUNCTION hanging() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM artworks_v2'"
+_ROUTED = "INSERT INTO artwork_migration.routing (email, version, by_person) VALUES ('a@example.org', 'v2', 'tester')"
+REFUSALS = {
+    "drift": (_DRIFT, "drift"),
+    "a trigger that is off": ("ALTER TABLE artworks DISABLE TRIGGER artwork_migration_forward", "triggers"),
+    "a view on the clean table": ("CREATE VIEW hanging AS SELECT id FROM artworks_v2", "dependent"),
+    "a key to the clean table": ("CREATE TABLE hanging (id uuid REFERENCES artworks_v2 (id))", "dependent"),
+    "a view on the published view": ("CREATE VIEW hanging AS SELECT id FROM routed_artworks", "dependent"),
+    "a function that names it": (_NAMES_IT, "dependent"),
+    "a customer who is served by it": (_ROUTED, "routed"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_it_is_refused_and_nothing_changes(full: str, query: Query, case: str) -> None:
+    statement, rule = REFUSALS[case]
+    query(full, statement)
+    before = shape(full)
+    assert rule in rules(full).values()
+    with pytest.raises(PermanentError, match=rule):
+        take_back(full)
+    assert shape(full) == before
+    with session(full) as connection:
+        assert phase.current(connection) is Phase.EXPANDED
