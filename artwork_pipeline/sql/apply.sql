@@ -96,9 +96,8 @@ BEGIN
                -- What a write on the clean side left is kept while the row is as it was: nothing is to be written then.
                CASE WHEN v *<> plain OR (outcome).target_hash = artwork_migration.row_hash(v)
                     THEN artwork_migration.row_hash(v) END AS target_hash,
-               -- The user that was found by the address; one that the old row names is told by the row itself.
-               CASE WHEN (s).user_id IS NOT NULL AND (outcome).detail ? 'user_id' AND state = 'migrated'
-                    THEN jsonb_build_object('user_id', (outcome).detail -> 'user_id')
+               -- The user that was found by the address; one that the old row names since is told by the row itself.
+               CASE WHEN (s).user_id IS NOT NULL AND state = 'migrated' AND (outcome).state = 'migrated' THEN (outcome).detail
                     WHEN (v).user_id IS NOT NULL THEN jsonb_build_object('user_id', (v).user_id)
                     WHEN merged_into IS NOT NULL THEN jsonb_build_object('merged_into', merged_into)
                     ELSE '{}' END AS detail, outcome

@@ -207,7 +207,8 @@ BEGIN
     INSERT INTO artwork_migration.outcomes
         (item, partition, state, source_hash, target_hash, detail, run_id, batch_id, updated_at)
     VALUES (wanted::text, slice, 'migrated', artwork_migration.row_hash(s), artwork_migration.row_hash(v),
-            jsonb_strip_nulls(jsonb_build_object('user_id', recorded)), 'live', 'live', clock_timestamp())
+            jsonb_strip_nulls(jsonb_build_object('user_id', CASE WHEN s.user_id IS NULL THEN v.user_id ELSE recorded END)),
+            'live', 'live', clock_timestamp())
     ON CONFLICT (item) DO UPDATE SET
         partition = excluded.partition, state = excluded.state, reason = NULL, source_hash = excluded.source_hash,
         target_hash = excluded.target_hash, detail = excluded.detail, run_id = excluded.run_id,

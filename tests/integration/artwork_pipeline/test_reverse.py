@@ -350,3 +350,26 @@ def test_writers_on_both_sides_at_once_leave_both_alike(sides, query, steps):
         for writer in [pool.submit(write, number) for number in range(4)]:
             writer.result()
     assert steps.differences(url) == []
+
+
+def test_applying_the_plan_to_rows_that_live_writes_made_writes_nothing(sides, query):
+    """What is compared again under the locks of a switch-over is told apart by just this."""
+    url, old, clean = sides
+    born = query(url, NEW.format(clean), "New", "new@example.net")[0][0]
+    rows = [
+        row for (row,) in query(url, f"SELECT id FROM {clean} WHERE legacy ? 'user_id' ORDER BY id LIMIT 5")
+    ]
+    query(url, "INSERT INTO users (email) VALUES ('somebody@example.net')")
+    somebody = "(SELECT id FROM users WHERE email = 'somebody@example.net')"
+    for change, row in zip(
+        (f"user_id = {somebody}", "customer_email = 'another@example.net'", "pet_name = 'Rex'",
+         "generation_status = 'processing'", "user_id = NULL"),
+        rows, strict=True,
+    ):  # fmt: skip
+        query(url, f"UPDATE {clean} SET {change} WHERE id = %s", row)
+    query(url, f"UPDATE {clean} SET user_id = {somebody} WHERE id = %s", born)
+    query(url, "DELETE FROM users WHERE id = (SELECT user_id FROM artworks WHERE id = %s)", rows[2])
+    everything = "SELECT clean_rows, outcomes FROM artwork_migration.apply_rows(%s, 'live', 'live')"
+    for _ in range(2):
+        assert query(url, everything, [born, *rows]) == [(0, 0)]
+        query(url, f"UPDATE {old} SET pet_name = 'Mia' WHERE id = ANY (%s)", [born, *rows])
