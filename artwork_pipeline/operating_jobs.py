@@ -11,6 +11,19 @@ from migration_kit.orchestration import Launch, asset_graph, failing, launch_and
 
 GRAPH = asset_graph(ASSETS)
 BACKFILL, VERIFICATION = dg.AssetKey([PREFIX, "backfill"]), dg.AssetKey([PREFIX, "verification"])
+PREPARATION = [
+    dg.AssetKey([PREFIX, name])
+    for name in (
+        "dialect",
+        "dependents",
+        "dry_run",
+        "preflight",
+        "classification",
+        "expanded_schema",
+        "users",
+    )
+]
+"""Of the whole table, in the order in which they are made."""
 SLICED = [BACKFILL, VERIFICATION]
 """Of one slice, in the order in which they are made."""
 PARALLEL_RUN, REPORT = dg.AssetKey([PREFIX, "parallel_run"]), dg.AssetKey([PREFIX, "migration_report"])
@@ -41,10 +54,13 @@ def launch_failed_slices(context: dg.OpExecutionContext, database: ArtworkDataba
     from artwork_pipeline.stores.operating import what_to_run_again
 
     with failing(context):
-        runs = newest_runs(context.instance, GRAPH, [*SLICED, REPORT])
-        again = what_to_run_again(database.conninfo, SLICING.names, runs.failed, runs.busy)
+        runs = newest_runs(context.instance, GRAPH, [*PREPARATION, *SLICED, REPORT])
+        before = [key.to_user_string() for key in PREPARATION]
+        again = what_to_run_again(database.conninfo, SLICING.names, runs.failed, runs.busy, before)
     slices = again.slices(SLICING.names)
-    launch = Launch(dict.fromkeys(SLICED, slices), [PARALLEL_RUN, REPORT, STATE] if again.report else [])
+    whole = [key for key in PREPARATION if key.to_user_string() in again.preparation]
+    whole += [PARALLEL_RUN, REPORT, STATE] if again.report else []
+    launch = Launch(dict.fromkeys(SLICED, slices), whole)
     launch_and_tell(
         context, GRAPH, launch, title=f"{PREFIX}: what failed", why=again.why, left_out=again.left_out
     )
@@ -53,8 +69,9 @@ def launch_failed_slices(context: dg.OpExecutionContext, database: ArtworkDataba
 @dg.job(
     name="artwork_rerun_failed",
     description="Run again exactly what failed, as one backfill (see Runs > Backfills): slices whose newest run or"
-    " verdict failed, whose backfill was begun and not finished, or with rows without an outcome; then the report. Its"
-    " log says which and why. Launches nothing when nothing failed, and nothing after the switch-over.",
+    " verdict failed, whose backfill was begun and not finished, or with rows without an outcome; what comes before the"
+    " slices, where that failed, with the slices that waited for it; then the report. Its log says which and why."
+    " Launches nothing when nothing failed, and nothing after the switch-over.",
 )
 def rerun_failed() -> None:
     """The one way to launch only what failed."""

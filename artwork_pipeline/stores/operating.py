@@ -14,10 +14,12 @@ from artwork_pipeline.artworks.phases import Phase
 from artwork_pipeline.stores import installation, phase
 from artwork_pipeline.stores.sessions import SCHEMA, scalar, session
 from migration_kit.fingerprints import combine
-from migration_kit.gates import Gate, judge
+from migration_kit.gates import Gate
 from migration_kit.ledger.postgres import PostgresLedger
 
 VERIFY = "verify"
+NEVER = "never checked"
+"""What the gate says of a slice that nobody has verified."""
 WHOLE = ""
 """Among what failed: assets without partitions."""
 WHILE_BESIDE = (Phase.EXPANDED, Phase.ROLLED_BACK)
@@ -34,11 +36,15 @@ _UNFINISHED = "SELECT partition FROM artwork_migration.cursors WHERE NOT finishe
 
 @dataclass(frozen=True)
 class Again:
-    """What is to be run again, with reasons by slice; what is left alone now, and why; whether the report is due."""
+    """What is to be run again, with reasons by slice; what is left alone now, and why; whether the report is due.
+
+    ``preparation``: the assets without partitions that come first, from the first that failed on.
+    """
 
     why: Mapping[str, tuple[str, ...]]
     left_out: Mapping[str, str]
     report: bool
+    preparation: tuple[str, ...] = ()
 
     def slices(self, names: Sequence[str]) -> list[str]:
         """The slices to run again, in the order of their names given."""
@@ -55,39 +61,38 @@ class Verified:
 
 
 def what_to_run_again(
-    conninfo: str, names: Sequence[str], failed: Mapping[str, Sequence[str]], busy: Mapping[str, str]
+    conninfo: str,
+    names: Sequence[str],
+    failed: Mapping[str, Sequence[str]],
+    busy: Mapping[str, str],
+    preparation: Sequence[str] = (),
 ) -> Again:
-    """Judge every slice. ``failed``: assets whose newest run failed, by slice; ``busy``: slices in work, with what is.
+    """Judge every slice, and the assets without partitions that come before them (``preparation``, in their order).
 
-    A slice that nobody has begun has not failed. After the switch-over nothing is filled any more.
+    ``failed``: assets whose newest run failed, by slice; ``busy``: slices in work, with what is. A slice that nobody
+    has begun has not failed, unless it waits for a preparation that has. After the switch-over nothing is filled.
     """
-    with session(conninfo) as connection:
-        standing = phase.current(connection)
-        planned = _is_planned(connection)
-        known = dict(_of_slices(connection)) if planned else {}
-    closed = _closed(conninfo) if planned else {}
-    why = {
-        name: tuple(reasons)
-        for name in names
-        if (
-            reasons := [
-                *(f"the newest run failed at {asset}" for asset in failed.get(name, ())[:1]),
-                *closed.get(name, ()),
-                *known.get(name, ()),
-            ]
-        )
-    }
-    if standing not in WHILE_BESIDE:
-        told = f"the phase is {standing}: slices are filled in {' and '.join(WHILE_BESIDE)} only"
+    seen = _look(conninfo, names)
+    why = seen.reasons(names, failed)
+    broken = [asset for asset in preparation if asset in failed.get(WHOLE, ())]
+    if broken:
+        why |= {
+            name: why.get(name, (f"it waits for {broken[0]}",)) for name in names if name in seen.unverified
+        }
+        why[WHOLE] = tuple(f"the newest run failed at {asset}" for asset in broken)
+    if seen.standing not in WHILE_BESIDE and not (broken and seen.standing is Phase.PLANNED):
+        told = f"the phase is {seen.standing}: slices are filled in {' and '.join(WHILE_BESIDE)} only"
         return Again({}, dict.fromkeys(why, told), report=False)
     left_out = {name: busy[name] for name in why if name in busy}
-    again = {name: reasons for name, reasons in why.items() if name not in busy}
-    would_be_whole = not left_out and _others_verified(
-        conninfo, [name for name in names if name not in again]
-    )
+    again = {name: reasons for name, reasons in why.items() if name not in left_out}
+    if broken and WHOLE in left_out:
+        # What waits for it goes on when that is done.
+        return Again({}, left_out | dict.fromkeys(again, f"it waits: {left_out[WHOLE]}"), report=False)
+    would_be_whole = not left_out and seen.unverified <= again.keys()
     if failed.get(WHOLE) and not again and WHOLE not in busy and would_be_whole:
         again[WHOLE] = ("the newest report failed",)
-    return Again(again, left_out, report=bool(again) and would_be_whole)
+    first = preparation.index(broken[0]) if broken else len(preparation)
+    return Again(again, left_out, bool(again) and would_be_whole, tuple(preparation[first:]))
 
 
 def verified(conninfo: str, names: Sequence[str]) -> Verified | None:
@@ -120,6 +125,45 @@ def _is_planned(connection: psycopg.Connection[Any]) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What the database says: the phase, why slices' gates are closed, and what their cursors and outcomes lack."""
+
+    standing: Phase
+    closed: Mapping[str, str]
+    lacking: Mapping[str, Sequence[str]]
+
+    @property
+    def unverified(self) -> frozenset[str]:
+        """The slices whose newest comparison did not pass, or that have none."""
+        return frozenset(self.closed)
+
+    def reasons(
+        self, names: Sequence[str], failed: Mapping[str, Sequence[str]]
+    ) -> dict[str, tuple[str, ...]]:
+        """Why each slice is worth another run, of those that are."""
+        found = {
+            name: (
+                *(f"the newest run failed at {asset}" for asset in failed.get(name, ())[:1]),
+                *(f"verification: {why}" for why in [self.closed.get(name, NEVER)] if why != NEVER),
+                *self.lacking.get(name, ()),
+            )
+            for name in names
+        }
+        return {name: reasons for name, reasons in found.items() if reasons}
+
+
+def _look(conninfo: str, names: Sequence[str]) -> _Seen:
+    with session(conninfo) as connection:
+        standing = phase.current(connection)
+        if not _is_planned(connection):
+            return _Seen(standing, dict.fromkeys(names, NEVER), {})
+        lacking = dict(_of_slices(connection))
+    with closing(PostgresLedger(conninfo, SCHEMA)) as ledger:
+        gate = ledger.gate(VERIFY, names)
+    return _Seen(standing, {one.partition: one.why for one in gate.closed}, lacking)
+
+
 def _of_slices(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, list[str]]]:
     """What the plan's cursors and outcomes say is not done, by slice."""
     unfinished = {row[0] for row in connection.execute(_UNFINISHED)}
@@ -127,20 +171,3 @@ def _of_slices(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, list[
     for name in sorted({*unfinished, *lost}):
         reasons = ["its backfill was begun and not finished"] if name in unfinished else []
         yield name, [*reasons, *([f"{lost[name]} rows have no outcome"] if name in lost else [])]
-
-
-def _closed(conninfo: str) -> dict[str, list[str]]:
-    """Why the gate is closed, of slices that were verified at all."""
-    with closing(PostgresLedger(conninfo, SCHEMA)) as ledger:
-        verdicts = ledger.verdicts(VERIFY)
-        gate = judge(VERIFY, sorted(verdicts), verdicts, ledger.publications(VERIFY))
-    return {closed.partition: [f"verification: {closed.why}"] for closed in gate.closed}
-
-
-def _others_verified(conninfo: str, others: Sequence[str]) -> bool:
-    """Whether all other slices are verified, so that the report can follow."""
-    with session(conninfo) as connection:
-        if not _is_planned(connection):
-            return False
-    with closing(PostgresLedger(conninfo, SCHEMA)) as ledger:
-        return ledger.gate(VERIFY, others).open

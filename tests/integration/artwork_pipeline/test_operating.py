@@ -10,7 +10,7 @@ import pytest
 from artwork_pipeline.artworks.months import SLICES
 from artwork_pipeline.artworks.phases import Phase
 from artwork_pipeline.definitions import build_defs
-from artwork_pipeline.operating_jobs import PARALLEL_RUN, REPORT, SLICED, STATE
+from artwork_pipeline.operating_jobs import PARALLEL_RUN, PREPARATION, REPORT, SLICED, STATE
 from artwork_pipeline.resources import ArtworkDatabase
 from artwork_pipeline.schedules import nightly_verification
 from artwork_pipeline.sensors import report_when_verified
@@ -108,6 +108,24 @@ def test_the_report_waits_where_another_slice_was_never_verified(migrated):
     found = again(migrated)
     assert found.slices(SLICES) == ["2025-03"]
     assert not found.report
+
+
+def test_a_stage_before_the_slices_that_failed_takes_along_the_slices_that_waited_for_it(source, migrated):
+    before = [key.to_user_string() for key in PREPARATION]
+    failed = {WHOLE: ["artwork/expanded_schema"]}
+    first = what_to_run_again(source, SLICES, failed, {}, before)
+    assert first.why[WHOLE] == ("the newest run failed at artwork/expanded_schema",)
+    assert first.slices(SLICES) == list(SLICES)
+    assert first.preparation == ("artwork/expanded_schema", "artwork/users")
+    assert first.report
+    for name in SLICES[1:]:
+        verdict(migrated, name)
+    later = what_to_run_again(migrated, SLICES, failed, {}, before)
+    assert later.slices(SLICES) == [SLICES[0]]
+    assert later.why[SLICES[0]] == ("it waits for artwork/expanded_schema",)
+    at_work = what_to_run_again(migrated, SLICES, failed, {WHOLE: "run-8 is at it"}, before)
+    assert (at_work.why, at_work.preparation) == ({}, ())
+    assert at_work.left_out[SLICES[0]] == "it waits: run-8 is at it"
 
 
 def test_after_the_switch_over_nothing_is_filled_again(migrated):
