@@ -26,7 +26,7 @@ _LOCK_ERRORS = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected
 
 _TRIGGERS = """
     SELECT tgrelid::regclass::text, tgname FROM pg_trigger
-    WHERE tgname LIKE 'artwork\\_migration\\_%%' AND tgenabled IN ('O', 'A')
+    WHERE (tgname LIKE 'artwork\\_migration\\_%%' OR tgname = 'artworks_in_form') AND tgenabled IN ('O', 'A')
       AND tgrelid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name) AND NOT tgisinternal
 """
 _GUARDED = """
@@ -162,6 +162,7 @@ def _is_whole(connection: psycopg.Connection[Any], source: Source) -> bool:
         (artworks, "artwork_migration_no_truncate"),
         (clean, "artwork_migration_reverse"),
         (clean, "artwork_migration_no_truncate"),
+        (clean, "artworks_in_form"),
         *((_shown(connection, one), rendering.reference_trigger(one)) for one in source.references),
     }
     tables = [

@@ -44,6 +44,7 @@ def test_a_second_expansion_touches_nothing(expanded, query):
         "DROP TRIGGER artwork_migration_forward ON artworks",
         "ALTER TABLE artworks DISABLE TRIGGER artwork_migration_no_truncate",
         "DROP TRIGGER artwork_migration_artwork_id ON orders",
+        "DROP TRIGGER artworks_in_form ON artworks_v2",
         "ALTER TABLE artworks_v2 DISABLE ROW LEVEL SECURITY",
         "DROP INDEX users_normalised_email",
     ],
