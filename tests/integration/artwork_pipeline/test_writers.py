@@ -2,7 +2,8 @@
 
 import pytest
 
-from artwork_pipeline.artworks.months import SLICES
+from artwork_pipeline.stores import cleanup, evidence, switching
+from artwork_pipeline.stores.sessions import session
 from local_stack.sources import artworks
 from tests.integration.artwork_pipeline import journey
 from tests.integration.artwork_pipeline import shop as stages
@@ -10,6 +11,9 @@ from tests.integration.artwork_pipeline.writers import four_writers
 
 ROUNDS = 20
 ROWS = 60
+CLEANED_UP_EVERY = 5
+MONTH_AGO = "UPDATE artwork_migration.transitions SET at = at - interval '31 days'"
+FILLED = "SELECT DISTINCT partition FROM artwork_migration.plan ORDER BY 1"
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +32,34 @@ def shops(templates, steps, tmp_path_factory):
         own.drop()
 
 
+def _cleanup(url, *, for_good):
+    """The rehearsal of a cleanup, which has nothing against it but the time; and the cleanup, once that is over."""
+    order = cleanup.Order(by="tests", run_id="tests")
+    with session(url) as connection:
+        switching.validate(connection, log=lambda _: None)
+        evidence.sample(connection, run_id="tests")
+        assert {one.rule for one in cleanup.prepare(connection, order).refusals} == {"too early"}
+        if for_good:
+            connection.execute(MONTH_AGO)
+            assert cleanup.carry_out(connection, order, log=lambda _: None)
+
+
 @pytest.mark.parametrize("seed", range(ROUNDS))
-def test_four_writers_lose_nothing_through_backfill_switch_rollback_and_switch(seed, shops, steps):
-    shop = shops()
+def test_four_writers_lose_nothing_through_backfill_switch_rollback_switch_and_cleanup(
+    seed, shops, steps, query
+):
+    shop, for_good = shops(), seed % CLEANED_UP_EVERY == 0
     with four_writers(shop, seed) as (writers, journal):
         writers.have_written()
-        for month in SLICES:
-            steps.fill_month(shop, month, batch_size=25)
+        for (month,) in query(shop, FILLED):
+            steps.fill_month(shop, month, batch_size=10)
         journey.verify(shop)
         for step in (stages.switch, stages.roll_back, stages.switch):
             assert step(shop)
             writers.have_written()
-    assert journal.lost(shop, "artworks_v1", "artworks", "artworks") == []
-    assert steps.differences(shop) == []
+        writers.are_deployed_anew()
+        _cleanup(shop, for_good=for_good)
+        writers.have_written()
+    assert journal.lost(shop, None if for_good else "artworks_v1", "artworks", "artworks") == []
+    if not for_good:
+        assert steps.differences(shop) == []

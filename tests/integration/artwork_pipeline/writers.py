@@ -111,6 +111,7 @@ class Writer:
         self.chance = random.Random(f"{seed} {type(self).__name__}")
         self.speaks = OLD
         self.done = 0
+        self.connects_anew = False
         self._url = url
         self._connection: psycopg.Connection[Any] | None = None
 
@@ -263,9 +264,18 @@ class Writers:
             if self._failures:
                 raise self._failures[0]
 
+    def are_deployed_anew(self) -> None:
+        """Have each of them hang up and come again: what a session has counted is told when it ends."""
+        for one in self._people:
+            one.connects_anew = True
+        self.have_written()
+
     def _work(self, one: Writer) -> None:
         try:
             while not self._stopped:
+                if one.connects_anew:
+                    one.leave()
+                    one.connects_anew = False
                 one.write()
                 with self._changed:
                     one.done += 1
