@@ -13,6 +13,7 @@ from artwork_pipeline.resources import ArtworkDatabase
 from artwork_pipeline.routing_jobs import artwork_route
 from artwork_pipeline.stores import installation, lifecycle, phase, published, rendering, routing
 from artwork_pipeline.stores.sessions import session
+from local_stack.sources import artworks
 from migration_kit.failures import PermanentError, TransientError
 from tests.integration.artwork_pipeline import shop
 
@@ -106,6 +107,31 @@ def test_a_customer_of_the_old_table_calls_the_same_functions_and_both_tables_ha
         ("Bella", "processing, 5 min remaining")
     ]
     assert steps.differences(migrated) == []
+
+
+@pytest.mark.parametrize("dialect", ["A", "C"])
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_in_every_dialect_both_tables_have_what_is_made_and_led_on(dialect, version, clones, query, steps):
+    def make(url):
+        artworks.fill({"ARTWORK_DATABASE_URL": url}, rows=60, dialect=dialect)
+        steps.prepare(url)
+        steps.fill_all(url)
+
+    url = clones.of(f"dialect {dialect}", make)
+    route(url, PILOT, version)
+    made = create(url, PILOT)
+    with session(url) as connection:
+        lifecycle.update(connection, made, {"generation_status": "processing"})
+        assert shown(url, PILOT)[0].label == "processing, 5 min remaining"
+        lifecycle.update(connection, made, {"generation_status": "completed", "generated_image_url": PICTURE})
+        lifecycle.update(connection, made, {"upscale_status": "processing"})
+        life = lifecycle.update(
+            connection, made, {"upscale_status": "completed", "upscaled_image_url": PICTURE}
+        )
+    assert shown(url, PILOT)[0].label == "completed, high-res available"
+    assert None not in (life.generation_started_at, life.generation_completed_at, life.upscale_completed_at)
+    assert query(url, "SELECT generation_status FROM artworks WHERE id = %s", made) == [("completed",)]
+    assert steps.differences(url) == []
 
 
 def test_one_customers_way_back_after_the_switch_touches_nobody_else(migrated, query, steps):
