@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +47,10 @@ def verification(
     """
     from artwork_pipeline.stores.expansion import require_followed
     from artwork_pipeline.stores.installation import require_installed, require_slicing
-    from artwork_pipeline.stores.verification import compare
+    from artwork_pipeline.stores.verification import as_compared, compare
 
     name, begun = context.partition_key, time.monotonic()
-    with failing(context), database.session() as connection:
+    with failing(context), database.session() as connection, ExitStack() as until_published:
         require_installed(connection, "base", "expansion")
         require_slicing(connection, SLICING)
         with database.ledger() as ledger:
@@ -58,6 +59,15 @@ def verification(
             require_followed(connection)
             comparison = compare(connection, name)
             path = _write_differences(context, comparison)
+
+            def publish() -> dict[str, Any]:
+                until_published.enter_context(as_compared(connection, comparison))
+                return {
+                    **accounting_metadata(comparison.accounting, seconds=time.monotonic() - begun),
+                    "differences": len(comparison.differences),
+                    "all_differences": dg.MetadataValue.path(path),
+                }
+
             yield from validate_then_publish(
                 context,
                 ledger=ledger,
@@ -66,11 +76,7 @@ def verification(
                 candidate=comparison.candidate,
                 asset_key=KEY,
                 validate=lambda: _reports(database, comparison),
-                publish=lambda: {
-                    **accounting_metadata(comparison.accounting, seconds=time.monotonic() - begun),
-                    "differences": len(comparison.differences),
-                    "all_differences": dg.MetadataValue.path(path),
-                },
+                publish=publish,
             )
 
 

@@ -4,7 +4,8 @@ The comparison itself stands in `sql/verification.sql`; the rules on the clean r
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from artwork_pipeline.artworks.phases import Tables
 from artwork_pipeline.stores import evidence, phase
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.accounting import Accounting
+from migration_kit.failures import TransientError
 from migration_kit.postgres import transient_errors
 from migration_kit.suites import RuleResult, SuiteReport
 
@@ -39,6 +41,12 @@ _CLEAN_ROWS = """
     FROM artwork_migration.outcomes o JOIN {} v ON v.id = o.item::uuid
     WHERE o.partition = {} AND o.state = 'migrated'
 """
+# A backfill that writes nothing changes nothing, but nobody knows that of one that is under way.
+_FILLED = """
+    SELECT COALESCE(string_agg(c::text, ' ' ORDER BY part), 'never')
+    FROM artwork_migration.cursors c WHERE partition = %s
+"""
+_HOLD = "SELECT FROM artwork_migration.cursors WHERE partition = %s ORDER BY part FOR SHARE"
 _COUNTS = "SELECT state, reason, count(*) FROM artwork_migration.outcomes WHERE partition = %s GROUP BY state, reason"
 
 
@@ -60,13 +68,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both sides of a slice in one snapshot: its rows (count), what became of them, every difference."""
+    """Both sides of a slice in one snapshot: its rows (count), what became of them, every difference.
+
+    ``filled_until`` says how far its backfill was then.
+    """
 
     partition: str
     rows: int
     accounting: Accounting
     candidate: str
     tables: Tables
+    filled_until: str
     differences: tuple[Difference, ...]
 
 
@@ -78,7 +90,31 @@ def compare(connection: psycopg.Connection[Any], partition: str) -> Comparison:
         differences = tuple(Difference(*row) for row in connection.execute(_DIFFERENCES, [partition]))
         called = phase.tables(connection)
         candidate = str(scalar(connection, _HASHES, [partition]))
-    return Comparison(partition, rows, Accounting.from_counts(rows, counts), candidate, called, differences)
+        filled = _filled_until(connection, partition)
+    accounting = Accounting.from_counts(rows, counts)
+    return Comparison(partition, rows, accounting, candidate, called, filled, differences)
+
+
+@contextmanager
+def as_compared(connection: psycopg.Connection[Any], comparison: Comparison) -> Iterator[None]:
+    """Let nobody fill the slice while its verdict is published; whoever comes then withdraws the verdict.
+
+    Raises:
+        TransientError: it was filled since the snapshot that was compared.
+    """
+    with transient_errors(f"verification of {comparison.partition}"), connection.transaction():
+        connection.execute(_HOLD, [comparison.partition])
+        if _filled_until(connection, comparison.partition) != comparison.filled_until:
+            raise TransientError(
+                "it was filled while it was compared, so the comparison is of an older state",
+                item=comparison.partition,
+                remedy="Materialise artwork/verification again once its backfill has ended",
+            )
+        yield
+
+
+def _filled_until(connection: psycopg.Connection[Any], partition: str) -> str:
+    return str(scalar(connection, _FILLED, [partition]))
 
 
 def clean_rows_query(partition: str, tables: Tables) -> str:

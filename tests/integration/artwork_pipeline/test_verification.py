@@ -1,10 +1,14 @@
 """Faults planted in a finished migration: each is found, and named with its row and column."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from artwork_pipeline.artworks.phases import BEFORE
-from artwork_pipeline.stores.verification import clean_rows_query
+from artwork_pipeline.stores.sessions import session
+from artwork_pipeline.stores.verification import as_compared, clean_rows_query, compare
 from artwork_pipeline.suites.verify import CLEAN_ROWS
+from migration_kit.failures import TransientError
 from migration_kit.suites import validate_query
 
 A_ROW = """(SELECT v.id FROM artworks_v2 v JOIN artworks a ON a.id = v.id
@@ -184,3 +188,24 @@ def test_a_mapping_that_loses_something_is_found_though_both_sides_agree_with_it
     query(migrated, forgetful)
     steps.fill_all(migrated)
     assert {one.rule for one in steps.differences(migrated)} == {"not restorable: original_image_url"}
+
+
+def test_a_slice_that_is_filled_while_it_is_compared_is_not_called_verified(migrated, steps):
+    with session(migrated) as connection:
+        comparison = compare(connection, "2025-03")
+        with as_compared(connection, comparison):
+            pass
+        steps.fill_month(migrated, "2025-03")
+        refusal = pytest.raises(TransientError, match="2025-03: it was filled while it was compared")
+        with refusal, as_compared(connection, comparison):
+            pytest.fail("the verdict would have been published")
+
+
+def test_nobody_fills_a_slice_while_its_verdict_is_published(migrated, query, steps):
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with session(migrated) as connection, ThreadPoolExecutor(1) as pool:
+        with as_compared(connection, compare(connection, "2025-03")):
+            filling = pool.submit(steps.fill_month, migrated, "2025-03")
+            assert any(query(migrated, waiting)[0][0] for _ in range(2000))
+            assert not filling.done()
+        assert filling.result() == 0
