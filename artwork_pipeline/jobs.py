@@ -3,6 +3,8 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from artwork_pipeline.cleanup_jobs import JOBS as CLEANUP_JOBS
+from artwork_pipeline.evidence_jobs import JOBS as EVIDENCE_JOBS
 from artwork_pipeline.operating_jobs import JOBS as OPERATING_JOBS
 from artwork_pipeline.routing_jobs import JOBS as ROUTING_JOBS
 from artwork_pipeline.switch_jobs import JOBS as SWITCH_JOBS
@@ -21,6 +23,8 @@ migrate_slice = dg.define_asset_job(
 JOBS: list[dg.JobDefinition | UnresolvedAssetJobDefinition] = [
     look_and_plan,
     migrate_slice,
+    *CLEANUP_JOBS,
+    *EVIDENCE_JOBS,
     *OPERATING_JOBS,
     *ROUTING_JOBS,
     *SWITCH_JOBS,

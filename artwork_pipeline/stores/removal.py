@@ -128,17 +128,17 @@ def patiently(
                 raise
             holders = locks.holders(connection, wanted)
             log(f"attempt {made}: a lock was not granted within {lock_timeout_ms} ms; held by {holders}")
-            raise _NotGrantedError(
+            raise NotGrantedError(
                 f"the tables are in use by {holders}",
                 item=what,
                 remedy="Nothing was changed; ask them to end what they do, then start again",
             ) from passing
 
-    again = retrying(attempts=attempts, first_delay=0.1, max_delay=2.0, on=(_NotGrantedError,))
+    again = retrying(attempts=attempts, first_delay=0.1, max_delay=2.0, on=(NotGrantedError,))
     return again(attempt)
 
 
-class _NotGrantedError(TransientError):
+class NotGrantedError(TransientError):
     """Somebody holds a table; asking again on the same connection may help. A lost connection it cannot help."""
 
 

@@ -79,6 +79,7 @@ JOBS = {
     "artwork_pipeline": {
         *("artwork_look_and_plan", "artwork_migrate_slice", "artwork_route"),
         *("artwork_switch", "artwork_roll_back", "artwork_validate"),
+        *("artwork_back_up", "artwork_watch", "artwork_clean_up", "artwork_take_back"),
         *("artwork_verify_slice", "artwork_compare_reads", "artwork_report", "artwork_rerun_failed"),
     },
 }
