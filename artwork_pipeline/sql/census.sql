@@ -40,7 +40,7 @@ WITH RECURSIVE itself AS (
       AND (d.id IS NOT NULL OR p.prosrc ~* ('\m' || (SELECT relname FROM itself) || '\M'))
       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e')
 ), policies AS (
-    SELECT y.*, d.id IS NOT NULL AS is_reached, y.polrelid = (SELECT id FROM itself) AS is_own
+    SELECT y.*, COALESCE(d.depth, 0) AS depth, d.id IS NOT NULL AS is_reached, y.polrelid = (SELECT id FROM itself) AS is_own
     FROM pg_policy y LEFT JOIN deepest d ON d.class = 'pg_policy'::regclass AND d.id = y.oid
     WHERE y.polrelid = (SELECT id FROM itself) OR d.id IS NOT NULL
 ), granted AS (
@@ -105,14 +105,15 @@ SELECT CASE WHEN is_own THEN 'policy' ELSE 'policy elsewhere' END, format('%%I o
               (SELECT string_agg(CASE role WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(role)) END, ', ' ORDER BY role)
                FROM unnest(polroles) AS role),
               ' USING (' || pg_get_expr(polqual, polrelid) || ')', ' WITH CHECK (' || pg_get_expr(polwithcheck, polrelid) || ')'),
-       jsonb_build_object('own_name', polname, 'relation', polrelid::regclass::text, 'reached', is_reached, 'depth', 0,
+       jsonb_build_object('own_name', polname, 'relation', polrelid::regclass::text, 'reached', is_reached, 'depth', depth,
            'comment', obj_description(policies.oid, 'pg_policy'), 'owner', c.relowner::regrole::text)
 FROM policies JOIN pg_class c ON c.oid = polrelid
 UNION ALL
 SELECT 'trigger', quote_ident(g.tgname),
        pg_get_triggerdef(g.oid) || CASE g.tgenabled WHEN 'O' THEN '' ELSE format('; ALTER TABLE %%s %%s TRIGGER %%I', g.tgrelid::regclass,
            CASE g.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, g.tgname) END,
-       jsonb_build_object('own_name', g.tgname, 'relation', g.tgrelid::regclass::text, 'depth', 0,
+       jsonb_build_object('own_name', g.tgname, 'relation', g.tgrelid::regclass::text,
+           'depth', COALESCE((SELECT depth FROM deepest WHERE class = 'pg_trigger'::regclass AND id = g.oid), 0),
            'comment', obj_description(g.oid, 'pg_trigger'))
 FROM pg_trigger g
 WHERE g.tgrelid = (SELECT id FROM itself) AND NOT g.tgisinternal AND g.tgname NOT LIKE 'artwork\_migration\_%%'
@@ -122,7 +123,8 @@ SELECT CASE WHEN w.ev_class = (SELECT id FROM itself) THEN 'rule' ELSE 'rule els
        format('%%I on %%s', w.rulename, w.ev_class::regclass),
        pg_get_ruledef(w.oid) || CASE w.ev_enabled WHEN 'O' THEN '' ELSE format(' ALTER TABLE %%s %%s RULE %%I;', w.ev_class::regclass,
            CASE w.ev_enabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, w.rulename) END,
-       jsonb_build_object('own_name', w.rulename, 'relation', w.ev_class::regclass::text, 'depth', 0,
+       jsonb_build_object('own_name', w.rulename, 'relation', w.ev_class::regclass::text,
+           'depth', COALESCE((SELECT depth FROM deepest WHERE class = 'pg_rewrite'::regclass AND id = w.oid), 0),
            'comment', obj_description(w.oid, 'pg_rewrite'), 'owner', c.relowner::regrole::text)
 FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class
 WHERE w.rulename <> '_RETURN' AND (w.ev_class = (SELECT id FROM itself)

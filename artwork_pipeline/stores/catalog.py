@@ -29,6 +29,8 @@ _FOREIGN_KEYS = """
     FROM pg_constraint k
     JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+    -- A key to another column than the id, a token say, points at no row by what it is known by.
+    JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = k.confkey[1] AND b.attname = 'id'
     WHERE k.contype = 'f' AND k.conparentid = 0
       AND k.confrelid = ANY (ARRAY(SELECT to_regclass('public.' || name) FROM unnest(%s::text[]) AS name))
       AND NOT (n.nspname = 'public' AND c.relname = ANY (%s)) AND n.nspname <> 'artwork_migration'
