@@ -85,12 +85,65 @@ def _fill(url: str) -> None:
     from artwork_pipeline.artworks.months import SLICES
     from artwork_pipeline.stores import backfill
 
-    for month in SLICES[:3]:
+    for month in SLICES:
         for _ in backfill.backfill(url, month, batch_size=10, run_id="run", batch_id="run"):
             pass
 
 
-STEPS: Mapping[str, Callable[[str], None]] = {"prepare": _prepare, "fill": _fill}
+def _compare(url: str) -> None:
+    from tests.integration.artwork_pipeline import journey
+
+    journey.verify(url)
+
+
+def _back_up(url: str) -> None:
+    from tests.integration.artwork_pipeline import journey
+
+    journey.back_up(url)
+
+
+def _switch(url: str) -> None:
+    from tests.integration.artwork_pipeline import shop
+
+    shop.switch(url)
+
+
+def _roll_back(url: str) -> None:
+    from tests.integration.artwork_pipeline import shop
+
+    shop.roll_back(url)
+
+
+def _validate(url: str) -> None:
+    from artwork_pipeline.stores import switching
+    from artwork_pipeline.stores.sessions import session
+
+    with session(url) as connection:
+        switching.validate(connection, log=lambda _: None)
+
+
+def _wait(url: str) -> None:
+    """A month, by the database's clock; the first look at the reads is that of the database's copy."""
+    from artwork_pipeline.stores import evidence
+    from artwork_pipeline.stores.sessions import session
+
+    with session(url) as connection:
+        evidence.sample(connection, run_id="run")
+        connection.execute("UPDATE artwork_migration.transitions SET at = at - interval '31 days'")
+
+
+def _clean_up(url: str) -> None:
+    from artwork_pipeline.stores import cleanup
+    from artwork_pipeline.stores.sessions import session
+
+    with session(url) as connection:
+        cleanup.carry_out(connection, cleanup.Order(by="run", run_id="run"), log=lambda _: None)
+
+
+STEPS: Mapping[str, Callable[[str], None]] = {
+    "prepare": _prepare, "fill": _fill, "compare": _compare, "back up": _back_up, "switch": _switch,
+    "roll back": _roll_back, "switch again": _switch, "validate": _validate, "wait": _wait, "clean up": _clean_up,
+}  # fmt: skip
 
 
 def migrate(order: Mapping[str, Any], _: Any) -> list[str]:
