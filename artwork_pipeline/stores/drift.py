@@ -37,6 +37,10 @@ _CHANGED_UNSEEN = """
 _WOULD_WRITE = "SELECT clean_rows + outcomes FROM artwork_migration.apply_rows(%s::uuid[], 'live', 'live')"
 
 
+class StaleError(TransientError):
+    """What was prepared is not what is there any more: look again, then ask for the locks again."""
+
+
 @dataclass(frozen=True)
 class Drift:
     """The differences (the first of them, and their count) as of a snapshot; ``horizon``: its oldest transaction."""
@@ -65,11 +69,11 @@ def touched_since(connection: psycopg.Connection[Any], horizon: str) -> list[Any
     """The ids of the rows that triggers touched since a snapshot.
 
     Raises:
-        TransientError: too many to compare under locks; a newer snapshot has fewer.
+        StaleError: too many to compare under locks; a newer snapshot has fewer.
     """
     ids = [row[0] for row in connection.execute(_TOUCHED, [horizon, MOST_TOUCHED + 1])]
     if len(ids) > MOST_TOUCHED:
-        raise TransientError(f"more than {MOST_TOUCHED} rows were written since both tables were compared")
+        raise StaleError(f"more than {MOST_TOUCHED} rows were written since both tables were compared")
     return ids
 
 

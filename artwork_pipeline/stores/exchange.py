@@ -15,10 +15,11 @@ from psycopg import sql
 from artwork_pipeline.stores import census as reading
 from artwork_pipeline.stores import dependents, drift, expansion, phase, rendering, smoke
 from artwork_pipeline.stores.census import ALIASES, Census, quoted
+from artwork_pipeline.stores.drift import StaleError
 from artwork_pipeline.stores.naming import called
 from artwork_pipeline.stores.preparation import SERVED, Order, Preparation, smoke_test
 from artwork_pipeline.stores.sessions import scalar
-from migration_kit.failures import PermanentError, TransientError
+from migration_kit.failures import PermanentError
 from migration_kit.redaction import mask_email, redact
 
 _PARTS = """
@@ -46,10 +47,6 @@ _MOVES = (
     "rule elsewhere",
     "trigger",
 )
-
-
-class StaleError(TransientError):
-    """What was prepared is not what is there any more: look again, then ask for the locks again."""
 
 
 @dataclass

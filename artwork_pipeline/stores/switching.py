@@ -12,7 +12,8 @@ from typing import Any
 import psycopg
 
 from artwork_pipeline.stores import evidence, indexes, locks, phase, refusals
-from artwork_pipeline.stores.exchange import Exchanged, StaleError, exchange, locked_tables
+from artwork_pipeline.stores.drift import StaleError
+from artwork_pipeline.stores.exchange import Exchanged, exchange, locked_tables
 from artwork_pipeline.stores.preparation import Direction, Order, Preparation, prepare
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError, TransientError, retrying
