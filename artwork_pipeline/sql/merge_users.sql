@@ -17,6 +17,8 @@ SELECT s.id, s.keeper, to_jsonb(u) FROM spelled_alike s JOIN public.users u ON u
 @index_pointers@
 
 @repoint_users@
+-- Whoever signed up twice while the index was gone: the artworks of the one go to the other on the clean side, too.
+UPDATE @clean@ v SET user_id = s.keeper FROM spelled_alike s WHERE v.user_id = s.id;
 
 DELETE FROM public.users u USING spelled_alike s WHERE u.id = s.id;
 

@@ -74,6 +74,8 @@ def expand(
     if installation.installed(connection, "expansion") == fingerprint(text) and _is_whole(connection, source):
         return Expansion(expanded=False, merged_users=0, attempts=0)
     locked = _tables(source, to_users, called)
+    if catalog.columns(connection, called.clean_name):
+        locked.append(sql.Identifier("public", called.clean))
     attempts = 0
 
     def attempt() -> int:

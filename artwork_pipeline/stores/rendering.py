@@ -111,7 +111,7 @@ def expansion(source: Source, to_users: Iterable[Reference], tables: Tables) -> 
     return "\n".join(
         (
             script("expand", **table_tokens(tables)),
-            script("merge_users", index_pointers=indexes, repoint_users=repoint),
+            script("merge_users", **table_tokens(tables), index_pointers=indexes, repoint_users=repoint),
             _writing(source, tables),
             published.functions(tables),
             script("expand_triggers", **table_tokens(tables), reference_triggers=watches),

@@ -203,3 +203,21 @@ def test_what_changes_between_plan_and_expansion_is_taken_up(source, steps, quer
 
 def test_an_order_index_is_made_where_there_is_none(expanded, query):
     assert query(expanded, "SELECT indexdef FROM pg_indexes WHERE indexname = 'orders_artwork_id'")
+
+
+def test_who_signed_up_twice_while_the_index_was_gone_keeps_the_artworks(migrated, steps, query):
+    address, user, rows = query(
+        migrated,
+        "SELECT u.email, u.id, array_agg(v.id) FROM users u JOIN artworks_v2 v ON v.user_id = u.id "
+        "WHERE u.is_anonymous GROUP BY u.id ORDER BY 1 LIMIT 1",
+    )[0]
+    query(migrated, "DROP INDEX users_normalised_email")
+    query(migrated, "INSERT INTO users (email, is_anonymous) VALUES (%s, false)", address.upper())
+    assert expand(migrated).merged_users == 1
+    assert query(migrated, "SELECT count(*) FROM users WHERE id = %s", user) == [(0,)]
+    assert query(
+        migrated,
+        "SELECT DISTINCT u.email FROM artworks_v2 v JOIN users u ON u.id = v.user_id WHERE v.id = ANY (%s)",
+        rows,
+    ) == [(address.upper(),)]
+    assert steps.differences(migrated) == []
