@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import dagster as dg
 import pytest
 
-from artwork_pipeline.stores import comparison
+from artwork_pipeline.stores import comparison, evidence
 from artwork_pipeline.stores.sessions import session
 from migration_kit.failures import PermanentError
+from tests.integration.artwork_pipeline import shop
 
 ONE_SIDE_ONLY = "SET session_replication_role = 'replica'"
 
@@ -126,6 +127,33 @@ def test_every_run_adds_to_the_trend(migrated, query, pipeline_of):
     assert second.at > first.at
     assert metadata["trend"].startswith("![Share of reads")
     assert check.metadata["newest_rates"].value.count("expanded") == 2
+
+
+def test_both_sides_agree_after_the_switch_over_and_after_the_way_back(pipeline_of, backed_up, query):
+    pipeline = pipeline_of(backed_up)
+    phases = []
+    for change in (shop.switch, shop.roll_back):
+        change(backed_up)
+        query(
+            backed_up, "UPDATE artworks SET pet_name = 'Rex the third' WHERE generation_status = 'completed'"
+        )
+        check, metadata = checked(pipeline.run("parallel_run"))
+        assert check.passed, check.description
+        assert metadata["compared"] > 0
+        phases.append(metadata["phase"])
+    assert phases == ["switched", "rolled_back"]
+
+
+def test_its_own_reads_of_the_old_table_are_no_evidence_against_the_clean_up(pipeline_of, backed_up, query):
+    shop.switch(backed_up)
+    pipeline = pipeline_of(backed_up)
+    for _ in range(2):
+        assert pipeline.run("parallel_run", "dialect", "dependents").success
+        # Counted is from the last look in the first hour on.
+        query(backed_up, "UPDATE artwork_migration.transitions SET at = at - interval '2 hours'")
+    with session(backed_up) as connection:
+        judgement = evidence.judged(connection)
+    assert (judgement.samples, judgement.reads, judgement.lost) == (2, 0, None)
 
 
 def test_before_the_expansion_it_says_that_nothing_was_compared(source, pipeline_of):
