@@ -10,7 +10,7 @@ from artwork_pipeline.artworks.phases import Phase
 from artwork_pipeline.stores import phase, switching, taking_back
 from artwork_pipeline.stores.sessions import session
 from local_stack.sources import artworks
-from migration_kit.failures import PermanentError
+from migration_kit.failures import PermanentError, TransientError
 from tests.integration.artwork_pipeline import shop
 
 Query = Callable[..., list[Any]]
@@ -219,3 +219,56 @@ def test_it_is_refused_and_nothing_changes(full: str, query: Query, case: str) -
     assert shape(full) == before
     with session(full) as connection:
         assert phase.current(connection) is Phase.EXPANDED
+
+
+BOUNDARIES = (
+    "COPY (",
+    "DROP TRIGGER",
+    "DROP VIEW",
+    "DROP TABLE",
+    "INSERT INTO public.users",
+    "DROP COLUMN",
+    "NOTIFY",
+)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_a_connection_that_is_lost_anywhere_leaves_everything_and_the_next_run_does_it(
+    full: str, monkeypatch: pytest.MonkeyPatch, boundary: str
+) -> None:
+    before, rows = shape(full), content(full)
+    execute = psycopg.Cursor.execute
+    lost = []
+
+    def and_is_lost(cursor: Any, query: Any, *arguments: Any, **named: Any) -> Any:
+        text = query.decode() if isinstance(query, bytes) else query
+        text = text if isinstance(text, str) else text.as_string(None)
+        if boundary in text and not lost:
+            lost.append(boundary)
+            with psycopg.connect(full, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", [cursor.connection.info.backend_pid])
+        return execute(cursor, query, *arguments, **named)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", and_is_lost)
+    if boundary == "COPY (":
+        monkeypatch.setattr(psycopg.Cursor, "copy", _copy_that_is_lost(full, lost))
+    with pytest.raises(TransientError):
+        take_back(full)
+    assert lost == [boundary]
+    assert (shape(full), content(full)) == (before, rows)
+    assert take_back(full) is not None
+    with session(full) as connection:
+        assert phase.current(connection) is Phase.PLANNED
+
+
+def _copy_that_is_lost(url: str, lost: list[str]) -> Callable[..., Any]:
+    copy = psycopg.Cursor.copy
+
+    def and_is_lost(cursor: Any, *arguments: Any, **named: Any) -> Any:
+        if not lost:
+            lost.append("COPY (")
+            with psycopg.connect(url, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", [cursor.connection.info.backend_pid])
+        return copy(cursor, *arguments, **named)
+
+    return and_is_lost
