@@ -194,10 +194,6 @@ BEGIN
         s := artwork_migration.write_old(said);
     END IF;
 
-    -- A twin or a test row that somebody gave a row of its own.
-    DELETE FROM public.artwork_token_aliases l USING artwork_migration.set_aside k
-    WHERE k.artwork_id = wanted AND k.state = 'merged' AND l.token = (k.source).access_token;
-    DELETE FROM artwork_migration.set_aside WHERE artwork_id = wanted;
     slice := artwork_migration.slice_of(s.id, s.created_at);
     INSERT INTO artwork_migration.plan (artwork_id, partition, state, source_hash)
     VALUES (wanted, slice, 'migrated', artwork_migration.row_hash(s))
@@ -235,6 +231,11 @@ BEGIN
             PERFORM artwork_migration.rename_old(OLD.id, NEW.id);
             PERFORM artwork_migration.forget(OLD.id);
         END IF;
+    ELSIF EXISTS (SELECT FROM @old@ a WHERE a.id = NEW.id) THEN
+        -- Set aside, or not filled yet: carrying the new row there would overwrite it.
+        RAISE unique_violation USING
+            MESSAGE = format('an artwork with the id %s is in the old table already', NEW.id),
+            HINT = 'Give the new artwork another id; the backfill brings the old one.';
     END IF;
     PERFORM artwork_migration.carry_back(NEW.id, true);
     PERFORM set_config('artwork_migration.carrying', before, true);

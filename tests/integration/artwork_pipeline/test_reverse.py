@@ -235,21 +235,22 @@ def test_an_order_is_never_deleted_because_an_id_changes(sides, query):
         assert query(url, "SELECT count(*) FROM orders") == orders
 
 
-def test_a_row_that_was_set_aside_and_is_written_to_the_clean_table_is_migrated(sides, query, steps):
+def test_a_new_artwork_cannot_take_the_id_of_one_that_was_set_aside(sides, query, steps):
     url, old, clean = sides
     for state in ("merged", "quarantined"):
         row = query(
             url, "SELECT artwork_id FROM artwork_migration.plan WHERE state = %s ORDER BY 1 LIMIT 1", state
         )[0][0]
-        query(
-            url,
-            f"INSERT INTO {clean} (id, customer_name, customer_email, pet_mom_image_url, pet_image_url) "
-            "VALUES (%s, 'Set Aside', 'aside@example.net', 'https://m', 'https://p')",
-            row,
-        )
-        assert query(url, OUTCOME, str(row)) == [("migrated", None)]
-        assert query(url, f"SELECT customer_name FROM {old} WHERE id = %s", row) == [("Set Aside",)]
-        assert steps.differences(url) == []
+        before = query(url, f"SELECT {old}::text FROM {old} WHERE id = %s", row)
+        with pytest.raises(psycopg.errors.UniqueViolation, match=f"{row} is in the old table already"):
+            query(
+                url,
+                f"INSERT INTO {clean} (id, customer_name, customer_email, pet_mom_image_url, pet_image_url) "
+                "VALUES (%s, 'Taken', 'taken@example.net', 'https://m', 'https://p')",
+                row,
+            )
+        assert query(url, f"SELECT {old}::text FROM {old} WHERE id = %s", row) == before
+    assert steps.differences(url) == []
 
 
 @either_way
@@ -319,6 +320,23 @@ def test_a_write_that_the_old_table_refuses_is_refused_whole_and_the_next_is_car
             connection.execute(f"UPDATE {clean} SET pet_name = 'much too long' WHERE id = %s", [row])
         connection.execute(f"UPDATE {clean} SET pet_name = 'Rex' WHERE id = %s", [row])
     assert query(url, f"SELECT pet_name FROM {old} WHERE id = %s", row) == [("Rex",)]
+    assert steps.differences(url) == []
+
+
+def test_a_write_that_failed_in_a_savepoint_leaves_the_next_ones_of_the_transaction_carried(
+    sides, query, steps
+):
+    url, old, clean = sides
+    first, second = (row for (row,) in query(url, f"SELECT id FROM {clean} ORDER BY id LIMIT 2"))
+    query(url, f"ALTER TABLE {old} ADD CONSTRAINT short CHECK (length(pet_name) < 5) NOT VALID")
+    query(url, f"ALTER TABLE {clean} ADD CONSTRAINT shorter CHECK (length(pet_name) < 4) NOT VALID")
+    with psycopg.connect(url) as connection:
+        for table, other in ((clean, old), (old, clean)):
+            with pytest.raises(psycopg.errors.CheckViolation), connection.transaction():
+                connection.execute(f"UPDATE {table} SET pet_name = 'long' || id WHERE id = %s", [first])
+            connection.execute(f"UPDATE {table} SET pet_name = %s WHERE id = %s", [table[-2:], second])
+            found = connection.execute(f"SELECT pet_name FROM {other} WHERE id = %s", [second]).fetchone()
+            assert found == (table[-2:],)
     assert steps.differences(url) == []
 
 
