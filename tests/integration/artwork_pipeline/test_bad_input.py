@@ -8,6 +8,7 @@ import pytest
 from psycopg import sql
 
 from local_stack.sources import artworks
+from tests.integration.artwork_pipeline import journey, shop
 
 FULL = {
     "original_image_url": "https://img.example.org/original.jpg", "generated_image_url": "https://img.example.org/g.png",
@@ -72,18 +73,26 @@ def _bad(url):
         connection.execute("ALTER TABLE artworks ENABLE TRIGGER artworks_touch")
 
 
-def _migrated(url, steps):
+def _brought_to(phase, url, steps):
     _bad(url)
     steps.prepare(url)
     steps.fill_all(url)
+    if phase != "migrated":
+        journey.verify(url)
+        journey.back_up(url)
+        assert shop.switch(url)
+    if phase == "rolled back":
+        assert shop.roll_back(url)
 
 
-@pytest.fixture(scope="module", params=["migrated"])
-def lived(request, templates, steps):
+@pytest.fixture(scope="module", params=["migrated", "switched", "rolled back"])
+def lived(request, templates, steps, archives):
     """Bad input that has come as far as this phase; the tests only look at it."""
     own = type(templates)(templates.server)
-    yield own.of(request.param, lambda url: _migrated(url, steps))
-    own.drop()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("REPORTS_PATH", str(archives))
+        yield own.of(f"bad input, {request.param}", lambda url: _brought_to(request.param, url, steps))
+        own.drop()
 
 
 @pytest.fixture
