@@ -1,5 +1,6 @@
 -- What a customer sees: their artworks by address, and one artwork by its token. Both read what routing.sql serves.
--- Neither tells a token, nor what is the migration's or the workers' own.
+-- Neither tells a token, nor what is the migration's or the workers' own. Few rows are always looked up by their keys:
+-- left to itself, the planner reads tables that were small when it looked last.
 
 CREATE OR REPLACE FUNCTION public.artwork_label(
     generation_status text, upscale_status text, generation_started_at timestamptz, created_at timestamptz
@@ -20,7 +21,8 @@ CREATE OR REPLACE FUNCTION public.customer_artworks(email text) RETURNS TABLE (
     upscaled_image_url text, generation_status text, upscale_status text, mockup_urls jsonb, created_at timestamptz,
     updated_at timestamptz, label text
 )
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     address text := public.normalised_email(customer_artworks.email);
@@ -39,7 +41,8 @@ CREATE OR REPLACE FUNCTION public.artwork_by_token(token text) RETURNS TABLE (
     upscaled_image_url text, generation_status text, upscale_status text, mockup_urls jsonb, created_at timestamptz,
     updated_at timestamptz, label text, token_expires_at timestamptz
 )
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     opened record;

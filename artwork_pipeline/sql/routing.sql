@@ -3,7 +3,7 @@
 -- A customer who is not named in artwork_migration.routing is served by the table that is called artworks.
 
 CREATE OR REPLACE FUNCTION artwork_migration.served(email text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
     SELECT COALESCE((SELECT r.version FROM artwork_migration.routing r WHERE r.email = public.normalised_email($1)),
                     @default_version@)
 $$;

@@ -342,6 +342,21 @@ def test_a_customer_of_the_old_table_is_looked_up_by_the_index(migrated, query):
     assert "Seq Scan on artworks " not in str(plan)
 
 
+def test_no_table_is_read_whole_for_one_customer_however_fast_the_routes_grow(migrated):
+    with session(migrated) as connection:
+        routing.make_index(connection)
+    with psycopg.connect(migrated) as connection:
+        for _ in range(2):
+            connection.execute("SELECT * FROM customer_artworks('pilot@example.net')")
+            connection.execute("SELECT * FROM artwork_by_token('token')")
+            connection.execute(
+                "INSERT INTO artwork_migration.routing SELECT 'customer' || n, 'v2', 'test' "
+                "FROM generate_series(1, 1000) AS n ON CONFLICT DO NOTHING"
+            )
+        read = connection.execute("SELECT relname FROM pg_stat_xact_user_tables WHERE seq_scan > 0")
+        assert read.fetchall() == []
+
+
 def test_once_everybody_is_served_by_the_clean_table_the_old_one_is_not_read(migrated, query):
     exchange_names(migrated, Phase.SWITCHED)
     asked = "EXPLAIN (ANALYZE, TIMING off) SELECT * FROM routed_artworks WHERE customer_email = 'pilot@example.net'"
