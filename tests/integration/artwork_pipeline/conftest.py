@@ -155,6 +155,14 @@ def migrated(clones: Clones) -> str:
     return clones.of("migrated", _migrate)
 
 
+@pytest.fixture(scope="module")
+def untouched(templates: Clones) -> Iterator[str]:
+    """The same, one for all tests of a module that take back what they do."""
+    own = Clones(templates.server, templates.made)
+    yield own.of("migrated", _migrate)
+    own.drop()
+
+
 @pytest.fixture(scope="session")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the archives lie that are made once and cloned with their databases."""

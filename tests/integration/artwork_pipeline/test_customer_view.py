@@ -29,8 +29,8 @@ opened = "SELECT id FROM artwork_by_token(%s)"
 
 
 @pytest.fixture
-def connection(migrated):
-    with psycopg.connect(migrated, row_factory=psycopg.rows.dict_row) as session:
+def connection(untouched):
+    with psycopg.connect(untouched, row_factory=psycopg.rows.dict_row) as session:
         yield session
         session.rollback()
 

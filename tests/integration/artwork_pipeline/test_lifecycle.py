@@ -24,9 +24,9 @@ STAMPS = (
 
 
 @pytest.fixture
-def connection(migrated):
+def connection(untouched):
     """One session, all of whose work is rolled back at the end of the test."""
-    with psycopg.connect(migrated, row_factory=psycopg.rows.dict_row) as opened:
+    with psycopg.connect(untouched, row_factory=psycopg.rows.dict_row) as opened:
         yield opened
         opened.rollback()
 
