@@ -76,12 +76,16 @@ $$;
 -- two who lock in another order wait for each other. A row that the backfill has not reached is brought along.
 CREATE OR REPLACE FUNCTION artwork_migration.reach(wanted uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    before bigint := artwork_migration.uncounted_scans();
 BEGIN
     PERFORM FROM @old@ a WHERE a.id = wanted FOR NO KEY UPDATE;
     IF FOUND AND NOT EXISTS (SELECT FROM @clean@ v WHERE v.id = wanted)
        AND EXISTS (SELECT FROM artwork_migration.plan p WHERE p.artwork_id = wanted AND p.state = 'migrated') THEN
         UPDATE @old@ a SET id = a.id WHERE a.id = wanted;
     END IF;
+    -- Whoever asks who still reads the old table after the switch need not count this.
+    PERFORM artwork_migration.count_scans(before);
 END $$;
 
 -- What keeps a customer from being served by either table alike: each row of theirs that is not the same on both sides,

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from artwork_pipeline.artworks.emails import normalise_email
 from artwork_pipeline.artworks.phases import Phase
-from artwork_pipeline.stores import phase
+from artwork_pipeline.stores import evidence, phase
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError, TransientError
 from migration_kit.postgres import transient_errors
@@ -81,7 +81,7 @@ def served(connection: psycopg.Connection[Any], email: str) -> Version:
 
 def look(connection: psycopg.Connection[Any], email: str, version: Version | None) -> Routed:
     """What routing would do; ``None`` gives the customer back to the table that everybody is served by."""
-    with connection.transaction(force_rollback=True):
+    with connection.transaction(force_rollback=True), evidence.own_reads(connection):
         return _route(connection, email, version, by="a look", refuse=False)
 
 
@@ -91,7 +91,7 @@ def route(connection: psycopg.Connection[Any], email: str, version: Version | No
     Raises:
         PermanentError: the customer's rows are not the same on both sides, or there is no choice in this phase.
     """
-    with transient_errors("routing"), connection.transaction():
+    with transient_errors("routing"), connection.transaction(), evidence.own_reads(connection):
         return _route(connection, email, version, by=by, refuse=True)
 
 

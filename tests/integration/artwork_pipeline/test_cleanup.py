@@ -124,6 +124,34 @@ def test_what_was_dropped_can_be_had_back_from_its_archive(due: str, query: Quer
     assert query(due, "SELECT * FROM restored ORDER BY id") == rows
 
 
+HOUSEKEEPING = {
+    "the server's own": ("ANALYZE artworks_v1", "VACUUM artworks_v1"),
+    "the application's reads": (
+        "SELECT * FROM customer_artworks((SELECT customer_email FROM artworks LIMIT 1))",
+        "SELECT * FROM artwork_by_token((SELECT access_token FROM artworks LIMIT 1))",
+        "SELECT * FROM artwork_by_token((SELECT token FROM artwork_token_aliases LIMIT 1))",
+        "SELECT * FROM routed_artworks WHERE id = (SELECT id FROM artworks LIMIT 1)",
+    ),
+    "the application's writes": (
+        "SELECT create_artwork('Ann', 'Ann@Example.org', 'Rex', 'https://a/m', 'https://a/p')",
+        """SELECT update_artwork_lifecycle(id, '{"generation_status": "processing"}') FROM artworks
+           WHERE customer_name = 'Ann'""",
+        "DELETE FROM users WHERE email = 'ann@example.org'",
+        "DELETE FROM artworks WHERE customer_name = 'Ann'",
+        """INSERT INTO orders (artwork_id, stripe_session_id, product_type, price_cents, customer_email, customer_name)
+           SELECT id, 'new', 'digital', 1, customer_email, customer_name FROM artworks LIMIT 1""",
+    ),
+}
+
+
+@pytest.mark.parametrize("whose", HOUSEKEEPING)
+def test_what_goes_on_every_day_is_no_reading_of_the_old_table(due: str, query: Query, whose: str) -> None:
+    for statement in HOUSEKEEPING[whose]:
+        query(due, statement)
+    found = prepare(due)
+    assert (found.reads.reads, found.refusals) == (0, ())
+
+
 _UNVALIDATED = """
     ALTER TABLE orders DROP CONSTRAINT orders_artwork_id_fkey;
     ALTER TABLE orders ADD CONSTRAINT orders_artwork_id_fkey FOREIGN KEY (artwork_id) REFERENCES artworks (id) NOT VALID
@@ -172,6 +200,15 @@ def test_it_is_refused_with_what_to_do_and_nothing_goes(
     assert everything(due) == before
     with session(due) as connection:
         assert phase.current(connection) is Phase.SWITCHED
+
+
+def test_who_only_adds_rows_to_the_old_table_is_noticed_too(due: str, query: Query) -> None:
+    query(
+        due,
+        "INSERT INTO artworks_v1 (original_image_url, customer_name, customer_email)"
+        " VALUES ('pending', 'Ann', 'ann@example.org')",
+    )
+    assert rules(due) == {"read"}
 
 
 def test_all_reasons_are_told_at_once(due: str, query: Query) -> None:
