@@ -2,7 +2,7 @@
 
 import pytest
 
-from artwork_pipeline.stores import cleanup, evidence, switching
+from artwork_pipeline.stores import cleanup, drift, evidence, switching
 from artwork_pipeline.stores.sessions import session
 from local_stack.sources import artworks
 from tests.integration.artwork_pipeline import journey
@@ -63,3 +63,16 @@ def test_four_writers_lose_nothing_through_backfill_switch_rollback_switch_and_c
     assert journal.lost(shop, None if for_good else "artworks_v1", "artworks", "artworks") == []
     if not for_good:
         assert steps.differences(shop) == []
+
+
+def test_what_was_carried_from_the_clean_side_is_not_taken_for_drift_under_the_lock(shops, steps, query):
+    shop = shops()
+    steps.fill_all(shop)
+    journey.verify(shop)
+    assert stages.switch(shop)
+    touched = [row for (row,) in query(shop, "UPDATE artworks SET pet_name = 'Rex' RETURNING id")]
+    with session(shop) as connection:
+        assert drift.differing(connection, touched, "public.artworks_v1") == 0
+        connection.execute("ALTER TABLE artworks DISABLE TRIGGER USER")
+        connection.execute("UPDATE artworks SET pet_name = 'Past the triggers' WHERE id = %s", [touched[0]])
+        assert drift.differing(connection, touched, "public.artworks_v1") > 0
