@@ -46,8 +46,9 @@ FOLLOWS = {
         "customer_name": {"customer_name"},
         "customer_email": {"customer_email", "user_id"},
         "pet_image_url": {"original_pet_url"},
-        "generated_image_url": {"generated_image_url"},
-        "upscaled_image_url": {"upscaled_image_url"},
+        # An old word that a picture would judge otherwise is made a plain one.
+        "generated_image_url": {"generated_image_url", "generation_status"},
+        "upscaled_image_url": {"upscaled_image_url", "upscale_status"},
         "generation_status": {"generation_status"},
         "upscale_status": {"upscale_status", "upscaled_at"},
         "mockup_urls": {"mockup_urls"},
@@ -59,8 +60,9 @@ FOLLOWS = {
     },
 }
 ALWAYS = {"updated_at", "legacy"}
-# Times that the clean table's own trigger stamps when a status changes there.
+# What the clean table's own trigger adds there: the time when a status changes, the user of another address.
 STAMPED = {
+    "customer_email": {"user_id"},
     "generation_status": {"generation_started_at", "generation_completed_at"},
     "upscale_status": {"upscale_started_at", "upscale_completed_at"},
 }
