@@ -55,6 +55,33 @@ def test_two_backfills_at_once_write_each_row_once(expanded, steps, query):
     assert steps.fill_month(expanded, MONTH) == 0
 
 
+def test_workers_fill_parts_of_a_slice_side_by_side_and_go_on_where_a_kill_left_them(expanded, steps, query):
+    def workers(name):
+        return backfill.backfill(expanded, MONTH, batch_size=5, run_id=name, batch_id="batch", workers=3)
+
+    killed = workers("killed")
+    next(killed)
+    killed.close()
+    left = "SELECT count(*), count(*) FILTER (WHERE last_id IS NOT NULL) FROM artwork_migration.cursors"
+    assert query(expanded, left) == [(3, 3)]
+    written = query(expanded, "SELECT count(*) FROM artworks_v2")[0][0]
+    rest = list(workers("next"))
+
+    assert query(expanded, "SELECT count(*) FROM artworks_v2") == [
+        (written + sum(one.clean_rows for one in rest),)
+    ]
+    assert query(expanded, "SELECT bool_and(finished) FROM artwork_migration.cursors") == [(True,)]
+    assert steps.fill_all(expanded) > 0
+    assert steps.fill_all(expanded) == 0
+    assert steps.differences(expanded) == []
+
+
+def test_a_row_that_was_only_moved_about_on_the_disk_is_no_changed_row(expanded, steps, query):
+    query(expanded, "VACUUM FULL artworks")
+    steps.fill_all(expanded)
+    assert steps.differences(expanded) == []
+
+
 def test_a_twin_takes_its_survivor_along_whatever_slice_that_is_in(expanded, steps, query, unseen):
     twin, survivor = query(
         expanded,
