@@ -86,7 +86,11 @@ def dependents(context: dg.AssetExecutionContext, database: ArtworkDatabase) -> 
     return dg.MaterializeResult(
         metadata={
             "kinds": dg.MetadataValue.md(markdown_table(counts, ("kind", "how many"))),
-            "dependents": dg.MetadataValue.md(
+            "what_hangs": dg.MetadataValue.table(
+                [dg.TableRecord({name: one[name] for name in ("kind", "name")}) for one in found],
+                schema=dg.TableSchema([dg.TableColumn(name, "string") for name in ("kind", "name")]),
+            ),
+            "definitions": dg.MetadataValue.md(
                 markdown_table(shown, ("kind", "name", "definition"), limit=MOST_DEPENDENTS)
             ),
             "pointing_columns": dg.MetadataValue.md(markdown_table(pointing, ("column", "declared"))),

@@ -69,7 +69,7 @@ def _check(found: "ParallelRun", rates: "list[Rate]") -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {
         "mismatch_percent": round(found.rate * 100, 4),
         "mismatched": sum(map(found.mismatched, found.compared)),
-        "newest_rates": dg.MetadataValue.md(_newest(rates)),
+        "newest_rates": _newest(rates),
     }
     if not sum(found.compared.values()):
         return _unproved("nothing was compared: no row is filled in yet", metadata)
@@ -129,17 +129,21 @@ def _told(found: "ParallelRun", rates: "list[Rate]") -> dict[str, Any]:
     }
 
 
-def _newest(rates: "list[Rate]") -> str:
-    rows = [
-        {
-            "at": f"{one.at:%Y-%m-%d %H:%M:%S}",
-            "phase": one.phase,
-            "reads": one.compared,
-            "differ": one.mismatched,
-        }
+def _newest(rates: "list[Rate]") -> dg.TableMetadataValue:
+    columns = [dg.TableColumn(name, "string") for name in ("at", "phase")]
+    columns += [dg.TableColumn(name, "int") for name in ("reads", "differ")]
+    records = [
+        dg.TableRecord(
+            {
+                "at": f"{one.at:%Y-%m-%d %H:%M:%S}",
+                "phase": one.phase,
+                "reads": one.compared,
+                "differ": one.mismatched,
+            }
+        )
         for one in reversed(rates)
     ]
-    return markdown_table(rows, ("at", "phase", "reads", "differ"), limit=SHOWN_RATES)
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns))
 
 
 @dg.asset(**stage("report"), deps=[migration_report, parallel_run], retry_policy=NETWORK_RETRY)
@@ -155,8 +159,7 @@ def state(context: dg.AssetExecutionContext, database: ArtworkDatabase) -> dg.Ma
         now = standing(connection)
     history = [
         {
-            "at": f"{one.at:%Y-%m-%d %H:%M:%S}",
-            "from": one.from_phase,
+            "at": f"{one.at:%Y-%m-%d %H:%M}",
             "to": one.to_phase,
             "by": one.by,
             "seconds": "" if one.seconds is None else f"{one.seconds:.1f}",
@@ -171,7 +174,7 @@ def state(context: dg.AssetExecutionContext, database: ArtworkDatabase) -> dg.Ma
     drawn = write_bytes(folder / "state.png", picture)
     report = {"phase": now.phase, "since": now.since, "history": history, "following": following}
     path = write_json(folder / "state.json", report)
-    columns = ("at", "from", "to", "by", "seconds", "blocked_ms", "run")
+    columns = ("at", "to", "by", "seconds", "blocked_ms")
     return dg.MaterializeResult(
         metadata={
             "phase": str(now.phase),

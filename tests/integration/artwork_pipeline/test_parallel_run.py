@@ -126,7 +126,7 @@ def test_every_run_adds_to_the_trend(migrated, query, pipeline_of):
     assert 0 < second.rate <= 1
     assert second.at > first.at
     assert metadata["trend"].startswith("![Share of reads")
-    assert check.metadata["newest_rates"].value.count("expanded") == 2
+    assert [one.data["phase"] for one in check.metadata["newest_rates"].records] == ["expanded", "expanded"]
 
 
 def test_both_sides_agree_after_the_switch_over_and_after_the_way_back(pipeline_of, backed_up, query):
