@@ -91,7 +91,6 @@ CREATE OR REPLACE FUNCTION public.create_artwork(
 ) RETURNS @clean@
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
-<<given>>
 DECLARE
     made @clean@;
     address text := public.normalised_email(create_artwork.customer_email);

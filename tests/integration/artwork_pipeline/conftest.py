@@ -163,6 +163,14 @@ def untouched(templates: Clones) -> Iterator[str]:
     own.drop()
 
 
+@pytest.fixture
+def connection(untouched: str) -> Iterator[psycopg.Connection[Any]]:
+    """A session on it, rows as mappings, all of whose work is rolled back at the end of the test."""
+    with psycopg.connect(untouched, row_factory=psycopg.rows.dict_row) as opened:
+        yield opened
+        opened.rollback()
+
+
 @pytest.fixture(scope="session")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the archives lie that are made once and cloned with their databases."""

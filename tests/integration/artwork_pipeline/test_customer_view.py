@@ -28,13 +28,6 @@ listed = "SELECT id, label FROM customer_artworks(%s)"
 opened = "SELECT id FROM artwork_by_token(%s)"
 
 
-@pytest.fixture
-def connection(untouched):
-    with psycopg.connect(untouched, row_factory=psycopg.rows.dict_row) as session:
-        yield session
-        session.rollback()
-
-
 def a_row(query, url, state, reason=None, *, among="true"):
     found = query(
         url,

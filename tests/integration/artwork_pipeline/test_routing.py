@@ -1,73 +1,26 @@
 """Customers served by the old table or by the clean one, one by one, before the switch-over and after it."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 
-import dagster as dg
 import psycopg
 import pytest
 
 from artwork_pipeline.artworks.phases import Phase, tables_of
-from artwork_pipeline.definitions import build_defs
-from artwork_pipeline.resources import ArtworkDatabase
-from artwork_pipeline.routing_jobs import artwork_route
-from artwork_pipeline.stores import installation, lifecycle, phase, published, rendering, routing
+from artwork_pipeline.stores import lifecycle, published, routing
 from artwork_pipeline.stores.sessions import session
 from local_stack.sources import artworks
-from migration_kit.failures import PermanentError, TransientError
 from tests.integration.artwork_pipeline import shop
-
-MOM, PET, PICTURE = (f"https://img.example.org/{name}.png" for name in ("mom", "pet", "picture"))
-PILOT, OTHER = "pilot@example.net", "other@example.net"
-
-
-def create(url, email):
-    with session(url) as connection:
-        return lifecycle.create(
-            connection,
-            customer_name="Ida",
-            customer_email=email,
-            pet_name="Rex",
-            pet_mom_image_url=MOM,
-            pet_image_url=PET,
-        ).id
-
-
-def route(url, email, version, by="the lead"):
-    with session(url) as connection:
-        return routing.route(connection, email, version, by=by)
-
-
-def shown(url, email):
-    with session(url) as connection:
-        return lifecycle.of_customer(connection, email)
-
-
-def served(url, email):
-    with session(url) as connection:
-        return routing.served(connection, email)
-
-
-def exchange_names(url, to):
-    """What of a switch-over and a rollback concerns the functions: other names, and everything rendered for them."""
-    with session(url) as connection, connection.transaction():
-        source, before, after = (
-            installation.recognise_source(connection),
-            phase.tables(connection),
-            tables_of(to),
-        )
-        connection.execute(f"ALTER TABLE public.{before.old} RENAME TO in_between")
-        connection.execute(f"ALTER TABLE public.{before.clean} RENAME TO {after.clean}")
-        connection.execute(f"ALTER TABLE public.in_between RENAME TO {after.old}")
-        connection.execute(rendering.functions(source, after))
-        phase.advance(connection, to, by="test", run_id="test")
-
-
-def alter_behind(query, url, statement, *parameters):
-    """Change one table without the other's knowing, as a restore would do it."""
-    with psycopg.connect(url) as connection:
-        connection.execute("SET artwork_migration.carrying = 'on'")
-        connection.execute(statement, parameters)
+from tests.integration.artwork_pipeline.callers import (
+    OTHER,
+    PICTURE,
+    PILOT,
+    alter_behind,
+    create,
+    exchange_names,
+    route,
+    served,
+    shown,
+)
 
 
 def test_everybody_is_served_by_the_table_that_is_called_artworks(migrated):
@@ -153,7 +106,7 @@ def test_each_customer_is_served_by_their_own_table(migrated, query):
     mine, others = create(migrated, PILOT), create(migrated, OTHER)
     route(migrated, PILOT, "v2")
     for table in ("artworks", "artworks_v2"):
-        alter_behind(query, migrated, f"UPDATE {table} SET pet_name = %s", table)
+        alter_behind(migrated, f"UPDATE {table} SET pet_name = %s", table)
     assert [one.pet_name for one in shown(migrated, PILOT)] == ["artworks_v2"]
     assert [one.pet_name for one in shown(migrated, OTHER)] == ["artworks"]
     names = "SELECT pet_name FROM routed_artworks WHERE id = %s"
@@ -164,7 +117,7 @@ def test_each_customer_is_served_by_their_own_table(migrated, query):
 def test_a_token_is_valid_for_as_long_as_the_customers_own_table_says(migrated, query):
     made = create(migrated, PILOT)
     token = query(migrated, "SELECT access_token FROM artworks_v2 WHERE id = %s", made)[0][0]
-    alter_behind(query, migrated, "UPDATE artworks SET token_expires_at = '2020-01-01' WHERE id = %s", made)
+    alter_behind(migrated, "UPDATE artworks SET token_expires_at = '2020-01-01' WHERE id = %s", made)
     with session(migrated) as connection:
         assert lifecycle.by_token(connection, token) is None
         query(migrated, "INSERT INTO artwork_migration.routing VALUES (%s, 'v2', 'test')", PILOT)
@@ -244,42 +197,6 @@ def test_before_the_backfill_nobody_misses_an_artwork_or_a_write(expanded, query
     assert steps.differences(expanded) == []
 
 
-def test_a_customer_whose_rows_are_not_in_the_clean_table_is_not_routed_to_it(expanded, query):
-    email = query(expanded, "SELECT customer_email FROM artworks ORDER BY id LIMIT 1")[0][0]
-    with pytest.raises(PermanentError, match=r"not the same in both tables .*not filled in yet") as told:
-        route(expanded, email, "v2")
-    assert email.strip() not in str(told.value)
-    assert served(expanded, email) == "v1"
-
-
-@pytest.mark.parametrize(
-    ("damage", "why"),
-    [
-        ("UPDATE artworks_v2 SET pet_name = 'other' WHERE id = %s", "not the same in both tables"),
-        ("UPDATE artworks SET pet_name = 'other' WHERE id = %s", "not the same in both tables"),
-        ("DELETE FROM artworks_v2 WHERE id = %s", "missing in the clean table"),
-        ("DELETE FROM artworks WHERE id = %s", "missing in the old table"),
-        ("DELETE FROM artwork_migration.plan WHERE artwork_id = %s", "not planned"),
-    ],
-)
-def test_a_customer_with_a_difference_is_not_routed(damage, why, migrated, query):
-    made = create(migrated, PILOT)
-    alter_behind(query, migrated, damage, made)
-    with pytest.raises(PermanentError, match=rf"1 artworks are not the same.*{made}: {why}"):
-        route(migrated, PILOT, "v2")
-    assert served(migrated, PILOT) == "v1"
-
-
-def test_rows_with_issued_tokens_twins_and_test_rows_beside_them_are_the_same_in_both_tables(migrated, query):
-    with session(migrated) as connection:
-        routing.make_index(connection)
-    everybody = """
-        SELECT problem, count(*) FROM (SELECT DISTINCT customer_email AS email FROM artworks_v2) AS customers
-        CROSS JOIN LATERAL artwork_migration.customer_differences(email) GROUP BY problem
-    """
-    assert query(migrated, everybody) == []
-
-
 def test_a_write_through_the_view_leaves_alone_what_another_wrote_meanwhile(migrated, query):
     made = create(migrated, PILOT)
     with psycopg.connect(migrated) as first, ThreadPoolExecutor(1) as pool:
@@ -292,69 +209,6 @@ def test_a_write_through_the_view_leaves_alone_what_another_wrote_meanwhile(migr
         second.result()
     both = "SELECT customer_name, pet_name FROM artworks WHERE id = %s"
     assert query(migrated, both, made) == [("by the first", "by the second")]
-
-
-def test_routing_again_changes_nothing_and_the_way_back_forgets(migrated, query):
-    record = "SELECT email, version, by_person, at FROM artwork_migration.routing"
-    assert route(migrated, PILOT, "v2").changed
-    first = query(migrated, record)
-    assert not route(migrated, PILOT, "v2", by="somebody else").changed
-    assert query(migrated, record) == first
-    assert route(migrated, PILOT, None).after == "v1"
-    assert query(migrated, record) == []
-
-
-@pytest.mark.parametrize("nobody", ["", " ", "@", "nobody"])
-def test_what_is_no_address_is_refused(nobody, migrated):
-    with pytest.raises(PermanentError, match="that is no e-mail address"):
-        route(migrated, nobody, "v2")
-
-
-def test_before_the_expansion_nobody_is_routed(source):
-    with pytest.raises(PermanentError, match="the phase is planned"):
-        route(source, PILOT, "v2")
-
-
-def test_the_index_by_address_is_made_once_and_again_after_it_was_stopped(migrated, query, monkeypatch):
-    monkeypatch.setattr(routing, "INDEX_LOCK_TIMEOUT", "20ms")
-    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('artworks_address')"
-    with session(migrated) as connection:
-        query(migrated, "DROP INDEX IF EXISTS artworks_address")
-        with psycopg.connect(migrated) as holder:
-            holder.execute("UPDATE artworks SET pet_name = pet_name")
-            with pytest.raises(TransientError, match="the index of the old table by address"):
-                routing.make_index(connection)
-            holder.rollback()
-        assert query(migrated, valid) in ([], [(False,)])
-        assert routing.make_index(connection)
-        assert query(migrated, valid) == [(True,)]
-        assert not routing.make_index(connection)
-
-
-def test_a_customer_of_the_old_table_is_looked_up_by_the_index(migrated, query):
-    with session(migrated) as connection:
-        routing.make_index(connection)
-    query(migrated, "ANALYZE")
-    plan = query(
-        migrated, "EXPLAIN SELECT id FROM routed_artworks WHERE customer_email = 'pilot@example.net'"
-    )
-    assert "artworks_address" in str(plan)
-    assert "Seq Scan on artworks " not in str(plan)
-
-
-def test_no_table_is_read_whole_for_one_customer_however_fast_the_routes_grow(migrated):
-    with session(migrated) as connection:
-        routing.make_index(connection)
-    with psycopg.connect(migrated) as connection:
-        for _ in range(2):
-            connection.execute("SELECT * FROM customer_artworks('pilot@example.net')")
-            connection.execute("SELECT * FROM artwork_by_token('token')")
-            connection.execute(
-                "INSERT INTO artwork_migration.routing SELECT 'customer' || n, 'v2', 'test' "
-                "FROM generate_series(1, 1000) AS n ON CONFLICT DO NOTHING"
-            )
-        read = connection.execute("SELECT relname FROM pg_stat_xact_user_tables WHERE seq_scan > 0")
-        assert read.fetchall() == []
 
 
 def test_once_everybody_is_served_by_the_clean_table_the_old_one_is_not_read(migrated, query):
@@ -432,55 +286,3 @@ def test_what_was_published_goes_without_a_trace(migrated, query):
         "UPDATE artworks SET pet_name = 'followed' WHERE id = (SELECT min(id::text) FROM artworks_v2)::uuid",
     )
     assert query(migrated, "SELECT count(*) FROM artworks_v2 WHERE pet_name = 'followed'") == [(1,)]
-
-
-def run(url, steps, **config):
-    defs = build_defs({"database": ArtworkDatabase(url=url)})
-    return artwork_route.execute_in_process(
-        run_config={"ops": {"route_customer": {"config": config}}},
-        resources=defs.resources,
-        raise_on_error=False,
-        instance=dg.DagsterInstance.ephemeral(),
-    )
-
-
-def told(result):
-    [event] = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
-    return event.step_output_data.metadata
-
-
-def test_the_job_tells_first_and_routes_once_it_is_confirmed(migrated, query, steps):
-    made = create(migrated, PILOT)
-    asked = {"email": PILOT, "version": "v2"}
-    looked = run(migrated, steps, **asked)
-    assert looked.success
-    assert told(looked)["served_after"].text == "v2"
-    assert served(migrated, PILOT) == "v1"
-    done = run(migrated, steps, **asked, by="Ada", confirm=PILOT, dry_run=False)
-    assert done.success
-    assert told(done)["artworks"].value == 1
-    assert query(migrated, "SELECT email, version, by_person FROM artwork_migration.routing") == [
-        (PILOT, "v2", "Ada")
-    ]
-    assert shown(migrated, PILOT)[0].id == made
-    # The address stands in the run's configuration alone.
-    assert PILOT not in json.dumps(told(done)["customer"].text)
-
-
-@pytest.mark.parametrize(
-    ("config", "why"),
-    [
-        ({"email": PILOT, "version": "v3"}, "version is 'v3'"),
-        ({"email": PILOT, "version": "v2", "dry_run": False, "by": "Ada"}, "confirm is not the address"),
-        (
-            {"email": PILOT, "version": "v2", "dry_run": False, "by": "Ada", "confirm": OTHER},
-            "confirm is not the address",
-        ),
-        ({"email": PILOT, "version": "v2", "dry_run": False, "by": " ", "confirm": PILOT}, "by is empty"),
-        ({"email": "nobody", "version": "v2"}, "that is no e-mail address"),
-    ],
-)
-def test_the_job_refuses_what_is_not_confirmed(config, why, migrated, steps):
-    result = run(migrated, steps, **config)
-    assert why in steps.failure(result)
-    assert served(migrated, PILOT) == "v1"
