@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import dagster as dg
 import pytest
 
-from artwork_pipeline.stores import comparison, evidence
+from artwork_pipeline.artworks.phases import Phase
+from artwork_pipeline.stores import comparison, evidence, phase
 from artwork_pipeline.stores.sessions import session
 from migration_kit.failures import PermanentError
 from tests.integration.artwork_pipeline import shop
@@ -162,6 +163,15 @@ def test_before_the_expansion_it_says_that_nothing_was_compared(source, pipeline
     assert "materialise artwork/expanded_schema" in metadata["why"]
     assert not check.passed
     assert check.severity is dg.AssetCheckSeverity.WARN
+
+
+def test_after_the_clean_up_it_says_that_nothing_is_left_to_compare_with(expanded, pipeline_of):
+    with session(expanded) as connection, connection.transaction():
+        for following in (Phase.SWITCHED, Phase.CLEANED):
+            phase.advance(connection, following, by="test", run_id="run")
+    check, metadata = checked(pipeline_of(expanded).run("parallel_run", "state"))
+    assert "the old table is gone" in metadata["why"]
+    assert not check.passed
 
 
 def test_before_the_backfill_nothing_is_missed_and_nothing_is_proved(expanded, pipeline_of):
