@@ -11,7 +11,7 @@ from artwork_pipeline.artworks import months
 from artwork_pipeline.artworks.columns import CLEAN_COLUMNS, JSON, SOURCE_COLUMNS
 from artwork_pipeline.artworks.dialects import COLUMNS_OF, Dialect
 from artwork_pipeline.artworks.mapping import UNKNOWN_BEFORE
-from artwork_pipeline.artworks.phases import Tables
+from artwork_pipeline.artworks.phases import AFTER, Tables
 from artwork_pipeline.artworks.rules import (
     LOCAL_URL,
     NO_CUSTOMER_EMAIL,
@@ -159,7 +159,7 @@ def _writing(source: Source, tables: Tables) -> str:
             script("backfill", **names),
             script("triggers", **names),
             script("reverse", **names, **columns, **_way_back(source.dialect)),
-            script("evidence", **names),
+            script("evidence", **names, counting=str(tables == AFTER).lower()),
             script(
                 "verification",
                 **names,
