@@ -106,7 +106,7 @@ BEGIN
                                 COALESCE(a.token_expires_at, COALESCE(a.created_at, t.issued_at) + interval '720 hours')) END);
 END $$;
 
--- Every difference in a slice: which row, which column, what should be there and what is.
+-- Every difference in a slice (or in all of them, at one go): which row, which column, what should be there and what is.
 CREATE OR REPLACE FUNCTION artwork_migration.differences(wanted text)
 RETURNS TABLE (problem text, artwork_id uuid, column_name text, expected text, found text)
 LANGUAGE plpgsql STABLE AS $$
@@ -115,7 +115,11 @@ DECLARE
     slice record;
     ids uuid[];
 BEGIN
-    SELECT * INTO STRICT slice FROM artwork_migration.slice_named(wanted);
+    IF wanted IS NOT NULL THEN
+        SELECT * INTO STRICT slice FROM artwork_migration.slice_named(wanted);
+    ELSE
+        SELECT NULL::timestamptz AS first_moment, NULL::timestamptz AS end_before, NULL::integer AS bucket INTO slice;
+    END IF;
     -- With the ids at hand every table is asked for these rows alone.
     ids := ARRAY(SELECT artwork_migration.doubtful(wanted));
     RETURN QUERY
@@ -123,7 +127,8 @@ BEGIN
         SELECT a.id, artwork_migration.as_source(a) AS s, public.normalised_email(a.customer_email) AS email
         FROM @old@ a WHERE a.id = ANY (ids) OFFSET 0
     ), sides AS (
-        SELECT source.id, source.s, p.state AS planned, p.merged_into, o.state, o.partition, o.source_hash,
+        SELECT source.id, source.s, p.state AS planned,
+               COALESCE(wanted, artwork_migration.slice_of(source.id, (source.s).created_at)) AS belongs, p.merged_into, o.state, o.partition, o.source_hash,
                v AS v, v.id IS NOT NULL AS is_clean, k.source AS kept, k.artwork_id IS NOT NULL AS is_set_aside,
                artwork_migration.row_hash(source.s) AS hash,
                CASE WHEN v.id IS NOT NULL THEN artwork_migration.clean(
@@ -150,25 +155,26 @@ BEGIN
         OFFSET 0
     ), suspects AS MATERIALIZED (
         SELECT * FROM sides
-        WHERE (state, partition, source_hash) IS DISTINCT FROM (planned, wanted, hash)
+        WHERE (state, partition, source_hash) IS DISTINCT FROM (planned, belongs, hash)
            OR (state = 'migrated') IS DISTINCT FROM is_clean
            OR is_clean AND (said *<> s OR should_be *<> v AND target_hash IS DISTINCT FROM artwork_migration.row_hash(v))
            OR state IN ('merged', 'quarantined') AND (kept *= s) IS NOT TRUE
            OR expiry IS NOT NULL AND (opens, opens_until) IS DISTINCT FROM (merged_into, expiry)
     )
     SELECT 'unaccounted', id, NULL, COALESCE(planned, 'an outcome'), COALESCE(state, 'no outcome')
-    FROM suspects WHERE (state, partition, source_hash) IS DISTINCT FROM (planned, wanted, hash)
+    FROM suspects WHERE (state, partition, source_hash) IS DISTINCT FROM (planned, belongs, hash)
     UNION ALL
     SELECT 'unaccounted', o.item::uuid, NULL, 'no outcome', o.state || ', without a row in the old table'
     FROM artwork_migration.outcomes o
-    WHERE o.partition = wanted AND NOT EXISTS (SELECT FROM @old@ a WHERE a.id = o.item::uuid)
+    WHERE (wanted IS NULL OR o.partition = wanted) AND NOT EXISTS (SELECT FROM @old@ a WHERE a.id = o.item::uuid)
     UNION ALL
     SELECT 'missing', id, NULL, 'a row', 'no row' FROM suspects WHERE state = 'migrated' AND NOT is_clean
     UNION ALL
     SELECT 'extra', id, NULL, 'no row', 'a row' FROM suspects WHERE state IS DISTINCT FROM 'migrated' AND is_clean
     UNION ALL
     SELECT 'extra', v.id, NULL, 'no row', 'a row' FROM @clean@ v
-    WHERE artwork_migration.is_within(v.id, v.created_at, slice.first_moment, slice.end_before, slice.bucket)
+    WHERE (wanted IS NULL
+           OR artwork_migration.is_within(v.id, v.created_at, slice.first_moment, slice.end_before, slice.bucket))
       AND NOT EXISTS (SELECT FROM @old@ a WHERE a.id = v.id)
     UNION ALL
     SELECT 'changed', id, each.name, artwork_migration.told(each.name, each.expected),
@@ -193,13 +199,13 @@ BEGIN
     UNION ALL
     SELECT 'extra alias', l.artwork_id, 'access_token', 'no alias', 'a token that no twin of this row had'
     FROM public.artwork_token_aliases l
-    JOIN artwork_migration.plan s ON s.artwork_id = l.artwork_id AND s.partition = wanted
+    JOIN artwork_migration.plan s ON s.artwork_id = l.artwork_id AND (wanted IS NULL OR s.partition = wanted)
     WHERE NOT EXISTS (SELECT FROM @old@ t JOIN artwork_migration.plan p ON p.artwork_id = t.id
                       WHERE t.access_token = l.token AND p.merged_into = l.artwork_id)
     UNION ALL
     SELECT 'dangling', r.artwork_id, r.via, 'a clean row', 'no row'
     FROM artwork_migration.referenced() r
-    JOIN artwork_migration.plan p ON p.artwork_id = r.artwork_id AND p.partition = wanted
+    JOIN artwork_migration.plan p ON p.artwork_id = r.artwork_id AND (wanted IS NULL OR p.partition = wanted)
     WHERE NOT EXISTS (SELECT FROM @clean@ v WHERE v.id = r.artwork_id)
     ORDER BY 1, 2, 3;
 END $$;

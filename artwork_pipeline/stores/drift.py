@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from artwork_pipeline.stores import evidence, installation
+from artwork_pipeline.stores import evidence
 from artwork_pipeline.stores.sessions import scalar
 from artwork_pipeline.stores.verification import Difference
 from migration_kit.failures import TransientError
@@ -19,7 +19,7 @@ MOST_TOUCHED = 5_000
 """Rows that are compared again under the locks; more would take too long there."""
 
 _DIFFERENCES = (
-    "SELECT problem, artwork_id::text, column_name, expected, found FROM artwork_migration.differences(%s)"
+    "SELECT problem, artwork_id::text, column_name, expected, found FROM artwork_migration.differences(NULL)"
 )
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
 # Whatever a transaction wrote that the snapshot did not see as ended: one that began before it counts, too.
@@ -51,17 +51,15 @@ class Drift:
 
 
 def compare(connection: psycopg.Connection[Any]) -> Drift:
-    """Compare every slice in one snapshot; people may write meanwhile."""
+    """Compare both tables whole in one snapshot; people may write meanwhile."""
     kept: list[Difference] = []
     count = 0
-    slicing = installation.installed_slicing(connection)
     with transient_errors("the comparison of both tables"), evidence.snapshot(connection):
         horizon = str(scalar(connection, _HORIZON))
-        for name in slicing.names if slicing else ():
-            for row in connection.execute(_DIFFERENCES, [name]):
-                count += 1
-                if len(kept) < MOST_KEPT:
-                    kept.append(Difference(*row))
+        for row in connection.execute(_DIFFERENCES):
+            count += 1
+            if len(kept) < MOST_KEPT:
+                kept.append(Difference(*row))
     return Drift(count, tuple(kept), horizon)
 
 
