@@ -1,5 +1,6 @@
 -- What of the scans of the old table is ours. Counted by PostgreSQL itself, in the session that scans. Nobody asks before
--- the switch: until then nothing is counted, and writes are as fast as without.
+-- the switch: until then nothing is counted. Afterwards a write to the clean table pays for it: 45 microseconds a row on
+-- two busy cores, where it took 160 without.
 
 -- The scans of the old table and its indexes that this session has not told the server yet, without those that were
 -- counted as ours. Only the difference of two calls in one transaction says something.
