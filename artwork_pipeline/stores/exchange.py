@@ -78,8 +78,9 @@ def exchange(connection: psycopg.Connection[Any], prepared: Preparation, order: 
     _rename(connection, prepared, told)
     _on(connection, prepared)
     connection.execute(rendering.functions(prepared.source, prepared.after).encode())
-    _smoke(connection, prepared, told)
-    _compare(connection, prepared, told)
+    after = reading.census(connection, SERVED, reading.own_names(connection, prepared.source))
+    _smoke(connection, prepared, after, told)
+    _compare(connection, prepared, after, told)
     told.transition = phase.advance(
         connection, prepared.direction.to, by=order.by, run_id=order.run_id, details=_details(prepared, told)
     )
@@ -185,9 +186,10 @@ def _on(connection: psycopg.Connection[Any], prepared: Preparation) -> None:
         dependents.set_grants(connection, one.dependent)
 
 
-def _smoke(connection: psycopg.Connection[Any], prepared: Preparation, told: Exchanged) -> None:
-    own = reading.own_names(connection, prepared.source)
-    found = smoke_test(connection, reading.census(connection, SERVED, own).values())
+def _smoke(
+    connection: psycopg.Connection[Any], prepared: Preparation, after: Census, told: Exchanged
+) -> None:
+    found = smoke_test(connection, after.values())
     if written := smoke.write(connection, SERVED, SERVED):
         found.append(written)
     told.told += [mask_email(redact(str(one))) for one in found]
@@ -200,10 +202,10 @@ def _smoke(connection: psycopg.Connection[Any], prepared: Preparation, told: Exc
         )
 
 
-def _compare(connection: psycopg.Connection[Any], prepared: Preparation, told: Exchanged) -> None:
+def _compare(
+    connection: psycopg.Connection[Any], prepared: Preparation, after: Census, told: Exchanged
+) -> None:
     """What hangs on the name must be what hung on it, but for what somebody replaced or cannot be."""
-    own = reading.own_names(connection, prepared.source)
-    after = reading.census(connection, SERVED, own)
     given = {*prepared.replacements, *prepared.dropped}
     for key, how in _changes(prepared, after).items():
         kind = key.partition(" ")[0]
@@ -216,7 +218,7 @@ def _compare(connection: psycopg.Connection[Any], prepared: Preparation, told: E
                 remedy="Nothing was changed. Give its SQL in `replacements`, or look at what the census says of it",
             )
     former = prepared.after.clean_name if prepared.direction.is_back else prepared.after.old_name
-    left = reading.census(connection, former, own)
+    left = reading.census(connection, former, reading.own_names(connection, prepared.source))
     staying = {*prepared.earlier.staying} if prepared.direction.is_back else given
     told.told += [
         f"it stays on {former}: {key}"
