@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from typing import Any
 
 import psycopg
@@ -23,6 +23,8 @@ TRY_AGAIN = (
 )
 OTHER_SCHEMA = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)
 PATIENCE_SECONDS = 30
+BETWEEN_WRITES_SECONDS = 0.02
+"""At most, for each: they leave the machine to the migration, which they mean to meet in the middle of every step."""
 
 COLUMNS = {
     "pet": ("pet_name", "pet_name"),
@@ -247,7 +249,7 @@ class Writers:
     def __init__(self, people: Sequence[Writer]) -> None:
         self._people = people
         self._changed = Condition()
-        self._stopped = False
+        self._stopped = Event()
         self._failures: list[BaseException] = []
 
     def have_written(self, times: int = 2) -> None:
@@ -272,7 +274,7 @@ class Writers:
 
     def _work(self, one: Writer) -> None:
         try:
-            while not self._stopped:
+            while not self._stopped.wait(BETWEEN_WRITES_SECONDS):
                 if one.connects_anew:
                     one.leave()
                     one.connects_anew = False
@@ -297,7 +299,7 @@ class Writers:
         try:
             yield self
         finally:
-            self._stopped = True
+            self._stopped.set()
             for thread in threads:
                 thread.join(PATIENCE_SECONDS)
         if self._failures:
