@@ -1,4 +1,4 @@
-"""Dagster as its UI speaks to it: GraphQL over HTTP. Backfills are launched and followed here.
+"""Dagster as its UI speaks to it: GraphQL over HTTP. Backfills and jobs are launched and followed here.
 
 The command line has no way to launch an asset backfill over differing partitions. What to launch, and what to
 tell people about it, belongs to the demo.
@@ -10,81 +10,7 @@ from typing import Any
 
 import httpx
 
-_LOCATIONS = """
-{ workspaceOrError { __typename
-    ... on PythonError { message }
-    ... on Workspace { locationEntries { name loadStatus locationOrLoadError { __typename
-        ... on PythonError { message causes { message } } } } } } }
-"""
-_ASSETS = "{ assetNodes { assetKey { path } repository { location { name } } } }"
-_LAUNCH = """
-mutation Launch($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) { __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-    ... on UnauthorizedError { message } } }
-"""
-_BACKFILL = """
-query Backfill($id: String!) {
-  partitionBackfillOrError(backfillId: $id) { __typename
-    ... on PythonError { message }
-    ... on BackfillNotFoundError { message }
-    ... on PartitionBackfill { id status timestamp endTimestamp error { message }
-      assetBackfillData { assetBackfillStatuses { __typename
-        ... on AssetPartitionsStatusCounts { assetKey { path } numPartitionsTargeted
-            numPartitionsInProgress numPartitionsMaterialized numPartitionsFailed }
-        ... on UnpartitionedAssetStatus { assetKey { path } inProgress materialized failed } } } } } }
-"""
-_RUNS = """
-query Runs($filter: RunsFilter!) {
-  runsOrError(filter: $filter, limit: 500) { __typename
-    ... on PythonError { message }
-    ... on Runs { results { id status tags { key value } assetSelection { path } startTime endTime } } } }
-"""
-_FAILURES = """
-query Failures($id: ID!, $cursor: String) {
-  logsForRun(runId: $id, afterCursor: $cursor, limit: 1000) { __typename
-    ... on EventConnection { cursor hasMore events { __typename
-        ... on ExecutionStepFailureEvent { stepKey
-            error { message causes { message } } failureMetadata { description } }
-        ... on RunFailureEvent { message } } } } }
-"""
-_RETRY = """
-mutation Retry($params: ReexecutionParams!) {
-  reexecutePartitionBackfill(reexecutionParams: $params) { __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message } } }
-"""
-_RELOAD = """
-mutation Reload($name: String!) {
-  reloadRepositoryLocation(repositoryLocationName: $name) { __typename
-    ... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename
-        ... on PythonError { message causes { message } } } } } }
-"""
-_UNFINISHED = """
-{ partitionBackfillsOrError(filters: {statuses: [REQUESTED, CANCELING, FAILING]}) { __typename
-    ... on PythonError { message }
-    ... on PartitionBackfills { results { id title } } } }
-"""
-_CANCEL = """
-mutation Cancel($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename
-    ... on CancelBackfillSuccess { backfillId }
-    ... on UnauthorizedError { message }
-    ... on PythonError { message } } }
-"""
-_TERMINATE = """
-mutation Terminate($ids: [String!]!) {
-  terminateRuns(runIds: $ids, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) { __typename
-    ... on PythonError { message } } }
-"""
-_START_SENSOR = """
-mutation StartSensor($selector: SensorSelector!) { startSensor(sensorSelector: $selector) { __typename
-    ... on UnauthorizedError { message }
-    ... on PythonError { message } } }
-"""
-_SET_POOL = """
-mutation SetPool($pool: String!, $limit: Int!) { setConcurrencyLimit(concurrencyKey: $pool, limit: $limit) }
-"""
+from local_stack import dagster_queries as queries
 
 _UNFINISHED_RUNS = ("QUEUED", "NOT_STARTED", "MANAGED", "STARTING", "STARTED", "CANCELING")
 _ENDED = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED", "COMPLETED"}
@@ -153,20 +79,20 @@ class Dagster:
     def answers(self) -> bool:
         """Whether the webserver has loaded its workspace, with or without errors."""
         try:
-            entries = self._ask(_LOCATIONS)["workspaceOrError"].get("locationEntries", [])
+            entries = self._ask(queries.LOCATIONS)["workspaceOrError"].get("locationEntries", [])
         except DagsterError:
             return False
         return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
 
     def load_errors(self) -> dict[str, str]:
         """The code locations that did not load, with the error of each."""
-        entries = self._ask(_LOCATIONS)["workspaceOrError"]["locationEntries"]
+        entries = self._ask(queries.LOCATIONS)["workspaceOrError"]["locationEntries"]
         told = {entry["name"]: _load_error(entry["locationOrLoadError"]) for entry in entries}
         return {name: error for name, error in told.items() if error}
 
     def assets(self, location: str) -> list[tuple[str, ...]]:
         """The keys of the location's assets, sorted."""
-        nodes = self._ask(_ASSETS)["assetNodes"]
+        nodes = self._ask(queries.ASSETS)["assetNodes"]
         return sorted(
             tuple(node["assetKey"]["path"])
             for node in nodes
@@ -180,16 +106,20 @@ class Dagster:
             "allPartitions": True,
             "title": title,
         }
-        return str(_granted(self._ask(_LAUNCH, params=params)["launchPartitionBackfill"])["backfillId"])
+        return str(
+            _granted(self._ask(queries.LAUNCH, params=params)["launchPartitionBackfill"])["backfillId"]
+        )
 
     def retry_from_failure(self, backfill_id: str) -> str:
         """Launch "retry from failure" of a backfill, as its button does, and return the new one's id."""
         params = {"parentRunId": backfill_id, "strategy": "FROM_FAILURE"}
-        return str(_granted(self._ask(_RETRY, params=params)["reexecutePartitionBackfill"])["backfillId"])
+        return str(
+            _granted(self._ask(queries.RETRY, params=params)["reexecutePartitionBackfill"])["backfillId"]
+        )
 
     def unfinished_backfills(self) -> dict[str, str]:
         """The backfills that are still to do or to cancel: their titles by id."""
-        found = _granted(self._ask(_UNFINISHED)["partitionBackfillsOrError"])["results"]
+        found = _granted(self._ask(queries.UNFINISHED)["partitionBackfillsOrError"])["results"]
         return {one["id"]: one["title"] or "" for one in found}
 
     def cancel_backfill(self, backfill_id: str) -> None:
@@ -197,13 +127,13 @@ class Dagster:
 
         The backfill itself reads *canceling* until the daemon's next tick.
         """
-        _granted(self._ask(_CANCEL, id=backfill_id)["cancelPartitionBackfill"])
+        _granted(self._ask(queries.CANCEL, id=backfill_id)["cancelPartitionBackfill"])
         if runs := [run.id for run in self.runs(backfill_id, statuses=_UNFINISHED_RUNS)]:
-            _granted(self._ask(_TERMINATE, ids=runs)["terminateRuns"])
+            _granted(self._ask(queries.TERMINATE, ids=runs)["terminateRuns"])
 
     def backfill(self, backfill_id: str) -> Backfill:
         """How far the backfill is."""
-        said = _granted(self._ask(_BACKFILL, id=backfill_id)["partitionBackfillOrError"])
+        said = _granted(self._ask(queries.BACKFILL, id=backfill_id)["partitionBackfillOrError"])
         statuses = (said["assetBackfillData"] or {}).get("assetBackfillStatuses", [])
         return Backfill(
             id=backfill_id,
@@ -220,13 +150,15 @@ class Dagster:
             "tags": [{"key": "dagster/backfill", "value": backfill_id}],
             "statuses": list(statuses) or None,
         }
-        return [_run(run) for run in _granted(self._ask(_RUNS, filter=wanted)["runsOrError"])["results"]]
+        return [
+            _run(run) for run in _granted(self._ask(queries.RUNS, filter=wanted)["runsOrError"])["results"]
+        ]
 
     def failures(self, run_id: str) -> Iterator[str]:
         """What the run's failed steps say, in their own words; without one, what the run says (its process died)."""
         cursor, more, of_a_step, of_the_run = None, True, False, ""
         while more:
-            page = _granted(self._ask(_FAILURES, id=run_id, cursor=cursor)["logsForRun"])
+            page = _granted(self._ask(queries.FAILURES, id=run_id, cursor=cursor)["logsForRun"])
             for event in page["events"]:
                 if event["__typename"] == "ExecutionStepFailureEvent":
                     of_a_step = True
@@ -240,7 +172,7 @@ class Dagster:
     def reload(self, location: str) -> str | None:
         """Load the location's code anew; the error if it does not load."""
         return _load_error(
-            self._ask(_RELOAD, name=location)["reloadRepositoryLocation"].get("locationOrLoadError")
+            self._ask(queries.RELOAD, name=location)["reloadRepositoryLocation"].get("locationOrLoadError")
         )
 
     def start_sensor(self, location: str, name: str) -> None:
@@ -250,13 +182,30 @@ class Dagster:
             "repositoryName": "__repository__",
             "sensorName": name,
         }
-        answer = _granted(self._ask(_START_SENSOR, selector=selector)["startSensor"])
+        answer = _granted(self._ask(queries.START_SENSOR, selector=selector)["startSensor"])
         if answer["__typename"] != "Sensor":
             raise DagsterError(f"the sensor {name} cannot be turned on: {answer['__typename']}")
 
+    def launch_job(self, location: str, job: str, config: Mapping[str, Any]) -> str:
+        """Launch a job with this configuration of its ops, as its launchpad does, and return the run's id."""
+        selector = {
+            "repositoryLocationName": location,
+            "repositoryName": "__repository__",
+            "jobName": job,
+        }
+        params = {"selector": selector, "runConfigData": {"ops": config}}
+        answer = self._ask(queries.LAUNCH_RUN, params=params)["launchRun"]
+        if refused := answer.get("errors"):
+            raise DagsterError(f"{job}: {refused[0]['message']}")
+        return str(_granted(answer)["run"]["runId"])
+
+    def run_status(self, run_id: str) -> str:
+        """How far a run is, in Dagster's words: SUCCESS, FAILURE and CANCELED are the ends."""
+        return str(_granted(self._ask(queries.RUN, id=run_id)["runOrError"])["status"])
+
     def limit_pool(self, pool: str, limit: int) -> None:
         """Let at most ``limit`` steps of the pool run at once."""
-        self._ask(_SET_POOL, pool=pool, limit=limit)
+        self._ask(queries.SET_POOL, pool=pool, limit=limit)
 
     def _ask(self, query: str, **variables: object) -> dict[str, Any]:
         try:

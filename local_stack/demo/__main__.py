@@ -7,7 +7,7 @@ only the registry is migrated, without recorded decisions: all that curators are
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from rich.console import Console
 
 from local_stack.dagster_api import DagsterError
 from local_stack.dagster_server import RunningDagster, running_dagster
-from local_stack.demo import accounting, migrations
+from local_stack.demo import accounting, migrations, switching
 from local_stack.demo.reloading import reloading
 from local_stack.desk_server import RunningDesk, running_desk
 from local_stack.ending import end_on_signals
@@ -105,7 +105,7 @@ def _show(console: Console, wishes: Wishes) -> bool:
             cleanup.enter_context(reloading(dagster.api.url, PROJECT, console))
         else:
             try:
-                right = _migrate(console, dagster, Path(stack.environment["REPORTS_PATH"]), desk=wishes.desk)
+                right = _migrate(console, dagster, stack.environment, desk=wishes.desk)
                 if wishes.stay:
                     migrations.take_up_decisions(dagster.api)
             except DagsterError as refused:  # perhaps because its storage is gone
@@ -148,9 +148,14 @@ def _fill(console: Console, stack: Stack, wishes: Wishes) -> None:
         artworks.fill(environment, seed=wishes.seed, rows=wishes.rows)
 
 
-def _migrate(console: Console, dagster: RunningDagster, reports: Path, *, desk: bool) -> bool:
+def _migrate(
+    console: Console, dagster: RunningDagster, environment: Mapping[str, str], *, desk: bool
+) -> bool:
+    reports, artworks_database = Path(environment["REPORTS_PATH"]), environment["ARTWORK_DATABASE_URL"]
     if leftovers := migrations.cancel_leftovers(dagster.api):
         console.print(f"Cancelled {len(leftovers)} backfills that an interrupted demo left to be done.")
+    if not desk:
+        switching.roll_back_leftovers(dagster.api, artworks_database)
     backfills = migrations.launch(dagster.api, ["registry"] if desk else tuple(migrations.LOCATIONS))
     console.print(
         "Launched as backfills, one a migration. Each new level of partitions waits for Dagster's 30 s tick."
@@ -159,7 +164,11 @@ def _migrate(console: Console, dagster: RunningDagster, reports: Path, *, desk: 
     summaries = accounting.summarise(outcomes, reports)
     accounting.show(summaries, console)
     console.print(f"Written to {accounting.write(summaries, reports)}")
-    return accounting.all_right(summaries)
+    right = accounting.all_right(summaries)
+    if right and not desk:
+        with _step(console, "Trying the artworks' switch-over"):
+            switching.try_out(dagster.api, artworks_database, console)
+    return right
 
 
 def _stay(stack: Stack, dagster: RunningDagster, desk: RunningDesk) -> None:
