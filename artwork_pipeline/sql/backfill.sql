@@ -146,10 +146,12 @@ BEGIN
                         WHERE p.artwork_id = ANY (elsewhere) AND p.state = 'migrated'
                           AND NOT EXISTS (SELECT FROM @clean@ v WHERE v.id = p.artwork_id));
 
+    -- Joined, not asked by EXISTS: for that the planner would read all of what is there already, for each batch.
     known := ARRAY(SELECT i.id FROM unnest(ids) AS i (id)
-                   WHERE EXISTS (SELECT FROM artwork_migration.outcomes o WHERE o.item = i.id::text)
-                      OR EXISTS (SELECT FROM @clean@ v WHERE v.id = i.id)
-                      OR EXISTS (SELECT FROM artwork_migration.set_aside k WHERE k.artwork_id = i.id));
+                   LEFT JOIN artwork_migration.outcomes o ON o.item = i.id::text
+                   LEFT JOIN @clean@ v ON v.id = i.id
+                   LEFT JOIN artwork_migration.set_aside k ON k.artwork_id = i.id
+                   WHERE o.item IS NOT NULL OR v.id IS NOT NULL OR k.artwork_id IS NOT NULL);
     SELECT filled.* INTO clean_rows, outcomes, without_user, unseen
     FROM artwork_migration.fill_rows(
         CASE known WHEN '{}' THEN ids ELSE ARRAY(SELECT unnest(ids) EXCEPT SELECT unnest(known)) END, run, batch) AS filled;
