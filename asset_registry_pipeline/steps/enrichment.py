@@ -42,6 +42,7 @@ from asset_registry_pipeline.steps.sources import chunks, decision_key, require_
 from asset_registry_pipeline.steps.workshop import Workshop, open_workshop
 from asset_registry_pipeline.stores.connections import Registry
 from migration_kit.failures import TransientError
+from migration_kit.progress import track
 
 NO_WORDS = "there are no words to make metadata from"
 METADATA_NOT_WANTED = "the profile makes no new metadata"
@@ -112,13 +113,12 @@ def enrich(registry: Registry, *, log: Callable[[str], None]) -> Enriched:
     done = Enriched()
     asked = _asked_again(registry)
     with open_workshop(registry) as workshop:
-        for song, standing in songs(registry, done):
+        found = track(songs(registry, done), total=None, log=log, what="album art and metadata, songs")
+        for song, standing in found:
             again = song.key in asked or song.source.item in asked or _LAYER in asked
             made = _enrichment(song, standing, workshop, again=again)
             written = made != standing and registry.enrichments.save(made, standing)
             done.add(made, written=written)
-            if written:
-                log(f"{song.source.label}: album art {art_label(made)}, metadata {made.ai_state}")
     return done
 
 
