@@ -14,6 +14,7 @@ from asset_registry_pipeline.registry.findings import Finding, inspect
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS, MIGRATED_LAYERS, UNFILED
 from asset_registry_pipeline.registry.outcomes import written_by_migration, written_mark
 from asset_registry_pipeline.steps.directory import references_of
+from asset_registry_pipeline.steps.needing import Needed, add_needed, count_needed
 from asset_registry_pipeline.steps.sources import chunks, require_documents, told
 from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores.connections import Registry
@@ -32,7 +33,10 @@ _LETTERS_OF_AN_ID = 24
 
 @dataclass
 class Tally:
-    """What looking at a range or a layer adds up to; `kinds` counts documents, each once a kind."""
+    """What looking at a range or a layer adds up to; `kinds` counts documents, each once a kind.
+
+    `needed`: of composites, what they refer to.
+    """
 
     documents: int = 0
     bytes: int = 0
@@ -40,6 +44,7 @@ class Tally:
     digest: SetDigest = field(default_factory=SetDigest)
     census: dict[str, Counter[str]] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
+    needed: Needed = field(default_factory=dict)
 
     def update(self, other: "Tally") -> None:
         """Take in what another range adds up to."""
@@ -47,6 +52,7 @@ class Tally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.digest.update(other.digest)
         self.kinds.update(other.kinds)
+        add_needed(self.needed, [other.needed])
         for name, types in other.census.items():
             self.count(name, types)
 
@@ -112,6 +118,8 @@ def take(registry: Registry, layer: str, *, run_id: str, batch: str) -> Inventor
             "profile": registry.profile.name,
         },
     )
+    if layer in COMPOSITE_LAYERS and registry.curation.blocks_mark() != fingerprint:
+        registry.curation.save_blocks(fingerprint, tally.needed)
     return Inventory(
         layer=layer,
         documents=tally.documents,
@@ -153,6 +161,8 @@ def _rows(registry: Registry, layer: str, within: IdRange, tally: Tally) -> Iter
         known = _addresses_named(registry, chunk) if layer in COMPOSITE_LAYERS else {}
         for source in chunk:
             row = as_row(source, inspect(source, registry.taxonomy), _set_key(registry, source, known))
+            if layer in COMPOSITE_LAYERS:
+                count_needed(source, references_of(source), tally.needed)
             tally.documents += 1
             tally.bytes += source.size
             tally.digest.add(told(source.item, source.source_hash))

@@ -1,6 +1,6 @@
 """What the curators' desk keeps beside its queue: what composites wait for, previews of batches, retries asked for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,13 +43,13 @@ class CurationStore:
             row = self._blocks.find_one({"_id": _COUNTED})
         return row["mark"] if row else None
 
-    def save_blocks(self, mark: str, counted: Iterable[tuple[str, int, list[str]]]) -> None:
+    def save_blocks(self, mark: str, counted: Mapping[str, tuple[int, list[str]]]) -> None:
         """Keep how many composites refer to each key, and some by name, in the place of what was counted before."""
         with transient_errors("development"):
-            for chunk in chunked(counted, _CHUNK):
+            for chunk in chunked(counted.items(), _CHUNK):
                 writes: list[Any] = [
                     ReplaceOne({"_id": key}, {"n": number, "composites": labels, "mark": mark}, upsert=True)
-                    for key, number, labels in chunk
+                    for key, (number, labels) in chunk
                 ]
                 self._blocks.bulk_write(writes, ordered=False)
             self._blocks.delete_many({"mark": {"$ne": mark}})

@@ -1,42 +1,33 @@
-"""How many composites need each component, counted in one pass over staging's composites and kept until they change.
+"""How many composites need each component, as the curators' queue shows it: kept until composites have changed.
 
-References are read as composites' prerequisites read them; a component counts by its address, its name and its `_id`.
+Counted by the inventory of composites, which reads all of them anyway; here only where there is none yet.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from asset_registry_pipeline.registry.composites import own_name, structural_breach
 from asset_registry_pipeline.registry.documents import SourceDocument
 from asset_registry_pipeline.registry.layers import COMPOSITE_LAYERS
-from asset_registry_pipeline.registry.shapes import is_text
 from asset_registry_pipeline.steps.directory import references_of
+from asset_registry_pipeline.steps.needing import MOST_TOLD, Needed, add_needed, count_needed
 from asset_registry_pipeline.steps.spreading import spread
 from asset_registry_pipeline.stores import codec
 from asset_registry_pipeline.stores.connections import Registry
 from asset_registry_pipeline.stores.id_ranges import IdRange
 from migration_kit.fingerprints import fingerprint
 
-MOST_TOLD = 20
-"""Composites of a component that are told by name."""
 _COMPOSITES = COMPOSITE_LAYERS[0]
-_LONGEST_KEY, _LONGEST_LABEL = 4_000, 200
-
-Needed = dict[str, tuple[int, list[str]]]
-"""By key of a component how many composites refer to it, and the names of the first of them."""
 
 
 def count_blocked(registry: Registry) -> bool:
-    """Count how many composites need each component, if they have changed since that was done; whether they had."""
-    mark = fingerprint(registry.staging.mark(_COMPOSITES))
+    """Count how many composites need each component, if nobody has since they changed; whether nobody had."""
+    inventory = registry.workspace.inventory(_COMPOSITES)
+    mark = inventory["fingerprint"] if inventory else fingerprint(registry.staging.mark(_COMPOSITES))
     if registry.curation.blocks_mark() == mark:
         return False
-    totals: Needed = {}
-    for counted in spread(registry, _COMPOSITES, _count_range):
-        for key, (number, labels) in counted.items():
-            before, told = totals.get(key, (0, []))
-            totals[key] = before + number, (told + labels)[:MOST_TOLD]
-    registry.curation.save_blocks(mark, ((key, number, labels) for key, (number, labels) in totals.items()))
+    needed: Needed = {}
+    add_needed(needed, spread(registry, _COMPOSITES, _count_range))
+    registry.curation.save_blocks(mark, needed)
     return True
 
 
@@ -60,18 +51,6 @@ def _called(row: Mapping[str, Any]) -> list[str]:
 def _count_range(registry: Registry, layer: str, within: IdRange) -> Needed:
     counted: Needed = {}
     for raw in registry.staging.raw(layer, within, fields=("components", "name")):
-        body = codec.decoded(raw) or {}
-        references = references_of(SourceDocument("", layer, "", 0, body))
-        if structural_breach(references):
-            continue
-        name = body.get("name")
-        label = own_name(name)[:_LONGEST_LABEL] if is_text(name) else codec.item_of(raw)
-        _count({reference.key for reference in references}, label, counted)
+        composite = SourceDocument(codec.item_of(raw), layer, "", 0, codec.decoded(raw) or {})
+        count_needed(composite, references_of(composite), counted)
     return counted
-
-
-def _count(keys: Iterable[str], label: str, counted: Needed) -> None:
-    for key in keys:
-        if len(key) <= _LONGEST_KEY:
-            number, labels = counted.get(key, (0, []))
-            counted[key] = number + 1, [*labels, label] if len(labels) < MOST_TOLD else labels
