@@ -7,6 +7,7 @@ how sure it is and what a person should look at. No text makes it raise.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from asset_registry_pipeline.registry.texts import sentences, straighten
@@ -77,6 +78,10 @@ class SongTitle:
 
 def parse_song_line(text: str) -> SongTitle:
     """Read the first line or sentence of a text as a song title; an unreadable one has no song."""
+    return _parsed_before(text) if len(text) <= _REPEATED_LENGTH else _parse(text)
+
+
+def _parse(text: str) -> SongTitle:
     line = first_sentence(text)
     if not line:
         return SongTitle(None, None, None, "low", text, (_EMPTY,))
@@ -85,6 +90,11 @@ def parse_song_line(text: str) -> SongTitle:
         parts.pop()
     read = _of_dashes(parts) or _by_artist(parts) or _of_two(parts) or _without_artist(" - ".join(parts))
     return read.title(text, too_long=len(line) > _LONGEST_LINE)
+
+
+# Planning, enriching and reporting ask the same of a song half a dozen times. Nothing that may be large is kept.
+_REPEATED_LENGTH = 1_000
+_parsed_before = lru_cache(maxsize=1_024)(_parse)
 
 
 def first_sentence(text: str) -> str:

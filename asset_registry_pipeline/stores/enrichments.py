@@ -7,6 +7,7 @@ from typing import Any
 
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
+from pymongo.write_concern import WriteConcern
 
 from asset_registry_pipeline.registry.enrichment import Enrichment
 from asset_registry_pipeline.registry.song_matches import ArtCandidate
@@ -21,7 +22,10 @@ class EnrichmentStore:
     """Enrichments by the key of their song; an earlier one is never lost, it moves into the history."""
 
     def __init__(self, database: Database[Any]) -> None:
-        self._enrichments = database.get_collection("migration_enrichments", codec_options=codec.OPTIONS)
+        # What is lost with a server before a majority has it is made anew by the next run: no song waits for that.
+        self._enrichments = database.get_collection(
+            "migration_enrichments", codec_options=codec.OPTIONS, write_concern=WriteConcern(w=1)
+        )
 
     def among(self, keys: Sequence[str]) -> dict[str, Enrichment]:
         """The standing enrichments that have one of these keys."""
