@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
+from pymongo.write_concern import WriteConcern
 
 from asset_registry_pipeline.registry.outcomes import (
     DAMAGED,
@@ -34,6 +35,9 @@ from migration_kit.ledger import Entry
 from migration_kit.mongo import transient_errors
 
 _CHUNK_DOCUMENTS, _CHUNK_BYTES = 1_000, 8 * 1024 * 1024
+# New documents do not wait for a majority, chunk by chunk: what a lost server takes back it takes back with their
+# records. That the layer is published is said by writes which a majority has, and then that has all before them.
+_NOT_WAITED_FOR = WriteConcern(w=1)
 _ATTEMPTS = 3
 _STATES = {
     Disposition.HELD: State.HELD,
@@ -137,7 +141,7 @@ def _insert_new(run: _Run, new: Sequence[Candidate], settled: Settled) -> bool:
                 development.insert(raws, session)
                 ledger.add(entries, session=session)
 
-            session.with_transaction(both)
+            session.with_transaction(both, write_concern=_NOT_WAITED_FOR)
     except OperationFailure as error:
         if error.has_error_label("TransientTransactionError"):
             raise
