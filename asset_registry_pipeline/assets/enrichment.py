@@ -42,8 +42,9 @@ def song_enrichment(
         require_gate(context, opened.ledger, INVENTORY, [layer])
         opened.workspace.begin_batch(batch_id(context))
         imported = decisions.import_decisions(opened, layer)
-        done = enrichment.enrich(opened, log=context.log.info)
-        told = art_report.compile_art(opened)
+        telling = art_report.Telling(opened)
+        done = enrichment.enrich(opened, log=context.log.info, tell=telling.add)
+        told = telling.report(done.without_words)
         path = write_json(reports_path("registry") / "songs-waiting.json", told.waiting)
     return dg.MaterializeResult(
         metadata={

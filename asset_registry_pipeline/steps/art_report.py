@@ -79,34 +79,50 @@ class ArtReport:
         return round(songs / self.songs, 4) if self.songs else 0.0
 
 
+class Telling:
+    """A report in the making: songs are told one by one, each with what stands of it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._looked_up = registry.profile.wants(LOOKED_UP)
+        self._songs = 0
+        self._counts: Counter[str] = Counter()
+        self._made: Counter[str] = Counter()
+        self._waiting: list[dict[str, Any]] = []
+        self._thumbnails: list[tuple[str, str]] = []
+
+    def add(self, song: Song, standing: Enrichment | None) -> None:
+        """Count a song that has its words."""
+        current = standing if standing is not None and standing.inputs == song.inputs else None
+        self._songs += 1
+        self._counts[art_label(current) if current is not None else "not yet"] += 1
+        if current is not None:
+            self._made[current.ai_state] += 1
+        if _waits(current, looked_up=self._looked_up):
+            self._waiting.append(_row(song, current))
+        if current is not None and current.art_state == "settled" and len(self._thumbnails) < _MOST_SHOWN:
+            self._thumbnails += _thumbnail(song, current)
+
+    def report(self, without_words: int) -> ArtReport:
+        """What was told so far; `without_words`: songs beside them that have none."""
+        return ArtReport(
+            self._songs,
+            without_words,
+            dict(self._counts),
+            self._made["made"],
+            self._made["failed"],
+            self._registry.metadata_provider,
+            tuple(self._waiting),
+            tuple(self._thumbnails),
+        )
+
+
 def compile_art(registry: Registry) -> ArtReport:
     """Count the songs of staging by how their enrichment stands; nothing is written and nobody outside is asked."""
-    counted = Enriched()
-    counts: Counter[str] = Counter()
-    made: Counter[str] = Counter()
-    waiting: list[dict[str, Any]] = []
-    thumbnails: list[tuple[str, str]] = []
-    total = 0
+    counted, telling = Enriched(), Telling(registry)
     for song, standing in songs(registry, counted):
-        total += 1
-        current = standing if standing is not None and standing.inputs == song.inputs else None
-        counts[art_label(current) if current is not None else "not yet"] += 1
-        if current is not None:
-            made[current.ai_state] += 1
-        if _waits(current, looked_up=registry.profile.wants(LOOKED_UP)):
-            waiting.append(_row(song, current))
-        if current is not None and current.art_state == "settled" and len(thumbnails) < _MOST_SHOWN:
-            thumbnails += _thumbnail(song, current)
-    return ArtReport(
-        total,
-        counted.without_words,
-        dict(counts),
-        made["made"],
-        made["failed"],
-        registry.metadata_provider,
-        tuple(waiting),
-        tuple(thumbnails),
-    )
+        telling.add(song, standing)
+    return telling.report(counted.without_words)
 
 
 def _waits(current: Enrichment | None, *, looked_up: bool) -> bool:

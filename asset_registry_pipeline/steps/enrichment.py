@@ -102,8 +102,15 @@ def art_label(enrichment: Enrichment) -> str:
     return enrichment.art_state
 
 
-def enrich(registry: Registry, *, log: Callable[[str], None]) -> Enriched:
+def enrich(
+    registry: Registry,
+    *,
+    log: Callable[[str], None],
+    tell: Callable[[Song, Enrichment | None], None] = lambda *_: None,
+) -> Enriched:
     """Give every song that has its words album art and metadata, song by song; each is stored when it is made.
+
+    `tell` gets each song with what stands of it then.
 
     Raises:
         PermanentError: the layer is empty, a setting is wrong, or the bucket or a service refuses it.
@@ -119,6 +126,9 @@ def enrich(registry: Registry, *, log: Callable[[str], None]) -> Enriched:
             made = _enrichment(song, standing, workshop, again=again)
             written = made != standing and registry.enrichments.save(made, standing)
             done.add(made, written=written)
+            # Where another run was the first, what it has stored counts.
+            stands = written or made == standing
+            tell(song, made if stands else registry.enrichments.among([song.key]).get(song.key))
     return done
 
 
