@@ -35,7 +35,7 @@ _MOST_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a document's source makes it: its outcome and, where it is ready, the new document with its hash.
+    """What a document's source makes it: its outcome; where it is ready the new document, its bytes and their hash.
 
     `missing`: the references that a composite waits for, as they are written.
     """
@@ -43,6 +43,7 @@ class Expected:
     disposition: Disposition
     reason: str | None = None
     document: Mapping[str, Any] | None = None
+    raw: bytes | None = None
     target_hash: str | None = None
     missing: tuple[str, ...] = ()
 

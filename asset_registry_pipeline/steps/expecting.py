@@ -89,7 +89,7 @@ def _expected(planned: Planned) -> Expected:
         raw = codec.encode(planned.document)
     except PermanentError:
         return Expected(Disposition.QUARANTINED, UNSTORABLE)
-    return Expected(planned.disposition, None, planned.document, codec.content_hash(raw))
+    return Expected(planned.disposition, None, planned.document, raw, codec.content_hash(raw))
 
 
 def _across(document: SourceDocument, around: Surroundings) -> Iterable[Finding]:
