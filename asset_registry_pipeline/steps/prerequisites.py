@@ -95,7 +95,8 @@ def looking(registry: Registry) -> Iterator[Prerequisites]:
     numbers = Numbers()
     with Tally() as tally:
         look = partial(_look_at_range, look=uuid4().hex)
-        for found, missing in spread(registry, _COMPOSITES, look):
+        # Most of the work is to look each component up once, which each process would do for itself.
+        for found, missing in spread(registry, _COMPOSITES, look, light=True):
             numbers += found
             tally.add(missing)
         yield Prerequisites(gate, registry.profile.barrier, numbers, tally)
