@@ -72,10 +72,10 @@ def test_every_row_of_the_other_dialects_ends_as_it_was_made_to_end(
 
 
 def test_a_month_that_fails_stops_the_report_and_not_its_neighbours(
-    migrated, pipeline_of, query, steps, reports_path
+    migrated, pipeline_of, unseen, steps, reports_path
 ):
     pipeline = pipeline_of(migrated)
-    query(
+    unseen(
         migrated,
         "UPDATE artworks_v2 SET pet_name = 'somebody else' WHERE id IN (SELECT item::uuid "
         "FROM artwork_migration.outcomes WHERE partition = '2025-03' AND state = 'migrated' ORDER BY item LIMIT 2)",
