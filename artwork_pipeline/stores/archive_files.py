@@ -62,6 +62,9 @@ def store(path: Path, blocks: Iterable[bytes | bytearray | memoryview]) -> Store
                     packed.write(block)
             raw.flush()
             os.fsync(raw.fileno())
+        # The names are on the disk, too: its own, and that of the folder it is in.
+        for folder in (path.parent, path.parent.parent):
+            _sync_folder(folder)
     return Stored(hashed.size, hashed.digest.hexdigest())
 
 
@@ -138,6 +141,14 @@ def _damaged(path: Path, why: str) -> PermanentError:
         item=str(path),
         remedy="Let REPORTS_PATH name the folder in which it was made, or make a new archive (artwork_back_up)",
     )
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 class _Hashed:

@@ -70,6 +70,17 @@ class Outcome:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What can be looked at under the locks, too: everything but the rows."""
+
+    old: str
+    switched_at: datetime
+    due: datetime
+    reads: Judgement
+    refusals: tuple[Refusal, ...]
+
+
 def is_done(connection: psycopg.Connection[Any]) -> bool:
     """Whether the old table is gone already: a run that died after its commit, or somebody else."""
     return phase.current(connection) is Phase.CLEANED
@@ -88,32 +99,17 @@ def prepare(connection: psycopg.Connection[Any], order: Order) -> Preparation:
             item="wait_days",
             remedy=f"It may be lengthened, not shortened: set it to {WAIT.days} or more",
         )
-    phase.require(connection, Phase.SWITCHED)
-    called = phase.tables(connection)
-    evidence.sample(connection, run_id=order.run_id)
-    reads = evidence.judged(connection)
-    switched_at = scalar(connection, _SWITCHED_AT)
-    begin = max(switched_at, reads.since) if reads.begun_anew and reads.since else switched_at
-    due = begin + timedelta(days=order.wait_days)
+    found = _look(connection, order)
     difference = drift.compare(connection)
-    found = [
-        *_too_early(scalar(connection, _NOW), due),
-        *_read(reads, called.old_name),
-        *_routed(connection),
-        *refusals.drifted(difference),
-        *refusals.guards(connection, called.clean_name),
-        *_not_validated(connection),
-        *removal.dependents(connection, called.old_name),
-    ]
     return Preparation(
-        old=called.old_name,
-        switched_at=switched_at,
-        due=due,
-        reads=reads,
+        old=found.old,
+        switched_at=found.switched_at,
+        due=found.due,
+        reads=found.reads,
         drift=difference,
-        rows=_rows(connection, called.old_name),
-        size=int(scalar(connection, _SIZE, [called.old_name])),
-        refusals=tuple(found),
+        rows=_rows(connection, found.old),
+        size=int(scalar(connection, _SIZE, [found.old])),
+        refusals=(*found.refusals, *refusals.drifted(difference)),
     )
 
 
@@ -166,14 +162,9 @@ def _drop(
     connection: psycopg.Connection[Any], prepared: Preparation, kept: archive.Archive, order: Order
 ) -> Outcome:
     """Under the locks: look again at what may have changed, then drop."""
-    phase.require(connection, Phase.SWITCHED)
     archive.require_intact(kept)
-    evidence.sample(connection, run_id=order.run_id)
-    reads = evidence.judged(connection)
-    found = [*_read(reads, prepared.old), *_routed(connection), *_not_validated(connection)]
-    found += refusals.guards(connection, tables_of(Phase.SWITCHED).clean_name)
-    found += removal.dependents(connection, prepared.old)
-    refusals.require_none(found, f"{CONFIRMATION} is refused")
+    found = _look(connection, order)
+    refusals.require_none(found.refusals, f"{CONFIRMATION} is refused")
     touched = drift.touched_since(connection, prepared.drift.horizon)
     with evidence.own_reads(connection):
         differing = drift.differing(connection, touched, prepared.old)
@@ -198,12 +189,32 @@ def _drop(
             "archive": kept.id,
             "dropped": [prepared.old, *triggers, *functions],
             "rows": rows,
-            "reads_since": str(reads.since),
-            "samples": reads.samples,
+            "reads_since": str(found.reads.since),
+            "samples": found.reads.samples,
         },
     )
     connection.execute("NOTIFY pgrst, 'reload schema'")
     return Outcome(transition, prepared.old, rows, tuple(triggers), tuple(functions), kept.id, 0.0, 0.0)
+
+
+def _look(connection: psycopg.Connection[Any], order: Order) -> _Look:
+    """All but the rows: before the locks, and again under them."""
+    phase.require(connection, Phase.SWITCHED)
+    called = phase.tables(connection)
+    evidence.sample(connection, run_id=order.run_id)
+    reads = evidence.judged(connection)
+    switched_at = scalar(connection, _SWITCHED_AT)
+    begin = max(switched_at, reads.since) if reads.begun_anew and reads.since else switched_at
+    due = begin + timedelta(days=order.wait_days)
+    found = [
+        *_too_early(scalar(connection, _NOW), due),
+        *_read(reads, called.old_name),
+        *_routed(connection),
+        *refusals.guards(connection, called.clean_name),
+        *_not_validated(connection),
+        *removal.dependents(connection, called.old_name),
+    ]
+    return _Look(called.old_name, switched_at, due, reads, tuple(found))
 
 
 def _locked(connection: psycopg.Connection[Any]) -> list[str]:

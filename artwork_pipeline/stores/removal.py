@@ -30,6 +30,10 @@ _FUNCTIONS = """
     WHERE p.pronamespace = to_regnamespace('artwork_migration') AND p.prokind = 'f' ORDER BY 1
 """
 
+_NOT_GRANTED = (
+    psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected | psycopg.errors.QueryCanceled
+)
+
 
 def dependents(
     connection: psycopg.Connection[Any], table: str, *, with_aliases: bool = False
@@ -116,15 +120,10 @@ def patiently(
         wanted = [*tables()]
         try:
             with transient_errors(what), connection.transaction():
-                patience = sql.Literal(f"{lock_timeout_ms}ms")
-                connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(patience))
-                connection.execute("SELECT pg_advisory_xact_lock(hashtext('artwork_migration'))")
-                connection.execute(f"LOCK TABLE {', '.join(wanted)} IN ACCESS EXCLUSIVE MODE".encode())
+                _lock(connection, wanted, lock_timeout_ms)
                 return do()
         except TransientError as passing:
-            if not isinstance(
-                passing.__cause__, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected
-            ):
+            if not isinstance(passing.__cause__, _NOT_GRANTED):
                 raise
             holders = locks.holders(connection, wanted)
             log(f"attempt {made}: a lock was not granted within {lock_timeout_ms} ms; held by {holders}")
@@ -136,6 +135,19 @@ def patiently(
 
     again = retrying(attempts=attempts, first_delay=0.1, max_delay=2.0, on=(NotGrantedError,))
     return again(attempt)
+
+
+def _lock(connection: psycopg.Connection[Any], tables: list[str], lock_timeout_ms: int) -> None:
+    patience = sql.Literal(f"{lock_timeout_ms}ms")
+    # The one bounds each lock, the other all of them together: whoever reads the first waits for the last.
+    for bound in ("lock_timeout", "statement_timeout"):
+        connection.execute(sql.SQL("SET LOCAL {} = {}").format(sql.SQL(bound), patience))
+    try:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('artwork_migration'))")
+        connection.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE".encode())
+    except psycopg.errors.QueryCanceled as waited:
+        raise TransientError("the locks were not granted in time", item="artworks") from waited
+    connection.execute("SET LOCAL statement_timeout = 0")
 
 
 class NotGrantedError(TransientError):

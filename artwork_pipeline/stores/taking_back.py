@@ -1,7 +1,7 @@
 """Taking the expansion back: the clean side goes, merged users are themselves again, and the phase is planned.
 
 Nothing that people wrote is lost: what is in the clean table is in the old one, and that is compared first. What hangs
-on the clean table is `removal`'s knowledge, the archive `archive`'s.
+on the clean table is `removal`'s knowledge, the archive `archive`'s, the users `former_users`'s.
 """
 
 import time
@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from artwork_pipeline.artworks.phases import Phase
-from artwork_pipeline.stores import archive, catalog, drift, phase, published, refusals, removal
+from artwork_pipeline.stores import archive, drift, former_users, phase, published, refusals, removal
 from artwork_pipeline.stores.census import ALIASES
 from artwork_pipeline.stores.drift import Drift
 from artwork_pipeline.stores.refusals import Refusal
@@ -26,41 +26,6 @@ CONFIRMATION = "take back artworks"
 BEFORE_IT = (Phase.EXPANDED, Phase.ROLLED_BACK)
 
 _ROUTED = "SELECT count(*) FROM artwork_migration.routing WHERE version = 'v2'"
-_COUNTS = """
-    SELECT (SELECT count(*) FROM artwork_migration.merged_users), (SELECT count(*) FROM artwork_migration.made_users)
-"""
-_COLUMNS = """
-    SELECT attname FROM pg_attribute WHERE attrelid = 'public.users'::regclass AND attnum > 0 AND NOT attisdropped
-      AND attgenerated = '' ORDER BY attnum
-"""
-_RESTORE_USERS = """
-    INSERT INTO public.users ({columns})
-    SELECT {values} FROM artwork_migration.merged_users m
-    CROSS JOIN LATERAL jsonb_populate_record(NULL::public.users, m.source) AS u
-    ON CONFLICT (id) DO NOTHING
-"""
-# Only what still points where the merging had it point: whoever was given to another user since stays there.
-_REPOINT = """
-    UPDATE {table} t SET {column} = r.was FROM artwork_migration.repointed r
-    WHERE r.relation = {relation} AND r.column_name = {name} AND t.{column} = r.became
-      AND to_jsonb(t) @> (r.row_key || jsonb_build_object({name}, r.became))
-"""
-_REPOINTED = "SELECT DISTINCT relation, column_name FROM artwork_migration.repointed ORDER BY 1, 2"
-# As the migration made them, but for the time of the last change, and nothing points at them.
-_UNUSED = """
-    DELETE FROM public.users u USING artwork_migration.made_users m
-    WHERE u.id = m.id AND to_jsonb(u) - 'updated_at' = m.source - 'updated_at' {unused}
-"""
-_NOT_IN = " AND NOT EXISTS (SELECT FROM {table} p WHERE p.{column} = u.id)"
-# Whether somebody declared it or not: what is called user_id points at a user.
-_UNDECLARED = """
-    SELECT n.nspname, c.relname, a.attname
-    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE a.attname = 'user_id' AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped
-      AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
-      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'artwork_migration')
-"""
-_MADE = "SELECT kind, name FROM artwork_migration.made ORDER BY kind, name"
 
 
 @dataclass(frozen=True)
@@ -115,11 +80,12 @@ def prepare(connection: psycopg.Connection[Any]) -> Preparation:
     clean = phase.tables(connection).clean_name
     difference = drift.compare(connection)
     with transient_errors("the look before taking back"):
-        merged, made = connection.execute(_COUNTS).fetchone() or (0, 0)
+        merged, made = former_users.counts(connection)
         found = [
             *refusals.drifted(difference),
             *refusals.guards(connection, clean),
             *_hanging(connection, clean),
+            *former_users.taken(connection),
         ]
         return Preparation(clean, _rows(connection, clean), merged, made, difference, tuple(found))
 
@@ -173,7 +139,11 @@ def _take_back(
     phase.require(connection, *BEFORE_IT)
     archive.require_intact(kept)
     called = phase.tables(connection)
-    found = [*refusals.guards(connection, called.clean_name), *_hanging(connection, called.clean_name)]
+    found = [
+        *refusals.guards(connection, called.clean_name),
+        *_hanging(connection, called.clean_name),
+        *former_users.taken(connection),
+    ]
     refusals.require_none(found, f"{CONFIRMATION} is refused")
     touched = drift.touched_since(connection, prepared.drift.horizon)
     if differing := drift.differing(connection, touched, called.old_name):
@@ -189,7 +159,7 @@ def _take_back(
     removal.drop_functions(connection)
     removal.drop_table(connection, ALIASES)
     removal.drop_table(connection, called.clean_name)
-    restored, repointed, removed = _users_as_they_were(connection)
+    restored, repointed, removed = former_users.as_they_were(connection)
     connection.execute(script("forget_expansion").encode())
     transition = phase.advance(
         connection,
@@ -206,49 +176,6 @@ def _take_back(
     )
     connection.execute("NOTIFY pgrst, 'reload schema'")
     return Outcome(transition, rows, restored, removed, repointed, kept.id, 0.0, 0.0)
-
-
-def _users_as_they_were(connection: psycopg.Connection[Any]) -> tuple[int, int, int]:
-    """Users restored, pointers set back, users removed (counts); then the column and the indexes go."""
-    connection.execute("DROP INDEX IF EXISTS public.users_normalised_email")
-    columns = [sql.Identifier(row[0]) for row in connection.execute(_COLUMNS)]
-    values = [sql.SQL("u.{}").format(column) for column in columns]
-    restore = sql.SQL(_RESTORE_USERS).format(
-        columns=sql.SQL(", ").join(columns), values=sql.SQL(", ").join(values)
-    )
-    restored = connection.execute(restore).rowcount
-    repointed = sum(
-        connection.execute(_set_back(relation, column)).rowcount
-        for relation, column in connection.execute(_REPOINTED).fetchall()
-        if scalar(connection, "SELECT to_regclass(%s)", [relation]) is not None
-    )
-    pointing = {(one.schema, one.table, one.column) for one in catalog.references_to_users(connection)}
-    pointing |= set(connection.execute(_UNDECLARED).fetchall())
-    unused = sql.SQL("").join(
-        sql.SQL(_NOT_IN).format(table=sql.Identifier(schema, table), column=sql.Identifier(column))
-        for schema, table, column in sorted(pointing)
-    )
-    removed = connection.execute(sql.SQL(_UNUSED).format(unused=unused)).rowcount
-    for kind, name in connection.execute(_MADE).fetchall():
-        with removal.nothing_else(f"{kind} {name}"):
-            if kind == "index":
-                connection.execute(f"DROP INDEX IF EXISTS {name} RESTRICT".encode())
-            else:
-                column = sql.Identifier(name)
-                connection.execute(
-                    sql.SQL("ALTER TABLE public.users DROP COLUMN IF EXISTS {}").format(column)
-                )
-    return restored, repointed, removed
-
-
-def _set_back(relation: str, column: str) -> sql.Composed:
-    # The table was quoted when it was written down.
-    return sql.SQL(_REPOINT).format(
-        table=sql.SQL(relation),
-        column=sql.Identifier(column),
-        relation=sql.Literal(relation),
-        name=sql.Literal(column),
-    )
 
 
 def _hanging(connection: psycopg.Connection[Any], clean: str) -> Iterator[Refusal]:
