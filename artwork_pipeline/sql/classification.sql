@@ -10,7 +10,10 @@ CREATE OR REPLACE FUNCTION artwork_migration.referenced() RETURNS TABLE (artwork
 LANGUAGE sql STABLE AS $$ @referenced@ $$;
 
 CREATE OR REPLACE FUNCTION artwork_migration.is_referenced(wanted uuid) RETURNS boolean
-LANGUAGE sql STABLE AS $$ SELECT EXISTS (SELECT FROM artwork_migration.referenced() r WHERE r.artwork_id = wanted) $$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM artwork_migration.referenced() r WHERE r.artwork_id = wanted);
+END $$;
 
 CREATE OR REPLACE FUNCTION artwork_migration.has_image(s artwork_migration.source_row) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$

@@ -216,7 +216,7 @@ END $$;
 
 -- What is written while a write is carried comes from there: the triggers of the other side let it pass.
 CREATE OR REPLACE FUNCTION artwork_migration.reverse() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET client_encoding = 'UTF8' SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     before text := COALESCE(current_setting('artwork_migration.carrying', true), '');
 BEGIN
