@@ -2,7 +2,8 @@
 -- of the clean table in form, whoever writes it. The specification is artwork_pipeline/artworks/lifecycle.py.
 --
 -- All of it stays when the migration is over: no table of the migration's own schema is needed. What calls into the
--- installation's own triggers looks names up in public, as those do; everything of ours is qualified.
+-- installation's own triggers looks names up in public, as those do; everything of ours is qualified, and operators stand
+-- between two known types: for a literal without one, an operator that somebody put into public would be the nearer match.
 
 -- The user with an address in its one form: found, or made. Any number of sessions may ask for one address at once.
 CREATE OR REPLACE FUNCTION public.artwork_user(address text) RETURNS uuid
@@ -134,17 +135,19 @@ BEGIN
         RAISE EXCEPTION 'changes: a JSON object is needed, not %', COALESCE(jsonb_typeof(changes), 'NULL')
             USING ERRCODE = '22023', HINT = 'For example {"generation_status": "processing"}.';
     END IF;
-    FOR each IN SELECT c.key, c.value, jsonb_typeof(c.value) AS kind FROM jsonb_each(changes) AS c ORDER BY c.key LOOP
+    FOR each IN
+        SELECT c.key, c.value, CASE WHEN btrim(c.value #>> '{}'::text[]) = '' THEN 'empty' ELSE jsonb_typeof(c.value) END AS kind
+        FROM jsonb_each(changes) AS c ORDER BY c.key
+    LOOP
         IF NOT known ? each.key THEN
             RAISE EXCEPTION 'changes: % is nothing that can be changed here', quote_literal(left(each.key, 63))
                 USING ERRCODE = '22023', HINT = 'What can: ' || (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(known) AS k);
-        ELSIF NOT known -> each.key ? each.kind OR each.value = '""' THEN
-            RAISE EXCEPTION 'changes: % is %, and needs to be a JSON %', each.key,
-                    CASE WHEN each.value = '""' THEN 'empty' ELSE each.kind END,
+        ELSIF NOT known -> each.key ? each.kind THEN
+            RAISE EXCEPTION 'changes: % is %, and needs to be a JSON %', each.key, each.kind,
                     (SELECT string_agg(k, ' or ') FROM jsonb_array_elements_text(known -> each.key) AS k)
                 USING ERRCODE = '22023', HINT = 'Leave out what is not to be changed.';
-        ELSIF next_states ? each.key AND NOT next_states -> each.key ? (each.value #>> '{}') THEN
-            RAISE EXCEPTION 'changes: % has no state %', each.key, quote_literal(left(each.value #>> '{}', 63))
+        ELSIF next_states ? each.key AND NOT next_states -> each.key ? (each.value #>> '{}'::text[]) THEN
+            RAISE EXCEPTION 'changes: % has no state %', each.key, quote_literal(left(each.value #>> '{}'::text[], 63))
                 USING ERRCODE = '22023', HINT = 'States: ' || (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(next_states -> each.key) AS k);
         END IF;
     END LOOP;
@@ -155,13 +158,13 @@ BEGIN
         RAISE EXCEPTION 'there is no artwork %', COALESCE(wanted::text, 'NULL') USING ERRCODE = 'P0002';
     END IF;
     becomes := was;
-    becomes.generation_status := COALESCE(changes ->> 'generation_status', was.generation_status);
-    becomes.generated_image_url := COALESCE(changes ->> 'generated_image_url', was.generated_image_url);
-    becomes.upscale_status := COALESCE(changes ->> 'upscale_status', was.upscale_status);
-    becomes.upscaled_image_url := COALESCE(changes ->> 'upscaled_image_url', was.upscaled_image_url);
-    becomes.mockup_urls := COALESCE(changes -> 'mockup_urls', was.mockup_urls);
-    becomes.fal_request_id := COALESCE(changes ->> 'fal_request_id', was.fal_request_id);
-    becomes.generation_params := COALESCE(changes -> 'generation_params', was.generation_params);
+    becomes.generation_status := COALESCE(changes ->> text 'generation_status', was.generation_status);
+    becomes.generated_image_url := COALESCE(changes ->> text 'generated_image_url', was.generated_image_url);
+    becomes.upscale_status := COALESCE(changes ->> text 'upscale_status', was.upscale_status);
+    becomes.upscaled_image_url := COALESCE(changes ->> text 'upscaled_image_url', was.upscaled_image_url);
+    becomes.mockup_urls := COALESCE(changes -> text 'mockup_urls', was.mockup_urls);
+    becomes.fal_request_id := COALESCE(changes ->> text 'fal_request_id', was.fal_request_id);
+    becomes.generation_params := COALESCE(changes -> text 'generation_params', was.generation_params);
     IF becomes.mockup_urls IS DISTINCT FROM was.mockup_urls THEN
         becomes.mockup_generated_at := now();
     END IF;
@@ -189,7 +192,7 @@ BEGIN
     END LOOP;
 
     -- Nothing new is written as nothing: the stamps stay, and so does updated_at.
-    IF becomes *<> was THEN
+    IF becomes OPERATOR(pg_catalog.*<>) was THEN
         UPDATE @clean@ v SET
             generation_status = becomes.generation_status, generated_image_url = becomes.generated_image_url,
             upscale_status = becomes.upscale_status, upscaled_image_url = becomes.upscaled_image_url,

@@ -16,26 +16,32 @@ CREATE OR REPLACE TRIGGER routed_artworks_write INSTEAD OF INSERT OR UPDATE OR D
 DO $$
 DECLARE
     one record;
-    everybody text := (SELECT string_agg(who, ', ') FROM (
-        SELECT 'PUBLIC' AS who UNION ALL
-        SELECT quote_ident(rolname) FROM pg_roles WHERE rolname IN ('anon', 'authenticated', 'service_role')) AS named);
     has_service boolean := EXISTS (SELECT FROM pg_roles WHERE rolname = 'service_role');
 BEGIN
     FOR one IN
-        SELECT 'FUNCTION' AS kind, p.oid::regprocedure::text AS name, p.proname IN (
-            'create_artwork', 'update_artwork_lifecycle', 'customer_artworks', 'artwork_by_token') AS is_called
-        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN (@functions@)
-          AND obj_description(p.oid, 'pg_proc') IS NULL
-        UNION ALL
-        SELECT 'TABLE', c.oid::regclass::text, true FROM pg_class c
-        WHERE c.oid = 'public.routed_artworks'::regclass AND obj_description(c.oid, 'pg_class') IS NULL
+        -- Whoever has a right on what is new has it by default privileges.
+        SELECT made.*, (
+            SELECT string_agg(DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, ', ')
+            FROM aclexplode(made.acl) AS a WHERE a.grantee <> made.owner) AS others
+        FROM (
+            SELECT 'FUNCTION' AS kind, p.oid::regprocedure::text AS name, p.proowner AS owner,
+                   COALESCE(p.proacl, acldefault('f', p.proowner)) AS acl,
+                   p.proname IN ('create_artwork', 'update_artwork_lifecycle', 'customer_artworks', 'artwork_by_token') AS is_called
+            FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN (@functions@)
+              AND obj_description(p.oid, 'pg_proc') IS NULL
+            UNION ALL
+            SELECT 'TABLE', c.oid::regclass::text, c.relowner, COALESCE(c.relacl, acldefault('r', c.relowner)), true
+            FROM pg_class c
+            WHERE c.oid = 'public.routed_artworks'::regclass AND obj_description(c.oid, 'pg_class') IS NULL
+        ) AS made
     LOOP
-        EXECUTE format('REVOKE ALL ON %s %s FROM %s', one.kind, one.name, everybody);
+        IF one.others IS NOT NULL THEN
+            EXECUTE format('REVOKE ALL ON %s %s FROM %s', one.kind, one.name, one.others);
+        END IF;
         IF one.is_called AND has_service THEN
             EXECUTE format('GRANT %s ON %s %s TO service_role',
                            CASE one.kind WHEN 'TABLE' THEN 'SELECT, INSERT, UPDATE, DELETE' ELSE 'EXECUTE' END, one.kind, one.name);
         END IF;
-        EXECUTE format('COMMENT ON %s %s IS %L', CASE one.kind WHEN 'TABLE' THEN 'VIEW' ELSE one.kind END, one.name,
-                       'Part of the clean schema of the artworks.');
+        EXECUTE format('COMMENT ON %s %s IS %L', CASE one.kind WHEN 'TABLE' THEN 'VIEW' ELSE one.kind END, one.name, @mark@);
     END LOOP;
 END $$;

@@ -1,4 +1,5 @@
--- Take away what was published, view, functions and the old table's index by address, before the clean table goes. What somebody built on it refuses.
+-- Take away what was published, view, functions and the old table's index by address, before the clean table goes. What
+-- somebody built on it refuses; what somebody else made, of whatever name, stays.
 DROP VIEW IF EXISTS public.routed_artworks;
 DO $$
 DECLARE
@@ -21,6 +22,7 @@ BEGIN
     FOR one IN
         SELECT 'DROP FUNCTION ' || p.oid::regprocedure AS statement FROM pg_proc p
         WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN (@functions@)
+              AND obj_description(p.oid, 'pg_proc') = @mark@
            OR p.pronamespace = to_regnamespace('artwork_migration') AND p.proname IN (
                'served', 'anybody_served_by_v1', 'as_served_by_v1', 'reach', 'customer_differences')
     LOOP

@@ -191,6 +191,7 @@ def test_mock_ups_are_stamped_when_they_come(connection):
         ({"upscale_status": ["completed"]}, "upscale_status is array"),
         ({"generated_image_url": None}, "generated_image_url is null"),
         ({"generated_image_url": ""}, "generated_image_url is empty"),
+        ({"upscaled_image_url": "  "}, "upscaled_image_url is empty"),
         ({"generated_image_url": {"url": PICTURE}}, "generated_image_url is object"),
         (
             {"mockup_urls": "https://img.example.org"},

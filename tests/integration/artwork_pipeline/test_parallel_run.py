@@ -33,8 +33,8 @@ def read_whole(url):
         return comparison.compare(connection, 10_000)
 
 
-def test_on_a_migrated_database_every_read_gives_the_same(migrated):
-    found = read_whole(migrated)
+def test_on_a_migrated_database_every_read_gives_the_same(untouched):
+    found = read_whole(untouched)
     assert found.mismatches == ()
     assert found.rate == 0
     assert set(found.compared) == set(comparison.READS)
@@ -189,8 +189,8 @@ def test_a_table_that_is_larger_than_the_sample_is_not_read_whole(migrated, quer
 
 
 @pytest.mark.parametrize("sample", [0, -5])
-def test_an_empty_sample_is_refused(sample, migrated):
-    with session(migrated) as connection, pytest.raises(PermanentError, match="Set it to 1 or more"):
+def test_an_empty_sample_is_refused(sample, untouched):
+    with session(untouched) as connection, pytest.raises(PermanentError, match="Set it to 1 or more"):
         comparison.compare(connection, sample)
 
 

@@ -70,9 +70,9 @@ def test_routing_again_changes_nothing_and_the_way_back_forgets(migrated, query)
 
 
 @pytest.mark.parametrize("nobody", ["", " ", "@", "nobody"])
-def test_what_is_no_address_is_refused(nobody, migrated):
+def test_what_is_no_address_is_refused(nobody, untouched):
     with pytest.raises(PermanentError, match="that is no e-mail address"):
-        route(migrated, nobody, "v2")
+        route(untouched, nobody, "v2")
 
 
 def test_before_the_expansion_nobody_is_routed(source):
@@ -122,7 +122,7 @@ def test_no_table_is_read_whole_for_one_customer_however_fast_the_routes_grow(mi
         assert read.fetchall() == []
 
 
-def run(url, steps, **config):
+def run(url, **config):
     defs = build_defs({"database": ArtworkDatabase(url=url)})
     return artwork_route.execute_in_process(
         run_config={"ops": {"route_customer": {"config": config}}},
@@ -137,14 +137,14 @@ def told(result):
     return event.step_output_data.metadata
 
 
-def test_the_job_tells_first_and_routes_once_it_is_confirmed(migrated, query, steps):
+def test_the_job_tells_first_and_routes_once_it_is_confirmed(migrated, query):
     made = create(migrated, PILOT)
     asked = {"email": PILOT, "version": "v2"}
-    looked = run(migrated, steps, **asked)
+    looked = run(migrated, **asked)
     assert looked.success
     assert told(looked)["served_after"].text == "v2"
     assert served(migrated, PILOT) == "v1"
-    done = run(migrated, steps, **asked, by="Ada", confirm=PILOT, dry_run=False)
+    done = run(migrated, **asked, by="Ada", confirm=PILOT, dry_run=False)
     assert done.success
     assert told(done)["artworks"].value == 1
     assert query(migrated, "SELECT email, version, by_person FROM artwork_migration.routing") == [
@@ -168,7 +168,7 @@ def test_the_job_tells_first_and_routes_once_it_is_confirmed(migrated, query, st
         ({"email": "nobody", "version": "v2"}, "that is no e-mail address"),
     ],
 )
-def test_the_job_refuses_what_is_not_confirmed(config, why, migrated, steps):
-    result = run(migrated, steps, **config)
+def test_the_job_refuses_what_is_not_confirmed(config, why, untouched, steps):
+    result = run(untouched, **config)
     assert why in steps.failure(result)
-    assert served(migrated, PILOT) == "v1"
+    assert served(untouched, PILOT) == "v1"

@@ -272,17 +272,3 @@ def test_after_the_cleanup_the_same_names_need_nothing_of_the_migration(migrated
         opened = lifecycle.by_token(connection, token)
         assert opened is not None
         assert (opened.id, opened.pet_name) == (mine, "still there")
-
-
-def test_what_was_published_goes_without_a_trace(migrated, query):
-    with psycopg.connect(migrated) as connection:
-        connection.execute(published.removal())
-        connection.execute(published.removal())
-    left = query(migrated, "SELECT proname FROM pg_proc WHERE proname = ANY (%s)", list(published.FUNCTIONS))
-    assert left == []
-    assert query(migrated, "SELECT to_regclass('routed_artworks')") == [(None,)]
-    query(
-        migrated,
-        "UPDATE artworks SET pet_name = 'followed' WHERE id = (SELECT min(id::text) FROM artworks_v2)::uuid",
-    )
-    assert query(migrated, "SELECT count(*) FROM artworks_v2 WHERE pet_name = 'followed'") == [(1,)]
