@@ -12,7 +12,7 @@ from psycopg import sql
 
 from artwork_pipeline.artworks.columns import CLEAN_COLUMNS
 from artwork_pipeline.artworks.phases import Phase, Tables
-from artwork_pipeline.stores import catalog, installation, phase, rendering
+from artwork_pipeline.stores import catalog, installation, phase, published, rendering
 from artwork_pipeline.stores.catalog import Source
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError, TransientError, retrying
@@ -65,12 +65,14 @@ def expand(
 
     Raises:
         TransientError: the locks were not to be had; who holds them is named.
-        PermanentError: there is another ``artworks_v2``, or two users' rows cannot be made one.
+        PermanentError: there is another ``artworks_v2``, another function or view of a name that is published, or two
+            users' rows cannot be made one.
     """
     phase.require(connection, *installation.BESIDE)
     to_users, called = catalog.references_to_users(connection), phase.tables(connection)
     text = rendering.expansion(source, to_users, called)
     _refuse_other_table(connection, called)
+    published.require_free_names(connection)
     if installation.installed(connection, "expansion") == fingerprint(text) and _is_whole(connection, source):
         return Expansion(expanded=False, merged_users=0, attempts=0)
     locked = _tables(source, to_users, called)
