@@ -29,20 +29,32 @@ def newest(url: str, *tables: str) -> archive.Archive | None:
         return archive.newest_proved(connection, tables or archive.what_to_keep(connection))
 
 
+@pytest.fixture(scope="module")
+def kept(untouched: str) -> str:
+    """One for all tests that look at no archive but the newest of their own."""
+    return untouched
+
+
+def proved(url: str, query: Query) -> int:
+    return int(
+        query(url, "SELECT count(*) FROM artwork_migration.archives WHERE proved_at IS NOT NULL")[0][0]
+    )
+
+
 def test_an_archive_holds_both_sides_the_users_and_everything_that_points_at_artworks(
-    expanded: str, query: Query
+    kept: str, query: Query
 ) -> None:
-    made = back_up(expanded)
+    made = back_up(kept)
     names = {table.name for table in made.tables}
     assert names >= {
         "public.artworks", "public.artworks_v2", "public.artwork_token_aliases", "public.users", "public.orders",
         "public.admin_reviews",
     }  # fmt: skip
     for table in made.tables:
-        assert table.rows == query(expanded, f"SELECT count(*) FROM {table.name}")[0][0]
+        assert table.rows == query(kept, f"SELECT count(*) FROM {table.name}")[0][0]
     assert made.by == "tester"
     assert made.age.total_seconds() < 60
-    assert newest(expanded) is not None
+    assert newest(kept) is not None
 
 
 def test_before_anything_was_planned_there_is_no_archive_and_one_can_be_made(source: str) -> None:
@@ -80,51 +92,49 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_file_that_was_damaged_proves_nothing_until_a_new_archive_is_made(
-    expanded: str, damage: str
-) -> None:
-    made = back_up(expanded, "public.artworks", "public.users")
+def test_a_file_that_was_damaged_proves_nothing_until_a_new_archive_is_made(kept: str, damage: str) -> None:
+    made = back_up(kept, "public.artworks", "public.users")
     change, told = DAMAGES[damage]
     file = made.folder / made.tables[1].file
     change(file)
     with pytest.raises(PermanentError, match=told) as refused:
-        newest(expanded, "public.artworks")
+        newest(kept, "public.artworks")
     assert refused.value.item == str(file)
     assert "artwork_back_up" in str(refused.value)
-    again = back_up(expanded, "public.artworks")
-    found = newest(expanded, "public.artworks")
+    again = back_up(kept, "public.artworks")
+    found = newest(kept, "public.artworks")
     assert found is not None
     assert found.id == again.id
 
 
 def test_a_folder_that_cannot_be_made_is_told_and_nothing_is_recorded(
-    expanded: str, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: str, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = proved(kept, query)
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("REPORTS_PATH", str(tmp_path / "file"))
     with pytest.raises(PermanentError, match="cannot be written") as refused:
-        back_up(expanded, "public.artworks")
+        back_up(kept, "public.artworks")
     assert str(tmp_path / "file") in str(refused.value)
     assert "REPORTS_PATH" in str(refused.value)
-    assert query(expanded, "SELECT count(*) FROM artwork_migration.archives WHERE proved_at IS NOT NULL") == [
-        (0,)
-    ]
+    assert proved(kept, query) == before
 
 
-def test_a_full_disk_is_told_and_leaves_no_half_archive(expanded: str, query: Query) -> None:
+def test_a_full_disk_is_told_and_leaves_no_half_archive(kept: str, query: Query) -> None:
+    before = proved(kept, query)
     was = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, was[1]))
     try:
         with pytest.raises(PermanentError, match="cannot be written") as refused:
-            back_up(expanded, "public.artworks")
+            back_up(kept, "public.artworks")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, was)
         signal.signal(signal.SIGXFSZ, handler)
     assert "Make room" in str(refused.value)
     assert list(archive_files.archives_path().iterdir()) == []
-    assert newest(expanded, "public.artworks") is None
-    assert back_up(expanded, "public.artworks").rows > 0
+    assert proved(kept, query) == before
+    assert back_up(kept, "public.artworks").rows > 0
 
 
 def test_what_a_dead_run_left_is_taken_away_by_the_next(expanded: str, query: Query) -> None:
@@ -141,12 +151,12 @@ def test_what_a_dead_run_left_is_taken_away_by_the_next(expanded: str, query: Qu
     assert query(expanded, "SELECT count(*) FROM artwork_migration.archives WHERE id = 'dead'") == [(0,)]
 
 
-def test_two_archives_at_once_are_one_and_a_refusal(expanded: str) -> None:
-    with psycopg.connect(expanded) as other:
+def test_two_archives_at_once_are_one_and_a_refusal(kept: str) -> None:
+    with psycopg.connect(kept) as other:
         other.execute("SELECT pg_advisory_lock(hashtext('artwork_migration archives'))")
         with pytest.raises(PermanentError, match="another archive of this database is being made"):
-            back_up(expanded, "public.artworks")
-    assert back_up(expanded, "public.artworks").rows > 0
+            back_up(kept, "public.artworks")
+    assert back_up(kept, "public.artworks").rows > 0
 
 
 def test_all_tables_are_of_one_snapshot_while_people_write(
@@ -169,35 +179,35 @@ def test_all_tables_are_of_one_snapshot_while_people_write(
     assert made.tables[1].rows == orders[0] > 0
 
 
-def test_a_value_that_does_not_come_back_as_it_was_is_no_archive(expanded: str, query: Query) -> None:
+def test_a_value_that_does_not_come_back_as_it_was_is_no_archive(kept: str, query: Query) -> None:
     """A type that is sent backwards and received forwards: what is restored is another row."""
-    query(expanded, _SHIFTY)
+    query(kept, _SHIFTY)
     with pytest.raises(PermanentError, match="3 rows are missing and 3 are others"):
-        back_up(expanded, "public.shifting")
-    assert newest(expanded, "public.shifting") is None
+        back_up(kept, "public.shifting")
+    assert newest(kept, "public.shifting") is None
 
 
-def test_a_type_without_a_binary_form_is_named_with_its_table(expanded: str, query: Query) -> None:
-    query(expanded, "CREATE TABLE locked (rights aclitem)")
+def test_a_type_without_a_binary_form_is_named_with_its_table(kept: str, query: Query) -> None:
+    query(kept, "CREATE TABLE locked (rights aclitem)")
     with pytest.raises(PermanentError, match="no binary output function") as refused:
-        back_up(expanded, "public.locked")
+        back_up(kept, "public.locked")
     assert refused.value.item == "public.locked"
 
 
-def test_a_table_that_is_not_there_is_named(expanded: str) -> None:
+def test_a_table_that_is_not_there_is_named(kept: str) -> None:
     with pytest.raises(PermanentError, match="no such table") as refused:
-        back_up(expanded, "public.artworks_v9")
+        back_up(kept, "public.artworks_v9")
     assert refused.value.item == "public.artworks_v9"
 
 
-def test_an_archive_of_any_size_takes_the_memory_of_a_block(expanded: str, query: Query) -> None:
+def test_an_archive_of_any_size_takes_the_memory_of_a_block(kept: str, query: Query) -> None:
     query(
-        expanded,
+        kept,
         "CREATE TABLE large AS SELECT n, repeat(md5(n::text), 32) AS filling FROM generate_series(1, 24000) AS n",
     )
     tracemalloc.start()
     try:
-        made = back_up(expanded, "public.large")
+        made = back_up(kept, "public.large")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -205,8 +215,8 @@ def test_an_archive_of_any_size_takes_the_memory_of_a_block(expanded: str, query
     assert peak < 6 * archive_files.BLOCK < 24_000 * 1024 / 3
 
 
-def test_archives_are_closed_to_other_users_of_the_machine(expanded: str) -> None:
-    made = back_up(expanded, "public.users")
+def test_archives_are_closed_to_other_users_of_the_machine(kept: str) -> None:
+    made = back_up(kept, "public.users")
     assert made.folder.parent.stat().st_mode & 0o077 == 0
     assert (made.folder / made.tables[0].file).stat().st_mode & 0o077 == 0
 
