@@ -21,7 +21,7 @@ from local_stack.servers import postgres
 from local_stack.sources import artworks
 from local_stack.stack import Servers
 from migration_kit.ledger.postgres import PostgresLedger
-from tests.integration.artwork_pipeline import shop
+from tests.integration.artwork_pipeline import cleaning, shop
 
 ROWS = 500
 INVENTORY = ("dialect", "dependents", "dry_run", "preflight")
@@ -201,6 +201,29 @@ def backed_up(clones: Clones, archives: Path, monkeypatch: pytest.MonkeyPatch) -
         shop.back_up(shop.owned(url))
 
     return shop.owned(clones.of("backed_up", make))
+
+
+def _due(clones: Clones, archives: Path) -> str:
+    shop.make_roles(clones.server.url)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("REPORTS_PATH", str(archives))
+        url = shop.owned(clones.of("switched", lambda url: cleaning.switch_over(url, Steps)))
+    cleaning.let_a_month_pass(url)
+    return url
+
+
+@pytest.fixture
+def due(clones: Clones, archives: Path) -> str:
+    """A database that was switched over 31 days ago, every key validated, nothing against its cleanup."""
+    return _due(clones, archives)
+
+
+@pytest.fixture(scope="module")
+def still_due(templates: Clones, archives: Path) -> Iterator[str]:
+    """The same, one for all tests of a module that leave it as due as it was."""
+    own = Clones(templates.server, templates.made)
+    yield _due(own, archives)
+    own.drop()
 
 
 @dataclass(frozen=True)
