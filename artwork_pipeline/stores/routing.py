@@ -108,7 +108,9 @@ def make_index(connection: psycopg.Connection[Any]) -> bool:
 
     Raises:
         TransientError: somebody's transaction is too long to wait for.
+        PermanentError: there is no choice in this phase, and no need of the index.
     """
+    _require_both(connection)
     called = phase.tables(connection)
     found = connection.execute(_INDEXES, [called.old_name]).fetchall()
     if any(valid for valid, _ in found):

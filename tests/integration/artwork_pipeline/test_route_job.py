@@ -1,6 +1,7 @@
 """One customer routed: what is refused, what is looked up by its index, and the job that tells first."""
 
 import json
+from contextlib import closing
 
 import dagster as dg
 import psycopg
@@ -9,9 +10,10 @@ import pytest
 from artwork_pipeline.definitions import build_defs
 from artwork_pipeline.resources import ArtworkDatabase
 from artwork_pipeline.routing_jobs import artwork_route
-from artwork_pipeline.stores import routing
-from artwork_pipeline.stores.sessions import session
+from artwork_pipeline.stores import installation, plan, routing
+from artwork_pipeline.stores.sessions import SCHEMA, session
 from migration_kit.failures import PermanentError, TransientError
+from migration_kit.ledger.postgres import PostgresLedger
 from tests.integration.artwork_pipeline.callers import (
     OTHER,
     PILOT,
@@ -172,3 +174,13 @@ def test_the_job_refuses_what_is_not_confirmed(config, why, untouched, steps):
     result = run(untouched, **config)
     assert why in steps.failure(result)
     assert served(untouched, PILOT) == "v1"
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_before_the_expansion_the_job_says_so_and_makes_no_index(dry_run, source, steps, query):
+    with session(source) as connection, closing(PostgresLedger(source, SCHEMA)) as ledger:
+        ledger.install()
+        plan.make_plan(connection, ledger, installation.recognise_source(connection), "prepare")
+    result = run(source, email=PILOT, version="v2", by="Ada", confirm=PILOT, dry_run=dry_run)
+    assert "the phase is planned" in steps.failure(result)
+    assert query(source, "SELECT to_regclass('artworks_address')") == [(None,)]
