@@ -1,16 +1,6 @@
 -- The clean schema beside the old one. Run in one transaction, under a lock_timeout, after LOCK TABLE of all the
 -- tables it touches. Re-entrant: what is there already is left alone.
 
--- Users: existing ones are registered, those made from now on are anonymous until they register.
-DO $$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'public.users'::regclass
-                   AND attname = 'is_anonymous' AND NOT attisdropped) THEN
-        ALTER TABLE public.users ADD COLUMN is_anonymous boolean NOT NULL DEFAULT false;
-        ALTER TABLE public.users ALTER COLUMN is_anonymous SET DEFAULT true;
-        INSERT INTO artwork_migration.made (kind, name) VALUES ('column', 'is_anonymous') ON CONFLICT DO NOTHING;
-    END IF;
-END $$;
-
 CREATE TABLE IF NOT EXISTS @clean@ (
     id                      uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     -- Never CASCADE: deleting a user must not delete an order that was paid.

@@ -10,11 +10,12 @@
 -- A customer waits for all of this. It is looked up by keys, whose values say nothing about how: each plan is made once in
 -- a session (force_generic_plan). Planning the statements again for each write took three times as long as running them.
 
--- The installation's own triggers on users need not qualify their names: they find those in public.
+-- The installation's own triggers on users need not qualify their names: they find those in public. Here every call is
+-- qualified that somebody could match better there than pg_catalog does: those that take any type, operators among them.
 CREATE OR REPLACE FUNCTION artwork_migration.create_user_of(wanted uuid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF wanted = '{}' THEN
+    IF pg_catalog.cardinality(wanted) = 0 THEN
         RETURN;
     END IF;
     WITH new AS (
@@ -29,7 +30,7 @@ BEGIN
         ON CONFLICT DO NOTHING
         RETURNING *
     )
-    INSERT INTO artwork_migration.made_users (id, source) SELECT id, to_jsonb(new) FROM new;
+    INSERT INTO artwork_migration.made_users (id, source) SELECT id, pg_catalog.to_jsonb(new) FROM new;
 END $$;
 
 -- The twins of a row that goes are rows of their own again. Returns their ids, their rows locked.
@@ -62,6 +63,12 @@ BEGIN
     END IF;
     SELECT * INTO known FROM artwork_migration.plan WHERE artwork_id = wanted;
     IF s.customer_name IS NULL OR s.customer_email IS NULL THEN
+        IF @clean_is_served@ AND artwork_migration.is_referenced(wanted) THEN
+            -- Orders point at the clean row by now: they would go with it.
+            RAISE not_null_violation USING
+                MESSAGE = format('the artwork %s would lose its customer, and other rows point at it', wanted),
+                HINT = 'The clean table needs the name and the e-mail address of every customer.';
+        END IF;
         becomes := 'quarantined';
         why := artwork_migration.quarantine_reason(s);
         released := artwork_migration.release_twins(wanted);

@@ -125,10 +125,16 @@ def _expand_once(
 ) -> int:
     connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('artwork_migration'))")
+    # A switch-over or a way back may have been first; the text is for the names of before.
+    phase.require(connection, *installation.BESIDE)
     # All at once and in one order: two who ask one by one can each hold what the other wants.
     connection.execute(
         sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(sql.SQL(", ").join(tables))
     )
+    if "is_anonymous" not in catalog.columns(connection, "public.users"):
+        # The users get their column last of all. Whether somebody reads them for long shows now, before the work.
+        with connection.transaction(force_rollback=True):
+            connection.execute("LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE")
     before = int(scalar(connection, "SELECT count(*) FROM artwork_migration.merged_users"))
     connection.execute(text)
     installation.remember(connection, "expansion", fingerprint(text), run_id)

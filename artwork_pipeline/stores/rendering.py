@@ -146,7 +146,7 @@ def _reading(source: Source, tables: Tables) -> str:
 
 
 def _writing(source: Source, tables: Tables) -> str:
-    names = table_tokens(tables)
+    names, served = table_tokens(tables), str(tables == AFTER).lower()
     columns = {
         "clean_columns": ", ".join(map(identifier, CLEAN_COLUMNS)),
         "excluded_columns": ", ".join(f"excluded.{identifier(name)}" for name in CLEAN_COLUMNS),
@@ -157,9 +157,9 @@ def _writing(source: Source, tables: Tables) -> str:
             script("users", **names),
             script("apply", **names, **columns),
             script("backfill", **names),
-            script("triggers", **names),
+            script("triggers", **names, clean_is_served=served),
             script("reverse", **names, **columns, **_way_back(source.dialect)),
-            script("evidence", **names, counting=str(tables == AFTER).lower()),
+            script("evidence", **names, counting=served),
             script(
                 "verification",
                 **names,

@@ -22,6 +22,7 @@ from local_stack.sources import artworks
 from local_stack.stack import Servers
 from migration_kit.ledger.postgres import PostgresLedger
 from tests.integration.artwork_pipeline import cleaning, shop
+from tests.integration.artwork_pipeline import sides as both_sides
 
 ROWS = 500
 INVENTORY = ("dialect", "dependents", "dry_run", "preflight")
@@ -153,6 +154,30 @@ def expanded(clones: Clones) -> str:
 def migrated(clones: Clones) -> str:
     """The same, every slice filled."""
     return clones.of("migrated", _migrate)
+
+
+def _side_by_side(clones: Clones, state: str) -> tuple[str, str, str]:
+    url = clones.of("migrated", _migrate)
+    if state == "switched":
+        both_sides.rename(url, switched=True)
+    return url, *both_sides.NAMES[state]
+
+
+@pytest.fixture(scope="module")
+def sides(request: pytest.FixtureRequest, templates: Clones) -> Iterator[tuple[str, str, str]]:
+    """The same, and what the old and the clean table are called: as if switched over, unless a test asks for both.
+
+    One for all tests of a module, each of which leaves both tables alike.
+    """
+    own = Clones(templates.server, templates.made)
+    yield _side_by_side(own, getattr(request, "param", "switched"))
+    own.drop()
+
+
+@pytest.fixture
+def own_sides(clones: Clones) -> tuple[str, str, str]:
+    """The same, as if switched over, for a test that alters the tables."""
+    return _side_by_side(clones, "switched")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The expansion: one short transaction, the same result however often it runs, and refusals by name."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from artwork_pipeline.stores import expansion, installation
 from artwork_pipeline.stores.sessions import session
 from migration_kit.failures import PermanentError, TransientError
+from tests.integration.artwork_pipeline.sides import rename
 
 OBJECTS = """
     SELECT oid::regclass::text, xmin::text FROM pg_class WHERE relnamespace IN
@@ -135,6 +137,47 @@ def test_the_expansion_never_waits_long_for_a_lock_and_says_who_holds_it(source,
     assert "nightly report" in told[0]
     assert query(source, "SELECT to_regclass('artworks_v2')") == [(None,)]
     assert expand(source).expanded
+
+
+def test_people_read_the_users_while_these_are_merged(source, steps, query, monkeypatch):
+    plan(source, steps, monkeypatch)
+    monkeypatch.setattr(expansion, "LOCK_TIMEOUT", "20s")
+    query(
+        source,
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN OLD; END $$",
+    )
+    query(source, "CREATE TRIGGER wait BEFORE DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION wait()")
+    waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted"
+    with psycopg.connect(source) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("SELECT pg_advisory_xact_lock(7)")
+        expanding = pool.submit(expand, source)
+        assert any(query(source, waits) == [(1,)] for _ in range(2000))
+        with psycopg.connect(source, options="-c lock_timeout=2s") as reader:
+            assert reader.execute("SELECT count(*) FROM users").fetchone() != (0,)
+        holder.rollback()
+        assert expanding.result().expanded
+    assert query(source, "SELECT count(*) FROM users WHERE is_anonymous") == [(0,)]
+
+
+def test_whoever_reads_the_users_for_long_is_told_before_the_work_is_done(source, steps, monkeypatch):
+    plan(source, steps, monkeypatch)
+    monkeypatch.setattr(expansion, "LOCK_TIMEOUT", "20ms")
+    monkeypatch.setattr(expansion, "ATTEMPTS", 1)
+    monkeypatch.setattr("artwork_pipeline.stores.rendering.expansion", lambda *_: "SELECT 1 / 0")
+    told = []
+    with psycopg.connect(source, application_name="nightly report") as holder, session(source) as connection:
+        holder.execute("SELECT FROM users")
+        with pytest.raises(TransientError, match="the expansion"):
+            expansion.expand(connection, installation.recognise_source(connection), "run", log=told.append)
+    assert "nightly report" in told[0]
+
+
+def test_an_expansion_that_a_switch_over_overtook_does_nothing(migrated, query, monkeypatch):
+    query(migrated, "DROP TRIGGER artwork_migration_artwork_id ON orders")
+    monkeypatch.setattr(expansion, "_refuse_other_table", lambda *_: rename(migrated, switched=True))
+    with pytest.raises(PermanentError, match=r"the phase is switched.*Roll back first"):
+        expand(migrated)
 
 
 def test_a_lost_connection_is_not_asked_again_but_told_as_a_passing_trouble(source, steps, monkeypatch):

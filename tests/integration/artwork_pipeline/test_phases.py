@@ -4,25 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from artwork_pipeline.artworks.phases import AFTER, BEFORE, Phase
-from artwork_pipeline.stores import backfill, expansion, installation, phase, plan, rendering
+from artwork_pipeline.artworks.phases import BEFORE, Phase
+from artwork_pipeline.stores import backfill, expansion, installation, phase, plan
 from artwork_pipeline.stores.sessions import session
 from migration_kit.failures import PermanentError
-
-
-def rename(url, query, *, switched):
-    """The heart of a switch-over: the names, the functions and the phase, in one transaction."""
-    with session(url) as connection, connection.transaction():
-        source = installation.recognise_source(connection)
-        if switched:
-            connection.execute("ALTER TABLE artworks RENAME TO artworks_v1")
-            connection.execute("ALTER TABLE artworks_v2 RENAME TO artworks")
-        else:
-            connection.execute("ALTER TABLE artworks RENAME TO artworks_v2")
-            connection.execute("ALTER TABLE artworks_v1 RENAME TO artworks")
-        connection.execute(rendering.functions(source, AFTER if switched else BEFORE))
-        to = Phase.SWITCHED if switched else Phase.ROLLED_BACK
-        phase.advance(connection, to, by="test", run_id="run")
+from tests.integration.artwork_pipeline.sides import NAMES, rename
 
 
 def test_where_the_migration_has_never_been_everything_is_to_be_planned(source):
@@ -59,8 +45,8 @@ def test_of_two_who_go_on_at_once_one_does(expanded):
 
 def test_the_functions_follow_the_tables_to_other_names_and_back(migrated, query, steps):
     for switched in (True, False, True):
-        rename(migrated, query, switched=switched)
-        old, clean = ("artworks_v1", "artworks") if switched else ("artworks", "artworks_v2")
+        rename(migrated, switched=switched)
+        old, clean = NAMES["switched" if switched else "expanded"]
         row = query(
             migrated,
             f"INSERT INTO {old} (original_image_url, customer_name, customer_email, created_at) "
@@ -74,7 +60,7 @@ def test_the_functions_follow_the_tables_to_other_names_and_back(migrated, query
 
 
 def test_planning_expansion_and_backfill_wait_until_the_old_table_is_served_again(migrated, query, steps):
-    rename(migrated, query, switched=True)
+    rename(migrated, switched=True)
     with session(migrated) as connection:
         source = installation.recognise_source(connection)
         with pytest.raises(PermanentError, match=r"the phase is switched.*Roll back first"):
@@ -83,6 +69,6 @@ def test_planning_expansion_and_backfill_wait_until_the_old_table_is_served_agai
             plan.make_plan(connection, None, source, "run")
         with pytest.raises(PermanentError, match="the phase is switched"):
             backfill.require_ready(connection, "2025-03")
-    rename(migrated, query, switched=False)
+    rename(migrated, switched=False)
     steps.prepare(migrated)
     assert steps.fill_all(migrated) == 0
