@@ -9,7 +9,7 @@ import pytest
 from artwork_pipeline.definitions import build_defs
 from artwork_pipeline.resources import ArtworkDatabase
 from artwork_pipeline.stores.sessions import session
-from tests.integration.artwork_pipeline import shop
+from tests.integration.artwork_pipeline.cleaning import wait_until_alone
 
 Query = Callable[..., list[Any]]
 pytestmark = pytest.mark.usefixtures("reports_path")
@@ -49,17 +49,17 @@ def test_before_the_switch_an_archive_is_made_and_told_with_its_folder_and_there
 
 
 def test_a_switched_database_is_watched_cleaned_up_in_rehearsal_and_then_for_good(
-    instance: Any, backed_up: str, query: Query, steps: Any
+    instance: Any, due: str, query: Query, steps: Any
 ) -> None:
-    shop.switch(backed_up)
-    assert start(instance, backed_up, "artwork_validate", "validate").success
-    shown = told(start(instance, backed_up, "artwork_clean_up", "clean_up"), "clean_up")
+    query(due, "UPDATE artwork_migration.transitions SET at = at + interval '2 days'")
+    shown = told(start(instance, due, "artwork_clean_up", "clean_up"), "clean_up")
     assert (shown["dry_run"], shown["refusals"]) == (True, 1)
     assert "too early" in shown["against_it"]
     assert "confirm: clean up artworks" in shown["to_do_it"]
 
-    query(backed_up, "UPDATE artwork_migration.transitions SET at = at - interval '31 days'")
-    query(backed_up, "SELECT count(*) FROM artworks_v1")
+    query(due, "UPDATE artwork_migration.transitions SET at = at - interval '2 days'")
+    query(due, "SELECT count(*) FROM artworks_v1")
+    wait_until_alone(due)
     sure = {"dry_run": False, "confirm": "clean up artworks", "by": "tester"}
     for wrong, why in (
         ({**sure, "confirm": "yes"}, "confirm is not 'clean up artworks'"),
@@ -68,20 +68,20 @@ def test_a_switched_database_is_watched_cleaned_up_in_rehearsal_and_then_for_goo
         ({**sure, "lock_timeout_ms": 60_000}, "lock_timeout_ms is 60000"),
         (sure, "it was scanned 1 times by others than us"),
     ):
-        assert why in steps.failure(start(instance, backed_up, "artwork_clean_up", "clean_up", **wrong))
+        assert why in steps.failure(start(instance, due, "artwork_clean_up", "clean_up", **wrong))
 
-    unsaid = start(instance, backed_up, "artwork_watch", "watch_reads", begin_anew=True, by="tester")
+    unsaid = start(instance, due, "artwork_watch", "watch_reads", begin_anew=True, by="tester")
     assert "by or reason is empty" in steps.failure(unsaid)
     anew = {"begin_anew": True, "by": "tester", "reason": "the test looked once"}
-    shown = told(start(instance, backed_up, "artwork_watch", "watch_reads", **anew), "watch_reads")
+    shown = told(start(instance, due, "artwork_watch", "watch_reads", **anew), "watch_reads")
     assert (shown["reads_by_others"], shown["evidence_lost"]) == (0, "no")
-    query(backed_up, "UPDATE artwork_migration.reads SET at = at - interval '31 days'")
-    shown = told(start(instance, backed_up, "artwork_clean_up", "clean_up", **sure), "clean_up")
+    query(due, "UPDATE artwork_migration.reads SET at = at - interval '31 days'")
+    shown = told(start(instance, due, "artwork_clean_up", "clean_up", **sure), "clean_up")
     assert shown["table"] == "public.artworks_v1"
-    assert query(backed_up, "SELECT to_regclass('artworks_v1')") == [(None,)]
-    again = told(start(instance, backed_up, "artwork_clean_up", "clean_up", **sure), "clean_up")
+    assert query(due, "SELECT to_regclass('artworks_v1')") == [(None,)]
+    again = told(start(instance, due, "artwork_clean_up", "clean_up", **sure), "clean_up")
     assert again["done_before"] is True
-    late = start(instance, backed_up, "artwork_take_back", "take_back")
+    late = start(instance, due, "artwork_take_back", "take_back")
     assert "the migration is over" in steps.failure(late).lower()
 
 
