@@ -51,7 +51,7 @@ _STEPS = {"generation_status": GENERATION_STEPS, "upscale_status": UPSCALE_STEPS
 
 
 def refusal(before: Mapping[str, Any], changes: Mapping[str, Any], *, force: bool = False) -> str | None:
-    """Why a row may not be changed so, as `artwork_<reason>`'s short name; ``None`` where it may.
+    """Why a row may not be changed so, in a word; ``None`` where it may.
 
     One of ``illegal`` (the state does not follow the one before), ``no_url`` (completed without its picture),
     ``not_generated`` (upscaling of what is not completed). Force is for the first alone: what is untrue stays refused.

@@ -146,7 +146,10 @@ def _refusals(what: str) -> Iterator[None]:
     try:
         with transient_errors(what):
             yield
-    except psycopg.errors.UndefinedFunction:
+    except psycopg.errors.UndefinedFunction as missing:
+        if missing.diag.context:
+            # Something that a function of ours or a trigger of the installation calls in turn.
+            raise
         raise PermanentError(
             "the lifecycle functions are not there",
             item=what,

@@ -8,6 +8,9 @@ from threading import Barrier
 import psycopg
 import pytest
 
+from migration_kit.failures import PermanentError
+from tests.integration.artwork_pipeline import callers
+
 CREATE = "SELECT * FROM create_artwork(%s, %s, %s, %s, %s)"
 MOM, PET = "https://img.example.org/mom.jpg", "https://img.example.org/pet.jpg"
 
@@ -166,3 +169,18 @@ def test_a_new_row_without_its_pictures_is_refused_whoever_writes_it(connection)
         connection.execute(
             "INSERT INTO artworks_v2 (customer_name, customer_email) VALUES ('D', 'd@example.net')"
         )
+
+
+def test_who_calls_before_the_functions_are_there_is_told_what_to_do(source):
+    with pytest.raises(PermanentError, match="the lifecycle functions are not there.*expanded_schema first"):
+        callers.create(source, callers.PILOT)
+
+
+def test_a_trigger_of_the_installation_that_finds_no_function_is_not_taken_for_that(migrated, query):
+    query(
+        migrated,
+        "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM nowhere(); RETURN NEW; END'",
+    )
+    query(migrated, "CREATE TRIGGER broken BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION broken()")
+    with pytest.raises(PermanentError, match=r"function nowhere\(\) does not exist"):
+        callers.create(migrated, callers.PILOT)
