@@ -19,7 +19,8 @@ MOST_TOUCHED = 5_000
 """Rows that are compared again under the locks; more would take too long there."""
 
 _DIFFERENCES = (
-    "SELECT problem, artwork_id::text, column_name, expected, found FROM artwork_migration.differences(NULL)"
+    "SELECT problem, artwork_id::text, column_name, expected, found FROM artwork_migration.differences(NULL) "
+    "ORDER BY 1, 2, 3"
 )
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
 # Whatever a transaction wrote that the snapshot did not see as ended: one that began before it counts, too.

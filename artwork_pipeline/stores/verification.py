@@ -25,6 +25,7 @@ MOST_EXAMPLES = 10
 _SOURCE_ROWS = "SELECT artwork_migration.source_rows(%s)"
 _DIFFERENCES = """
     SELECT problem, artwork_id::text, column_name, expected, found FROM artwork_migration.differences(%s)
+    ORDER BY 1, 2, 3
 """
 _HASHES = """
     SELECT COALESCE(encode(sha256(string_agg(said, ''::bytea ORDER BY item)), 'hex'), 'empty')
