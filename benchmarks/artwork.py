@@ -10,12 +10,14 @@ from typing import Any
 
 from benchmarks.parts import measured_parts
 
-PARTS = ("large",)
+PARTS = ("large", "switch")
 LARGE, FULL = 300_000, 1_000_000
 GOALS = {
     "vs_single_statement": (">=", 0.7),
     "rate_large_vs_10k": (">=", 0.8),
     "verify_rows_per_s": (">=", 250_000.0),
+    "switch_ms": ("<", 500.0),
+    "failed_reads": ("<=", 0.0),
 }
 """What is to be reached, by figure."""
 
@@ -27,9 +29,14 @@ def run(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def _figures(part: str, environment: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """The figures of a part as they come, so that those before a failure are kept."""
-    from benchmarks import artwork_scale
+    from benchmarks import artwork_scale, artwork_switch
 
-    if part != "large":
+    if part not in PARTS:
         raise ValueError(f"there is no part {part}; there are {', '.join(PARTS)}")
     usual = FULL if environment.get("BENCH_SCALE") == "full" else LARGE
-    yield from artwork_scale.large(environment, int(environment.get("BENCH_ROWS") or usual))
+    rows = int(environment.get("BENCH_ROWS") or usual)
+    if part == "large":
+        yield from artwork_scale.large(environment, rows)
+        return
+    with artwork_scale.own_database(environment) as url:
+        yield artwork_switch.prepared_and_measured(url, rows)

@@ -130,16 +130,23 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 @contextmanager
-def place(environment: Mapping[str, str], rows: int) -> Iterator[Place]:
-    """A database of its own, as it is just before the backfill; dropped at the end."""
+def own_database(environment: Mapping[str, str]) -> Iterator[str]:
+    """The address of an empty database beside the configured one; dropped at the end."""
     server, _, _ = environment["ARTWORK_DATABASE_URL"].rpartition("/")
     name = sql.Identifier(f"bench_artwork_{uuid.uuid4().hex}")
     with psycopg.connect(environment["ARTWORK_DATABASE_URL"], autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
         try:
-            yield _prepared(Place(f"{server}/{name.as_string().strip(chr(34))}", rows))
+            yield f"{server}/{name.as_string().strip(chr(34))}"
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+@contextmanager
+def place(environment: Mapping[str, str], rows: int) -> Iterator[Place]:
+    """A database of its own, as it is just before the backfill; dropped at the end."""
+    with own_database(environment) as url:
+        yield _prepared(Place(url, rows))
 
 
 def _prepared(here: Place) -> Place:
