@@ -69,6 +69,9 @@ SELECT CASE relkind WHEN 'v' THEN 'view' ELSE 'materialised view' END, name,
                        rtrim(pg_get_viewdef(id), ';'), CASE WHEN relispopulated THEN '' ELSE ' WITH NO DATA' END) END,
        jsonb_build_object('depth', depth, 'comment', obj_description(id, 'pg_class'), 'owner', relowner::regrole::text,
            'relation', name, 'own_name', relname,
+           -- Changes nothing and locks the view alone; LOCK TABLE would lock all that it reads.
+           'lock', format('ALTER %%s %%s SET SCHEMA %%s', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'MATERIALIZED VIEW' END,
+                          name, relnamespace::regnamespace),
            'columns', ARRAY(SELECT format('%%I %%s%%s', a.attname, format_type(a.atttypid, a.atttypmod),
                                           CASE WHEN a.attcollation <> y.typcollation THEN ' COLLATE ' || a.attcollation::regcollation END)
                             FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid

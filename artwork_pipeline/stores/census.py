@@ -18,6 +18,8 @@ from artwork_pipeline.stores.catalog import Source
 
 ALIASES = "public.artwork_token_aliases"
 
+_PATH = "SELECT current_setting('search_path'), set_config('search_path', 'pg_catalog', true)"
+
 _OWN_NAME = re.compile(r"CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE|VIEW)\s+(public\.\w+)", re.IGNORECASE)
 
 
@@ -58,10 +60,9 @@ def census(connection: psycopg.Connection[Any], table: str, own: Iterable[str] =
     """
     asked = {"table": table, "own": [*own], "aliases": ALIASES}
     with connection.transaction():
-        before = connection.execute("SELECT current_setting('search_path')").fetchone()
-        connection.execute("SET LOCAL search_path = pg_catalog")
+        before = connection.execute(_PATH).fetchone()
         rows = connection.execute(_script(), asked).fetchall()
-        connection.execute("SELECT set_config('search_path', %s, true)", before)
+        connection.execute("SELECT set_config('search_path', %s, true)", before and before[:1])
     found = (Dependent(*row) for row in rows)
     return {one.key: one for one in sorted(found, key=lambda one: (one.kind, one.name))}
 

@@ -4,16 +4,14 @@ What goes along and whether it may was found by `preparation`; here it is done u
 by the transaction's end if anything is not as it was.
 """
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
+from artwork_pipeline.stores import catalog, dependents, drift, expansion, locks, phase, rendering, smoke
 from artwork_pipeline.stores import census as reading
-from artwork_pipeline.stores import dependents, drift, expansion, phase, rendering, smoke
 from artwork_pipeline.stores.census import ALIASES, Census, quoted
 from artwork_pipeline.stores.drift import StaleError
 from artwork_pipeline.stores.naming import called
@@ -48,6 +46,9 @@ _MOVES = (
     "trigger",
 )
 
+LONGEST_CALLS_MS = 150
+"""All calls of functions under the locks together; each found its tables once before, on empty ones."""
+
 
 @dataclass
 class Exchanged:
@@ -73,14 +74,13 @@ def exchange(connection: psycopg.Connection[Any], prepared: Preparation, order: 
     if not _lock(connection, prepared, order, told):
         return None
     _look_again(connection, prepared, told)
-    for statement in _off(prepared):
-        connection.execute(statement.encode())
+    _run(connection, _off(prepared))
     _rename(connection, prepared, told)
     _on(connection, prepared)
     connection.execute(rendering.functions(prepared.source, prepared.after).encode())
     after = reading.census(connection, SERVED, reading.own_names(connection, prepared.source))
     _smoke(connection, prepared, after, told)
-    _compare(connection, prepared, after, told)
+    _compare(prepared, after, told)
     told.transition = phase.advance(
         connection, prepared.direction.to, by=order.by, run_id=order.run_id, details=_details(prepared, told)
     )
@@ -98,41 +98,51 @@ def locked_tables(prepared: Preparation) -> list[str]:
     return [*sorted(around - {SERVED, prepared.other, ALIASES}), SERVED, prepared.other, ALIASES]
 
 
+def left_behind(connection: psycopg.Connection[Any], prepared: Preparation) -> list[str]:
+    """What still hangs on the table that had the name, and nobody gave up; asked after the commit."""
+    given = {*prepared.replacements, *prepared.dropped}
+    staying = {*prepared.earlier.staying} if prepared.direction.is_back else given
+    left = reading.census(connection, prepared.former, reading.own_names(connection, prepared.source))
+    return [
+        f"it stays on {prepared.former}: {key}"
+        for key, one in left.items()
+        if one.kind in _MOVES and key not in staying
+    ]
+
+
+def _run(connection: psycopg.Connection[Any], statements: Iterable[str]) -> None:
+    """All of them in one go: everybody waits for every answer."""
+    if script := "\n;\n".join(statements):
+        connection.execute(script.encode())
+
+
 def _lock(connection: psycopg.Connection[Any], prepared: Preparation, order: Order, told: Exchanged) -> bool:
-    patience = sql.Literal(f"{order.lock_timeout_ms}ms").as_string()
-    # The one bounds each lock, the other all of them together.
     connection.execute(
-        f"SET LOCAL lock_timeout = {patience}; SET LOCAL statement_timeout = {patience};"
-        " SET LOCAL search_path = pg_catalog".encode()
+        f"SET LOCAL lock_timeout = {int(order.lock_timeout_ms)}; SET LOCAL search_path = pg_catalog".encode()
     )
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('artwork_migration'))")
     if phase.current(connection) is prepared.direction.to:
         return False
     phase.require(connection, *prepared.direction.allowed)
-    views = [one for one in reversed(prepared.taken) if one.dependent.kind == "view"]
-    for one in views:
-        for statement in dependents.detach(one):
-            connection.execute(statement.encode())
-        told.granted = told.granted or time.perf_counter()
-    connection.execute(f"LOCK TABLE {', '.join(locked_tables(prepared))} IN ACCESS EXCLUSIVE MODE".encode())
-    told.granted = told.granted or time.perf_counter()
-    connection.execute("SET LOCAL statement_timeout = 0")
+    views = [
+        one.dependent.detail["lock"] for one in reversed(prepared.taken) if "lock" in one.dependent.detail
+    ]
+    tables = f"LOCK TABLE {', '.join(locked_tables(prepared))} IN ACCESS EXCLUSIVE MODE"
+    try:
+        told.granted = locks.take(connection, [*views, tables], within_ms=order.lock_timeout_ms)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.WrongObjectType) as gone:
+        raise StaleError(f"what hangs on {SERVED} changed meanwhile: {gone.diag.message_primary}") from gone
     return True
 
 
 def _look_again(connection: psycopg.Connection[Any], prepared: Preparation, told: Exchanged) -> None:
     """Under the locks: what hangs there, the triggers, and the rows written since both tables were compared."""
-    own = reading.own_names(connection, prepared.source)
-    now = reading.census(connection, SERVED, own)
-    # Views have let go of the table by now, and with them what is known of it through them alone.
-    moved = {
-        key: how
-        for key, how in reading.differences(prepared.before, now).items()
-        if not key.startswith(("view ", "index "))
-    }
-    if moved:
+    now = reading.census(connection, SERVED, reading.own_names(connection, prepared.source))
+    if moved := reading.differences(prepared.before, now):
         raise StaleError(f"what hangs on {SERVED} changed meanwhile: {', '.join(moved)}")
-    expansion.require_followed(connection)
+    if catalog.references_to_artworks(connection) != prepared.source.references:
+        raise StaleError(f"what points at {SERVED} changed meanwhile")
+    expansion.require_followed(connection, prepared.source)
     touched = drift.touched_since(connection, prepared.drift.horizon)
     told.touched = len(touched)
     if differing := drift.differing(connection, touched, prepared.now.old_name):
@@ -145,9 +155,9 @@ def _look_again(connection: psycopg.Connection[Any], prepared: Preparation, told
 
 def _off(prepared: Preparation) -> Iterator[str]:
     """What is taken off: outermost first, so that nothing rests any more on what is dropped."""
-    last = {"bound function": 2, "materialised view": 2, "pointer": 1}
-    taken = [one for one in reversed(prepared.taken) if one.dependent.kind != "view"]
-    for one in sorted(taken, key=lambda one: last.get(one.dependent.kind, 0)):
+    place = {"view": -1, "pointer": 1, "bound function": 2, "materialised view": 2}
+    outermost_first = prepared.taken[::-1]
+    for one in sorted(outermost_first, key=lambda one: place.get(one.dependent.kind, 0)):
         yield from dependents.detach(one)
     if prepared.direction.is_back:
         for name in prepared.earlier.policies:
@@ -157,39 +167,42 @@ def _off(prepared: Preparation) -> Iterator[str]:
 def _rename(connection: psycopg.Connection[Any], prepared: Preparation, told: Exchanged) -> None:
     away = str(prepared.after.clean if prepared.direction.is_back else prepared.after.old)
     here = prepared.other.partition(".")[2]
+    statements = []
     for table, becomes in (("artworks", away), (here, "artworks")):
-        parts = connection.execute(_PARTS, {"table": f"public.{table}"}).fetchall()
-        for oid, name, statement in parts:
+        for oid, name, statement in connection.execute(_PARTS, {"table": f"public.{table}"}).fetchall():
             told.names[oid] = name
             wanted = prepared.earlier.names.get(oid) if prepared.direction.is_back else None
             wanted = wanted or called(name, table, becomes)
             if wanted != name:
-                connection.execute((statement + quoted(wanted)).encode())
-        connection.execute(f"ALTER TABLE public.{table} RENAME TO {becomes}".encode())
+                statements.append(statement + quoted(wanted))
+        statements.append(f"ALTER TABLE public.{table} RENAME TO {becomes}")
+    _run(connection, statements)
 
 
 def _on(connection: psycopg.Connection[Any], prepared: Preparation) -> None:
     version = int(scalar(connection, "SELECT current_setting('server_version_num')"))
-    former = prepared.after.clean_name if prepared.direction.is_back else prepared.after.old_name
-    owner, differs = connection.execute(_OWNERS, [former, SERVED]).fetchone() or ("", False)
-    if differs:
-        connection.execute(f"ALTER TABLE {SERVED} OWNER TO {owner}".encode())
-    if prepared.direction.is_back:
-        for statement in dependents.revoked(prepared.before, prepared.earlier.grants, former):
-            connection.execute(statement.encode())
-    else:
-        for statement in dependents.table_grants(prepared.before, prepared.beside, prepared.replacements):
-            connection.execute(statement.encode())
+    owner, differs = connection.execute(_OWNERS, [prepared.former, SERVED]).fetchone() or ("", False)
+    grants = (
+        dependents.revoked(prepared.before, prepared.earlier.grants, prepared.former)
+        if prepared.direction.is_back
+        else dependents.table_grants(prepared.before, prepared.beside, prepared.replacements)
+    )
+    _run(
+        connection,
+        [
+            *([f"ALTER TABLE {SERVED} OWNER TO {owner}"] if differs else []),
+            *grants,
+            *(statement for one in prepared.taken for statement in dependents.attach(one, version)),
+        ],
+    )
     for one in prepared.taken:
-        for statement in dependents.attach(one, version):
-            connection.execute(statement.encode())
         dependents.set_grants(connection, one.dependent)
 
 
 def _smoke(
     connection: psycopg.Connection[Any], prepared: Preparation, after: Census, told: Exchanged
 ) -> None:
-    found = smoke_test(connection, after.values())
+    found = smoke_test(connection, after.values(), together_ms=LONGEST_CALLS_MS, last=prepared.slow)
     if written := smoke.write(connection, SERVED, SERVED):
         found.append(written)
     told.told += [mask_email(redact(str(one))) for one in found]
@@ -202,9 +215,7 @@ def _smoke(
         )
 
 
-def _compare(
-    connection: psycopg.Connection[Any], prepared: Preparation, after: Census, told: Exchanged
-) -> None:
+def _compare(prepared: Preparation, after: Census, told: Exchanged) -> None:
     """What hangs on the name must be what hung on it, but for what somebody replaced or cannot be."""
     given = {*prepared.replacements, *prepared.dropped}
     for key, how in _changes(prepared, after).items():
@@ -217,14 +228,6 @@ def _compare(
                 item=key,
                 remedy="Nothing was changed. Give its SQL in `replacements`, or look at what the census says of it",
             )
-    former = prepared.after.clean_name if prepared.direction.is_back else prepared.after.old_name
-    left = reading.census(connection, former, reading.own_names(connection, prepared.source))
-    staying = {*prepared.earlier.staying} if prepared.direction.is_back else given
-    told.told += [
-        f"it stays on {former}: {key}"
-        for key, one in left.items()
-        if one.kind in _MOVES and key not in staying
-    ]
 
 
 def _changes(prepared: Preparation, after: Census) -> dict[str, str]:

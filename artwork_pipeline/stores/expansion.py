@@ -12,7 +12,7 @@ from psycopg import sql
 
 from artwork_pipeline.artworks.columns import CLEAN_COLUMNS
 from artwork_pipeline.artworks.phases import Phase, Tables
-from artwork_pipeline.stores import catalog, installation, phase, published, rendering
+from artwork_pipeline.stores import catalog, installation, locks, phase, published, rendering
 from artwork_pipeline.stores.catalog import Source
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError, TransientError, retrying
@@ -37,12 +37,7 @@ _UNIQUE = """
     SELECT count(*) FROM pg_index
     WHERE indexrelid = to_regclass('public.users_normalised_email') AND indisvalid AND indisunique
 """
-_LOCK_HOLDERS = """
-    SELECT DISTINCT a.pid, a.usename, a.application_name, a.state
-    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-    WHERE l.relation = ANY (%s::regclass[]) AND l.granted AND a.pid <> pg_backend_pid()
-    ORDER BY 1 LIMIT 5
-"""
+_SHOWN = "SELECT name, to_regclass(name)::text FROM unnest(%s::text[]) AS name"
 
 
 class _LockNotGrantedError(TransientError):
@@ -89,7 +84,8 @@ def expand(
         except TransientError as passing:
             if not isinstance(passing.__cause__, _LOCK_ERRORS):
                 raise
-            log(f"attempt {attempts}: {passing}; held by {_holders(connection, locked)}")
+            holders = locks.holders(connection, [table.as_string() for table in locked])
+            log(f"attempt {attempts}: {passing}; held by {holders}")
             raise _LockNotGrantedError(passing.reason, item=passing.item, remedy=passing.remedy) from passing
 
     try:
@@ -106,13 +102,15 @@ def expand(
     return Expansion(expanded=True, merged_users=merged, attempts=attempts)
 
 
-def require_followed(connection: psycopg.Connection[Any]) -> None:
+def require_followed(connection: psycopg.Connection[Any], source: Source | None = None) -> None:
     """Refuse to call anything verified while what people write does not reach the clean table.
+
+    ``source``: as it was recognised, if it has just been.
 
     Raises:
         PermanentError: a trigger or a guard was taken away or switched off.
     """
-    if not _is_whole(connection, installation.recognise_source(connection)):
+    if not _is_whole(connection, source or installation.recognise_source(connection)):
         raise PermanentError(
             "a forward trigger, row-level security or the users' index was taken away or switched off",
             item="public.artworks",
@@ -165,37 +163,21 @@ def _refuse_other_table(connection: psycopg.Connection[Any], called: Tables) -> 
 def _is_whole(connection: psycopg.Connection[Any], source: Source) -> bool:
     """Whether everything that the expansion made is still there and switched on."""
     called = phase.tables(connection)
-    artworks = str(scalar(connection, "SELECT %s::regclass::text", [called.old_name]))
-    clean = str(scalar(connection, "SELECT to_regclass(%s)::text", [called.clean_name]))
+    watched = {one: rendering.table_name(one).as_string() for one in source.references}
+    tables = [called.old_name, called.clean_name, *watched.values()]
+    shown = dict(connection.execute(_SHOWN, [tables]).fetchall())
+    artworks, clean = shown[called.old_name], shown[called.clean_name]
     wanted = {
         (artworks, "artwork_migration_forward"),
         (artworks, "artwork_migration_no_truncate"),
         (clean, "artwork_migration_reverse"),
         (clean, "artwork_migration_no_truncate"),
         (clean, "artworks_in_form"),
-        *((_shown(connection, one), rendering.reference_trigger(one)) for one in source.references),
+        *((shown[table], rendering.reference_trigger(one)) for one, table in watched.items()),
     }
-    tables = [
-        called.old_name,
-        called.clean_name,
-        *(rendering.table_name(one).as_string() for one in source.references),
-    ]
     present = {(table, name) for table, name in connection.execute(_TRIGGERS, [tables])}
     return (
         wanted <= present
         and scalar(connection, _GUARDED, [called.clean_name]) == 2
         and scalar(connection, _UNIQUE) == 1
-    )
-
-
-def _shown(connection: psycopg.Connection[Any], reference: catalog.Reference) -> str:
-    return str(scalar(connection, "SELECT %s::regclass::text", [rendering.table_name(reference).as_string()]))
-
-
-def _holders(connection: psycopg.Connection[Any], tables: list[sql.Identifier]) -> str:
-    """Who holds locks on the tables, for the person who must decide whom to ask."""
-    rows = connection.execute(_LOCK_HOLDERS, [[table.as_string() for table in tables]]).fetchall()
-    return (
-        "; ".join(f"pid {pid} ({user}, {name or 'no name'}, {state})" for pid, user, name, state in rows)
-        or "nobody now"
     )

@@ -1,7 +1,8 @@
 """Indexes of the installation, made on the other table beforehand and without locks that stop anybody."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,14 +34,18 @@ def missing(served: Census, other: Census) -> list[Dependent]:
     return [one for key, one in served.items() if one.kind == "index" and key not in other]
 
 
-def make(connection: psycopg.Connection[Any], wanted: Iterable[Dependent], table: str) -> Made:
+def make(
+    connection: psycopg.Connection[Any], wanted: Iterable[Dependent], table: str, told: Made | None = None
+) -> Made:
     """Make the indexes on ``table`` (bare name, in public); what a killed run left unfinished is made anew.
+
+    ``told``: what came of it before, to be gone on with.
 
     Raises:
         PermanentError: rows of the other table break a unique one.
         TransientError: somebody reads for so long that it cannot be finished.
     """
-    told = Made()
+    told = told or Made()
     for one in wanted:
         name = called(one.detail["own_name"], SERVED, table)
         unique = "UNIQUE " if one.detail["unique"] else ""
@@ -51,7 +56,7 @@ def make(connection: psycopg.Connection[Any], wanted: Iterable[Dependent], table
         except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction) as unfit:
             told.unfit[one.key] = str(unfit.diag.message_primary)
         except psycopg.errors.UniqueViolation:
-            connection.execute(f"DROP INDEX IF EXISTS {quoted('public', name)}".encode())
+            retrying(attempts=ATTEMPTS)(_drop, connection, quoted("public", name))
             raise PermanentError(
                 "rows of the clean table break it, and it is unique",
                 item=one.key,
@@ -63,14 +68,27 @@ def make(connection: psycopg.Connection[Any], wanted: Iterable[Dependent], table
 
 
 def _make(connection: psycopg.Connection[Any], name: str, statement: str) -> None:
-    with transient_errors(f"index {name}"):
-        connection.execute(_PATIENCE)
+    with _patient(connection, name):
+        if scalar(connection, _INVALID, [name]):
+            connection.execute(f"DROP INDEX CONCURRENTLY {name}".encode())
         try:
-            if scalar(connection, _INVALID, [name]):
-                connection.execute(f"DROP INDEX CONCURRENTLY {name}".encode())
             connection.execute(statement.encode())
         except psycopg.errors.DuplicateTable as taken:
             raise TransientError(f"another run makes the index {name}") from taken
+
+
+def _drop(connection: psycopg.Connection[Any], name: str) -> None:
+    """Unfinished as it is, a unique one refuses writes already."""
+    with _patient(connection, name):
+        connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}".encode())
+
+
+@contextmanager
+def _patient(connection: psycopg.Connection[Any], name: str) -> Iterator[None]:
+    with transient_errors(f"index {name}"):
+        connection.execute(_PATIENCE)
+        try:
+            yield
         finally:
             if not connection.broken:
                 connection.execute("RESET lock_timeout")

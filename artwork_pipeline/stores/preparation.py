@@ -3,7 +3,8 @@
 Nothing is written here. What is done with it stands in `exchange`; when and how often, in `switching`.
 """
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -91,6 +92,13 @@ class Preparation:
     drift: Drift
     complaints: frozenset[str]
     """Functions that miss a name already now: not this switch's doing."""
+    slow: frozenset[str]
+    """Functions whose call was stopped."""
+
+    @property
+    def former(self) -> str:
+        """What the table is called afterwards that has the name now."""
+        return self.after.clean_name if self.direction.is_back else self.after.old_name
 
     @property
     def missing_indexes(self) -> list[Dependent]:
@@ -147,19 +155,32 @@ def prepare(
             found += refusals.blind_roles(connection, SERVED, other)
             found += refusals.column_grants(before, columns, replacements)
             found += refusals.no_backup(connection, order.oldest_backup)
-        complaints = frozenset(
-            one.key for one in smoke_test(connection, before.values()) if one.is_about_names
-        )
+        met = smoke_test(connection, before.values())
     return Preparation(
         direction, source, now, tables_of(direction.to), other, before, beside, taken, kept, replacements, dropped,
-        tuple(found), difference, complaints,
+        tuple(found), difference, frozenset(one.key for one in met if one.is_about_names),
+        frozenset(one.key for one in met if one.was_stopped),
     )  # fmt: skip
 
 
-def smoke_test(connection: psycopg.Connection[Any], hanging: Iterable[Dependent]) -> list[smoke.Complaint]:
-    """Call every function among these; what they complain about."""
+def smoke_test(
+    connection: psycopg.Connection[Any],
+    hanging: Iterable[Dependent],
+    *,
+    together_ms: int | None = None,
+    last: Container[str] = (),
+) -> list[smoke.Complaint]:
+    """Call every function among these, those of ``last`` (keys) in the end; what they complain about.
+
+    ``together_ms``: for how long at most; those that are not called any more then are told as stopped.
+    """
     functions = [one for one in hanging if one.kind in {"function", "bound function"}]
-    return [complaint for one in functions if (complaint := smoke.call(connection, one))]
+    ends = None if together_ms is None else time.monotonic() + together_ms / 1000
+    found = []
+    for one in sorted(functions, key=lambda one: one.key in last):
+        left = smoke.LONGEST_CALL_MS if ends is None else int(1000 * (ends - time.monotonic()))
+        found.append(smoke.call(connection, one, within_ms=left))
+    return [one for one in found if one is not None]
 
 
 def _taken(

@@ -9,27 +9,28 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from artwork_pipeline.stores.census import Dependent, quoted
 
 LONGEST_CALL_MS = 50
 """A call that takes longer has found its tables; it is stopped and told. Others wait meanwhile."""
 
-_SETTINGS = f"""
-    SET LOCAL statement_timeout = {LONGEST_CALL_MS};
+_STOPPED = "57014"
+_SETTINGS = """
+    SET LOCAL statement_timeout = {within_ms};
+    SET LOCAL search_path = {path};
     -- As the application asks: rows that a policy hides are hidden, not an error.
-    SET LOCAL row_security = on;
+    SET LOCAL row_security = on
 """
 _INSERT = """
     INSERT INTO {target} SELECT (jsonb_populate_record(x, jsonb_build_object(
-        'id', %(id)s::text, 'access_token', %(id)s::text))).* FROM {model} x LIMIT 1
+        'id', {id}::text, 'access_token', {id}::text))).* FROM {model} x LIMIT 1
 """
 _UPDATE = """
     UPDATE {target} SET pet_name = concat(pet_name, '?'), updated_at = now(),
-           generation_status = CASE generation_status WHEN 'pending' THEN 'failed' ELSE 'pending' END WHERE id = %(id)s
+           generation_status = CASE generation_status WHEN 'pending' THEN 'failed' ELSE 'pending' END WHERE id = {id}
 """
-_DELETE = "DELETE FROM {target} WHERE id = %(id)s"
+_DELETE = "DELETE FROM {target} WHERE id = {id}"
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,32 @@ class Complaint:
         """Whether something is not there, or not of the right type: SQLSTATE class 42."""
         return self.sqlstate.startswith("42")
 
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it took longer than it was given."""
+        return self.sqlstate == _STOPPED
+
     def __str__(self) -> str:
         return f"{self.key}: {self.message} (SQLSTATE {self.sqlstate})"
 
 
 def call(
-    connection: psycopg.Connection[Any], one: Dependent, *, name: str | None = None, path: str = "public"
+    connection: psycopg.Connection[Any],
+    one: Dependent,
+    *,
+    name: str | None = None,
+    path: str = "public",
+    within_ms: int = LONGEST_CALL_MS,
 ) -> Complaint | None:
-    """Call a function with NULLs; ``name``: under another name, ``path``: with this search_path."""
+    """Call a function with NULLs; ``name``: under another name, ``path``: with this search_path.
+
+    ``within_ms``: stopped after so long, or after LONGEST_CALL_MS; told without a call where nothing is left.
+    """
     detail = one.detail
     if detail["returns_trigger"] or any(kind.startswith("any") for kind in detail["arguments"]):
         return None
+    if within_ms < 1:
+        return Complaint(one.key, _STOPPED, "not called: the others took all the time there was")
     called = name or f"{detail['schema']}.{quoted(detail['own_name'])}"
     signature = f"{called}({', '.join(detail['arguments'])})"
     values = [f"NULL::{kind}" for kind in detail["arguments"]]
@@ -66,29 +82,27 @@ def call(
     if detail["strict"]:
         # Given a NULL, it would not be called at all.
         statements.insert(0, f"ALTER FUNCTION {signature} CALLED ON NULL INPUT")
-    return _undone(connection, one.key, [statement.encode() for statement in statements], {}, path)
+    return _undone(connection, one.key, statements, path, min(within_ms, LONGEST_CALL_MS))
 
 
 def write(
     connection: psycopg.Connection[Any], target: str, model: str, *, path: str = "public"
 ) -> Complaint | None:
     """Insert a copy of a row of ``model`` into ``target`` (qualified names), change it and delete it: triggers fire."""
-    names = {"target": sql.SQL(target), "model": sql.SQL(model)}
-    statements = [sql.SQL(text).format(**names) for text in (_INSERT, _UPDATE, _DELETE)]
-    asked = {"id": str(uuid.uuid4())}
-    return _undone(connection, f"triggers of {target}", [*statements], asked, path)
+    tokens = {"target": target, "model": model, "id": f"'{uuid.uuid4()}'"}
+    statements = [text.format(**tokens) for text in (_INSERT, _UPDATE, _DELETE)]
+    return _undone(connection, f"triggers of {target}", statements, path, LONGEST_CALL_MS)
 
 
 def _undone(
-    connection: psycopg.Connection[Any], key: str, statements: Iterable[Any], asked: dict[str, str], path: str
+    connection: psycopg.Connection[Any], key: str, statements: Iterable[str], path: str, within_ms: int
 ) -> Complaint | None:
+    """All in one go; each statement has its time."""
+    settings = _SETTINGS.format(within_ms=within_ms, path=path)
+    script = ";\n".join([settings, *statements, "SET CONSTRAINTS ALL IMMEDIATE"])
     try:
         with connection.transaction(force_rollback=True):
-            connection.execute(_SETTINGS)
-            connection.execute("SELECT set_config('search_path', %s, true)", [path])
-            for statement in statements:
-                connection.execute(statement, asked or None)
-            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            connection.execute(script.encode())
     except psycopg.Error as error:
         if error.sqlstate is None or connection.broken:
             raise

@@ -13,7 +13,7 @@ import psycopg
 
 from artwork_pipeline.stores import evidence, indexes, locks, phase, refusals
 from artwork_pipeline.stores.drift import StaleError
-from artwork_pipeline.stores.exchange import Exchanged, exchange, locked_tables
+from artwork_pipeline.stores.exchange import Exchanged, exchange, left_behind, locked_tables
 from artwork_pipeline.stores.preparation import Direction, Order, Preparation, prepare
 from artwork_pipeline.stores.sessions import scalar
 from migration_kit.failures import PermanentError, TransientError, retrying
@@ -87,17 +87,17 @@ def _carry_out(
     log: Callable[[str], None],
 ) -> Outcome | None:
     began, attempts = time.monotonic(), 0
-    first = _accepted(connection, ledger, direction, order)
-    prepared: Preparation | None = first
-    made = indexes.make(connection, first.missing_indexes, first.other.partition(".")[2])
+    prepared: Preparation | None = None
+    made = indexes.Made()
 
-    def attempt() -> tuple[Exchanged, float] | None:
+    def attempt() -> tuple[Exchanged, float, Preparation] | None:
         nonlocal attempts, prepared
         attempts += 1
-        if prepared is None and not is_done(connection, direction):
-            prepared = _accepted(connection, ledger, direction, order)
         if prepared is None:
-            return None
+            if is_done(connection, direction):
+                return None
+            prepared = _accepted(connection, ledger, direction, order)
+            indexes.make(connection, prepared.missing_indexes, prepared.other.partition(".")[2], made)
         try:
             return _attempt(connection, prepared, order)
         except StaleError as stale:
@@ -114,14 +114,15 @@ def _carry_out(
     result = again(attempt)
     if result is None:
         return None
-    done, blocking_ms = result
+    done, blocking_ms, carried = result
     seconds = time.monotonic() - began
     phase.measured(connection, done.transition, seconds=seconds, blocking_ms=blocking_ms)
     # From here on it counts who reads the old table.
     evidence.sample(connection, run_id=order.run_id)
+    told = (*done.told, *left_behind(connection, carried))
     return Outcome(
         done.transition, blocking_ms, seconds, attempts, done.touched, {**done.changed, **made.unfit},
-        tuple(done.told), tuple(made.made),
+        told, tuple(made.made),
     )  # fmt: skip
 
 
@@ -158,7 +159,7 @@ def _accepted(
 
 def _attempt(
     connection: psycopg.Connection[Any], prepared: Preparation, order: Order
-) -> tuple[Exchanged, float] | None:
+) -> tuple[Exchanged, float, Preparation] | None:
     tables = locked_tables(prepared)
     try:
         with transient_errors("the exchange of tables"), connection.transaction():
@@ -176,7 +177,8 @@ def _attempt(
             item=prepared.direction.confirmation,
             remedy="Nothing was changed; ask them to end what they do, then start again",
         ) from passing
-    return None if done is None else (done, (time.perf_counter() - done.granted) * 1000)
+    blocked = time.perf_counter()
+    return None if done is None else (done, (blocked - done.granted) * 1000, prepared)
 
 
 def unvalidated(connection: psycopg.Connection[Any]) -> list[str]:

@@ -12,7 +12,10 @@ import psycopg
 from psycopg import sql
 
 from artwork_pipeline.artworks.months import SLICES
-from artwork_pipeline.stores import archive, switching
+from artwork_pipeline.artworks.phases import Phase
+from artwork_pipeline.stores import archive, census, phase, switching
+from artwork_pipeline.stores.census import Census
+from artwork_pipeline.stores.installation import recognise_source
 from artwork_pipeline.stores.preparation import ROLL_BACK, SWITCH, Direction, Order, Preparation, prepare
 from artwork_pipeline.stores.sessions import SCHEMA, session
 from artwork_pipeline.stores.switching import Outcome
@@ -87,3 +90,20 @@ def switch(url: str, **options: Any) -> Outcome | None:
 
 def roll_back(url: str, **options: Any) -> Outcome | None:
     return carry_out(url, ROLL_BACK, **options)
+
+
+def hanging(url: str, table: str = "public.artworks") -> Census:
+    """What hangs on the table (its qualified name), but for what the migration makes itself."""
+    with session(url) as connection:
+        return census.census(connection, table, census.own_names(connection, recognise_source(connection)))
+
+
+def the_same(before: Census, after: Census) -> dict[str, str]:
+    """What differs between two censuses, but for indexes: the clean table has its own besides."""
+    differing = census.differences(before, after)
+    return {key: how for key, how in differing.items() if not key.startswith("index ")}
+
+
+def phase_of(url: str) -> Phase:
+    with session(url) as connection:
+        return phase.current(connection)

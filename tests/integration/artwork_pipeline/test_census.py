@@ -10,6 +10,7 @@ from artwork_pipeline.stores.installation import recognise_source
 from artwork_pipeline.stores.sessions import session
 from local_stack.sources import artworks
 from tests.integration.artwork_pipeline import shop
+from tests.integration.artwork_pipeline.shop import hanging
 
 HOSTILE = Path(__file__).with_name("hostile.sql")
 
@@ -31,12 +32,6 @@ def hostile(clones, archives, monkeypatch, steps):
         shop.back_up(owner)
 
     return shop.owned(clones.of("hostile", make))
-
-
-def hanging(url, table="public.artworks"):
-    with session(url) as connection:
-        own = census.own_names(connection, recognise_source(connection))
-        return census.census(connection, table, own)
 
 
 EXPECTED = {
