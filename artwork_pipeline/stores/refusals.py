@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from artwork_pipeline.stores import archive, evidence, expansion, installation, rehearsal
-from artwork_pipeline.stores.census import Census
+from artwork_pipeline.stores.census import Census, quoted
 from artwork_pipeline.stores.dependents import LEFT_BEHIND, Carried
 from artwork_pipeline.stores.drift import Drift
 from artwork_pipeline.stores.sessions import scalar
@@ -138,7 +138,7 @@ def dangling(connection: psycopg.Connection[Any], served: Census, other: str) ->
         if one.kind != "pointer":
             continue
         pairs = [
-            (f'p."{column}"', f'v."{key}"')
+            (f"p.{quoted(column)}", f"v.{quoted(key)}")
             for column, key in zip(one.detail["columns"], one.detail["keys"], strict=True)
         ]
         query = _DANGLING.format(

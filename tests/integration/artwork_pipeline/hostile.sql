@@ -41,7 +41,7 @@ CREATE TABLE "Odd Schema".gone (id uuid);
 CREATE RULE "write Down" AS ON DELETE TO artworks DO ALSO INSERT INTO "Odd Schema".gone VALUES (OLD.id);
 CREATE RULE from_ticket AS ON DELETE TO support_tickets DO ALSO UPDATE artworks SET pet_name = pet_name WHERE id = OLD.artwork_id;
 -- Pointers: other schemas, other ON DELETE, deferred, partitioned, to another key, from the table to itself.
-CREATE TABLE "Odd Schema"."Notes" ("Artwork" uuid CONSTRAINT "Its Artwork" REFERENCES artworks ON DELETE SET NULL
+CREATE TABLE "Odd Schema"."Notes" ("Art""work" uuid CONSTRAINT "Its Artwork" REFERENCES artworks ON DELETE SET NULL
     DEFERRABLE INITIALLY DEFERRED, opened text REFERENCES artworks (access_token) ON UPDATE CASCADE);
 COMMENT ON CONSTRAINT "Its Artwork" ON "Odd Schema"."Notes" IS 'of what';
 CREATE TABLE visits (artwork_id uuid REFERENCES artworks ON DELETE RESTRICT, at date NOT NULL) PARTITION BY RANGE (at);
