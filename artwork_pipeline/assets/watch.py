@@ -73,18 +73,21 @@ def _check(found: "ParallelRun", rates: "list[Rate]") -> dg.AssetCheckResult:
     }
     if not sum(found.compared.values()):
         return _unproved("nothing was compared: no row is filled in yet", metadata)
+    told = f"{sum(found.compared.values())} reads gave the same on both sides"
+    if found.mismatches:
+        differing = (
+            f"{read}: {found.mismatched(read)} of {compared} differ"
+            for read, compared in found.compared.items()
+            if found.mismatched(read)
+        )
+        told = f"{'; '.join(differing)}. artwork_verify_slice names every row and column of a slice"
     return dg.AssetCheckResult(
         asset_key=PARALLEL_RUN,
         check_name=READS_AGREE,
         passed=not found.mismatches,
         severity=dg.AssetCheckSeverity.ERROR,
         metadata=metadata,
-        description="; ".join(
-            f"{read}: {found.mismatched(read)} of {compared} differ"
-            for read, compared in found.compared.items()
-            if found.mismatched(read)
-        )
-        or f"{sum(found.compared.values())} reads gave the same on both sides",
+        description=told,
     )
 
 

@@ -172,7 +172,7 @@ def test_a_new_row_without_its_pictures_is_refused_whoever_writes_it(connection)
 
 
 def test_who_calls_before_the_functions_are_there_is_told_what_to_do(source):
-    with pytest.raises(PermanentError, match="the lifecycle functions are not there.*expanded_schema first"):
+    with pytest.raises(PermanentError, match=r"the lifecycle functions are not there.*expanded_schema first"):
         callers.create(source, callers.PILOT)
 
 

@@ -102,6 +102,7 @@ def test_what_differs_fails_the_check_and_is_kept_without_people_s_data(
     assert not check.passed
     assert check.severity is dg.AssetCheckSeverity.ERROR
     assert "by_id: 1 of" in check.description
+    assert "artwork_verify_slice" in check.description
     assert metadata["mismatched"] >= 1
     written = (reports_path / "artwork" / "parallel-run.json").read_text()
     kept = query(migrated, "SELECT examples::text FROM artwork_migration.comparisons WHERE mismatched > 0")
