@@ -170,7 +170,7 @@ def test_writers_on_both_sides_at_once_leave_both_alike(sides, query, steps):
 
     def write(number):
         table, mine = (old, rows[:12]) if number % 2 else (clean, rows[4:])
-        with psycopg.connect(url, autocommit=True) as connection:
+        with psycopg.connect(url, autocommit=True, options="-c deadlock_timeout=50ms") as connection:
             for turn in range(24):
                 row, said = mine[(turn * 5 + number) % 12], f"{number}-{turn}"
                 try:
