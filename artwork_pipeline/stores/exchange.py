@@ -34,7 +34,6 @@ _OWNERS = """
     SELECT a.relowner::regrole::text, a.relowner <> b.relowner FROM pg_class a, pg_class b
     WHERE a.oid = %s::regclass AND b.oid = %s::regclass
 """
-# One after the other, and yet the tables in one go: whoever reads a view locks it before what is below it.
 _MOVES = (
     "pointer",
     "view",
@@ -124,6 +123,7 @@ def _lock(connection: psycopg.Connection[Any], prepared: Preparation, order: Ord
     if phase.current(connection) is prepared.direction.to:
         return False
     phase.require(connection, *prepared.direction.allowed)
+    # One after the other, and yet the tables in one go: whoever reads a view locks it before what is below it.
     views = [
         one.dependent.detail["lock"] for one in reversed(prepared.taken) if "lock" in one.dependent.detail
     ]
