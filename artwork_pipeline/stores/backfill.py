@@ -17,6 +17,8 @@ from migration_kit.failures import PermanentError, retrying
 from migration_kit.postgres import transient_errors
 
 DEFAULT_BATCH = 10_000
+# A worker's part of a slice has this many rows at least; below, one is done before another has a connection.
+SMALLEST_PART = 1_000
 # Well below the server's deadlock_timeout (one second): whoever waits longest is shot first, and that must not be a
 # customer. The backfill lets go and comes again.
 LOCK_TIMEOUT = "300ms"
@@ -104,7 +106,7 @@ def backfill(
         )
     with session(conninfo) as connection:
         require_ready(connection, partition)
-        parts = max(1, min(workers, planned_rows(connection, partition) // batch_size))
+        parts = max(1, min(workers, planned_rows(connection, partition) // min(batch_size, SMALLEST_PART)))
         connection.execute(_BEGIN, [partition, parts, run_id])
 
     def one() -> Batch:
