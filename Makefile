@@ -37,12 +37,14 @@ demo-clean: .venv/local.installed ## remove the demo's data and reports
 dev: .venv/dev.installed system-packages ## Dagster's UI on the local stack; code is reloaded as it changes
 	@exec $(BIN)/python -m local_stack.demo --develop
 
-# The servers' files in memory where there is room for them: databases are cloned by the hundred.
+# The servers' files in memory where there is room for them: databases are cloned by the hundred. PostgreSQL refuses to
+# be root, and must get into the folder as somebody else.
 IN_MEMORY := $(shell df --output=avail -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8000000 {print "/dev/shm"}')
 
 # Three workers, each with servers of its own: one of them mostly waits for Dagster's ticks.
 test: .venv/dev.installed system-packages bench-packages browser-packages ## everything that CI runs, on servers of its own
 	@folder=$$(mktemp -d -p "$${TMPDIR:-$(or $(IN_MEMORY),/tmp)}" tests.XXXXXX); trap 'rm -rf "$$folder"' EXIT; \
+	chmod 755 "$$folder"; \
 	TMPDIR=$$folder $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev.installed ## ruff and mypy
