@@ -41,7 +41,8 @@ urls = st.sampled_from(
 )  # fmt: skip
 tokens = st.sampled_from([None, "", "Test-Token-1", "test-token", "latest-token-1"]) | st.uuids().map(str)
 # Microseconds and offsets, and no moment that thirty days more would push out of either calendar.
-moments = st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+known_moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+moments = st.none() | known_moments
 texts_in_json = st.sampled_from(
     ["", "pending", "test-1", "http://localhost/x", "https://img.example.org/1.png"]
 )
@@ -126,7 +127,7 @@ clean_changes = st.fixed_dictionaries(
         "upscale_started_at": moments,
         "upscale_completed_at": moments,
         "access_token": st.sampled_from(["fresh", "issued", "test-token-1"]),
-        "token_expires_at": moments.filter(bool),
+        "token_expires_at": known_moments,
         "mockup_urls": documents,
         "mockup_generated_at": moments,
         "fal_request_id": st.none() | words,
