@@ -41,11 +41,11 @@ dev: .venv/dev.installed system-packages ## Dagster's UI on the local stack; cod
 # be root, and must get into the folder as somebody else.
 IN_MEMORY := $(shell df --output=avail -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 8000000 {print "/dev/shm"}')
 
-# Four workers, each with servers of its own: one of them mostly waits for Dagster's ticks, the others for servers.
+# Three workers, each with servers of its own: one of them mostly waits for Dagster's ticks.
 test: .venv/dev.installed system-packages bench-packages browser-packages ## everything that CI runs, on servers of its own
 	@folder=$$(mktemp -d -p "$${TMPDIR:-$(or $(IN_MEMORY),/tmp)}" tests.XXXXXX); trap 'rm -rf "$$folder"' EXIT; \
 	chmod 755 "$$folder"; \
-	TMPDIR=$$folder $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	TMPDIR=$$folder $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev.installed ## ruff and mypy
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ A run that asks for none of them starts no server. What only one package's tests
 tests.
 """
 
+import gc
 import shutil
 import tempfile
 import uuid
@@ -21,6 +22,13 @@ from local_stack.variables import DATABASES, stack_environment
 
 # It waits minutes for Dagster's ticks: begun first, it runs beside all the others.
 LONGEST = "test_migrations_through_dagster.py"
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often: what thousands of tests and their libraries are made of is none."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
