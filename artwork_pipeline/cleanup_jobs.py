@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from artwork_pipeline.assets.common import POOL, PREFIX
+from artwork_pipeline.confirmation import ConfirmedConfig, require_confirmed, to_do_it
 from artwork_pipeline.evidence_jobs import TAGS, reads_metadata
 from artwork_pipeline.resources import ArtworkDatabase
 from migration_kit.failures import PermanentError
@@ -22,37 +23,12 @@ if TYPE_CHECKING:
 
     from artwork_pipeline.stores.refusals import Refusal
 
-LONGEST_LOCK_TIMEOUT_MS = 5_000
-"""Readers wait behind whoever waits for a table: nobody may have them wait for longer."""
 
-
-class DropConfig(dg.Config):
-    """Whether to do it, who says so, and how patient to be with locks."""
-
-    dry_run: bool = True
-    """True: only tell what would be done, and all that speaks against it."""
-    confirm: str = ""
-    """What is meant, typed."""
-    by: str = ""
-    """Who decides this; kept with the transition."""
-    lock_timeout_ms: int = 300
-    """How long to wait for the tables (ms) before they are let go; readers wait as long."""
-    attempts: int = 30
-    """How often the tables are asked for."""
-
-
-class CleanUpConfig(DropConfig):
-    """The same, and how long after the switch."""
+class CleanUpConfig(ConfirmedConfig):
+    """Also: how long after the switch."""
 
     wait_days: int = 30
     """Days between the switch and the cleanup, by the database's clock; 30 or more."""
-
-
-def _to_do_it(op: str, confirmation: str) -> str:
-    return (
-        f"```yaml\nops:\n  {op}:\n    config:\n      dry_run: false\n"
-        f"      confirm: {confirmation}\n      by: who decides this\n```"
-    )
 
 
 @dg.op(
@@ -66,7 +42,7 @@ def clean_up(context: dg.OpExecutionContext, config: CleanUpConfig, database: Ar
     from artwork_pipeline.stores import cleanup
 
     with failing(context), database.session() as connection:
-        _require_confirmed(context, config, cleanup.CONFIRMATION)
+        require_confirmed(config, cleanup.CONFIRMATION, job=context.job_name)
         order = cleanup.Order(
             config.by, context.run.run_id, config.wait_days, config.lock_timeout_ms, config.attempts
         )
@@ -108,12 +84,12 @@ def clean_up(context: dg.OpExecutionContext, config: CleanUpConfig, database: Ar
     retry_policy=NETWORK_RETRY,
     out=dg.Out(dg.Nothing),
 )
-def take_back(context: dg.OpExecutionContext, config: DropConfig, database: ArtworkDatabase) -> None:
+def take_back(context: dg.OpExecutionContext, config: ConfirmedConfig, database: ArtworkDatabase) -> None:
     """The expansion is undone, or what would be done is told."""
     from artwork_pipeline.stores import taking_back
 
     with failing(context), database.session() as connection:
-        _require_confirmed(context, config, taking_back.CONFIRMATION)
+        require_confirmed(config, taking_back.CONFIRMATION, job=context.job_name)
         order = taking_back.Order(config.by, context.run.run_id, config.lock_timeout_ms, config.attempts)
         if taking_back.is_done(connection):
             _nothing_left(context, "planned")
@@ -145,7 +121,7 @@ def take_back(context: dg.OpExecutionContext, config: DropConfig, database: Artw
     name=f"{PREFIX}_clean_up",
     description="Drops the old table, 30 days after the switch-over at the earliest. There is no way back but the"
     " archive that it makes. As it stands it only tells what it would do and all that speaks against it; to do it,"
-    f" launch it with this configuration:\n\n{_to_do_it('clean_up', 'clean up artworks')}",
+    f" launch it with this configuration:\n\n{to_do_it('clean_up', 'clean up artworks')}",
     tags=TAGS,
 )
 def artwork_clean_up() -> None:
@@ -158,7 +134,7 @@ def artwork_clean_up() -> None:
     description="Takes the expansion back: clean table, triggers and functions go, users that were merged are"
     " themselves again. What people wrote meanwhile is in the old table. As it stands it only tells what it would do"
     " and all that speaks against it; to do it, launch it with this configuration:\n\n"
-    f"{_to_do_it('take_back', 'take back artworks')}",
+    f"{to_do_it('take_back', 'take back artworks')}",
     tags=TAGS,
 )
 def artwork_take_back() -> None:
@@ -166,26 +142,8 @@ def artwork_take_back() -> None:
     take_back()
 
 
-def _require_confirmed(context: dg.OpExecutionContext, config: DropConfig, confirmation: str) -> None:
-    wrong = None
-    if not 1 <= config.lock_timeout_ms <= LONGEST_LOCK_TIMEOUT_MS:
-        wrong = f"lock_timeout_ms is {config.lock_timeout_ms}, and may be 1 to {LONGEST_LOCK_TIMEOUT_MS}"
-    elif config.attempts < 1:
-        wrong = f"attempts is {config.attempts}, and may be 1 or more"
-    elif not config.dry_run and config.confirm != confirmation:
-        wrong = f"confirm is not {confirmation!r}"
-    elif not config.dry_run and not config.by.strip():
-        wrong = "by is empty"
-    if wrong:
-        raise PermanentError(
-            wrong,
-            item=context.op.name,
-            remedy="Nothing was done. Correct the configuration; the job's description has one to copy",
-        )
-
-
 @contextmanager
-def _patience_told(config: DropConfig) -> Iterator[None]:
+def _patience_told(config: ConfirmedConfig) -> Iterator[None]:
     """Locks that were asked for long enough: a person must ask those who hold them, not Dagster again."""
     from artwork_pipeline.stores.removal import NotGrantedError
 
@@ -224,7 +182,7 @@ def _tell(
             "refusals": len(lines),
             "against_it": dg.MetadataValue.md(table if lines else "nothing"),
             "told": dg.MetadataValue.path(str(path)),
-            "to_do_it": dg.MetadataValue.md(_to_do_it(context.op.name, confirmation)),
+            "to_do_it": dg.MetadataValue.md(to_do_it(context.op.name, confirmation)),
             **numbers,
         }
     )

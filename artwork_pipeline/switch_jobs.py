@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import dagster as dg
 
 from artwork_pipeline.assets.common import POOL, PREFIX
+from artwork_pipeline.confirmation import ConfirmedConfig, require_confirmed, to_do_it
 from artwork_pipeline.resources import ArtworkDatabase
 from migration_kit.failures import PermanentError
 from migration_kit.orchestration import NETWORK_RETRY, failing
@@ -18,23 +19,10 @@ if TYPE_CHECKING:
     from artwork_pipeline.stores.preparation import Direction, Order, Preparation
     from artwork_pipeline.stores.switching import Outcome
 
-LONGEST_LOCK_TIMEOUT_MS = 5_000
-"""Readers wait behind whoever waits for a table: nobody may have them wait for longer."""
 
+class SwitchConfig(ConfirmedConfig):
+    """Also: how old the archive may be, and SQL for what does not fit by itself."""
 
-class SwitchConfig(dg.Config):
-    """Whether to do it, who says so, how patient to be with locks, and SQL for what does not fit by itself."""
-
-    dry_run: bool = True
-    """True: only tell what would be done, and all that speaks against it."""
-    confirm: str = ""
-    """What is meant, typed: `switch artworks` or `roll back artworks`."""
-    by: str = ""
-    """Who decides this; kept with the transition."""
-    lock_timeout_ms: int = 300
-    """How long to wait for the tables (ms) before they are let go; readers wait as long."""
-    attempts: int = 30
-    """How often the tables are asked for."""
     max_backup_age_hours: int = 24
     """How old the newest proved archive may be (hours)."""
     replacements: dict[str, str] = {}  # noqa: RUF012 - a field of Dagster's configuration, copied for each run
@@ -49,13 +37,6 @@ class ValidateConfig(dg.Config):
     """How long to wait for a table (ms) before it is let go."""
     attempts: int = 30
     """How often it is asked for."""
-
-
-def _to_do_it(op: str, confirmation: str) -> str:
-    return (
-        f"```yaml\nops:\n  {op}:\n    config:\n      dry_run: false\n"
-        f"      confirm: {confirmation}\n      by: who decides this\n```"
-    )
 
 
 @dg.op(
@@ -114,7 +95,7 @@ def validate(context: dg.OpExecutionContext, config: ValidateConfig, database: A
     name=f"{PREFIX}_switch",
     description="The clean table is put in the old one's place, with all that hangs on it, in one transaction. As it"
     " stands it only tells what it would do and all that speaks against it; to do it, launch it with this"
-    f" configuration:\n\n{_to_do_it('switch_over', 'switch artworks')}",
+    f" configuration:\n\n{to_do_it('switch_over', 'switch artworks')}",
     tags={"pipeline": PREFIX, "stage": "switch"},
 )
 def artwork_switch() -> None:
@@ -126,7 +107,7 @@ def artwork_switch() -> None:
     name=f"{PREFIX}_roll_back",
     description="The old table is put back in its place without losing what was written since. As it stands it only"
     " tells what it would do and all that speaks against it; to do it, launch it with this configuration:\n\n"
-    f"{_to_do_it('roll_back', 'roll back artworks')}",
+    f"{to_do_it('roll_back', 'roll back artworks')}",
     tags={"pipeline": PREFIX, "stage": "switch"},
 )
 def artwork_roll_back() -> None:
@@ -176,21 +157,7 @@ def _order(context: dg.OpExecutionContext, config: SwitchConfig, direction: "Dir
 
     from artwork_pipeline.stores.preparation import Order
 
-    wrong = (
-        "by is empty"
-        if not config.dry_run and not config.by.strip()
-        else f"confirm is not {direction.confirmation!r}"
-        if not config.dry_run and config.confirm != direction.confirmation
-        else f"lock_timeout_ms is {config.lock_timeout_ms}, and may be 1 to {LONGEST_LOCK_TIMEOUT_MS}"
-        if not 1 <= config.lock_timeout_ms <= LONGEST_LOCK_TIMEOUT_MS
-        else f"attempts is {config.attempts}, and may be 1 or more"
-        if config.attempts < 1
-        else None
-    )
-    if wrong:
-        raise PermanentError(
-            wrong, item=context.job_name, remedy="Nothing was changed; see the job's description"
-        )
+    require_confirmed(config, direction.confirmation, job=context.job_name)
     return Order(
         config.by,
         context.run.run_id,
@@ -220,7 +187,7 @@ def _tell(context: dg.OpExecutionContext, prepared: "Preparation") -> None:
             "indexes_to_make": [one.name for one in prepared.missing_indexes],
             "differences": prepared.drift.count,
             "all_of_it": dg.MetadataValue.path(str(path)),
-            "to_do_it": dg.MetadataValue.md(_to_do_it(context.op.name, prepared.direction.confirmation)),
+            "to_do_it": dg.MetadataValue.md(to_do_it(context.op.name, prepared.direction.confirmation)),
         }
     )
 

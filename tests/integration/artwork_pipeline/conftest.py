@@ -1,28 +1,26 @@
 """Databases in the states a migration goes through, each made once and cloned for every test that wants one."""
 
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import psycopg
 import pytest
-from psycopg import sql
 
 from artwork_pipeline.artworks.months import SLICES
 from artwork_pipeline.definitions import build_defs
 from artwork_pipeline.resources import ArtworkDatabase
 from artwork_pipeline.stores import backfill, expansion, installation, plan, verification
 from artwork_pipeline.stores.sessions import SCHEMA, session
-from local_stack.servers import postgres
 from local_stack.sources import artworks
 from local_stack.stack import Servers
 from migration_kit.ledger.postgres import PostgresLedger
 from tests.integration.artwork_pipeline import cleaning, shop
 from tests.integration.artwork_pipeline import sides as both_sides
+from tests.integration.artwork_pipeline.clones import Clones
 
 ROWS = 500
 INVENTORY = ("dialect", "dependents", "dry_run", "preflight")
@@ -77,35 +75,6 @@ class Steps:
             for event in events
             if event.step_failure_data.user_failure_data
         )
-
-
-@dataclass(frozen=True)
-class Clones:
-    """Fresh copies of databases that were made once a session; `drop` takes them away again."""
-
-    server: Any
-    made: dict[str, str] = field(default_factory=dict)
-    copies: list[str] = field(default_factory=list)
-
-    def of(self, state: str, make: Callable[[str], None]) -> str:
-        with psycopg.connect(self.server.url, autocommit=True) as connection:
-            if state not in self.made:
-                template = f"template_{uuid.uuid4().hex}"
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(template)))
-                make(postgres.database_url(self.server, template))
-                self.made[state] = template
-            name = f"clone_{uuid.uuid4().hex}"
-            copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            connection.execute(copy.format(sql.Identifier(name), sql.Identifier(self.made[state])))
-        self.copies.append(name)
-        return postgres.database_url(self.server, name)
-
-    def drop(self) -> None:
-        with psycopg.connect(self.server.url, autocommit=True) as connection:
-            while self.copies:
-                connection.execute(
-                    sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.copies.pop()))
-                )
 
 
 @pytest.fixture(scope="session")

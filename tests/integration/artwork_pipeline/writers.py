@@ -7,13 +7,15 @@ must be found nowhere.
 
 import random
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from threading import Condition, Event, Thread
 from typing import Any
 
 import psycopg
+
+from tests.integration.artwork_pipeline.journal import COLUMNS, OLD, Journal
 
 TRY_AGAIN = (
     psycopg.errors.LockNotAvailable,
@@ -25,16 +27,6 @@ OTHER_SCHEMA = (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable)
 PATIENCE_SECONDS = 30
 BETWEEN_WRITES_SECONDS = 0.02
 """At most, for each: they leave the machine to the migration, which they mean to meet in the middle of every step."""
-
-COLUMNS = {
-    "pet": ("pet_name", "pet_name"),
-    "customer": ("customer_name", "customer_name"),
-    "mom": ("original_pet_mom_url", "pet_mom_image_url"),
-    "paid picture": ("upscaled_image_url", "upscaled_image_url"),
-    "token": ("access_token", "access_token"),
-}
-"""What a customer can tell of an artwork: the column in the old schema, and in the clean one."""
-OLD, CLEAN = 0, 1
 
 _INSERT = (
     """INSERT INTO artworks (original_image_url, customer_name, customer_email, pet_name, original_pet_mom_url,
@@ -51,61 +43,7 @@ _ORDER = """
 """
 
 
-@dataclass
-class Journal:
-    """What was acknowledged, and what may or may not have been done because the answer was lost."""
-
-    values: dict[tuple[uuid.UUID, str], set[Any]] = field(default_factory=dict)
-    inserted: set[uuid.UUID] = field(default_factory=set)
-    deleted: set[uuid.UUID] = field(default_factory=set)
-    may_be_deleted: set[uuid.UUID] = field(default_factory=set)
-    orders: dict[str, uuid.UUID] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
-    acknowledged: int = 0
-    tried_again: int = 0
-
-    def lost(self, url: str, old: str | None, clean: str, served: str) -> list[str]:
-        """What is not as it was acknowledged, in the tables of these names."""
-        found = list(self.wrong)
-        with psycopg.connect(url, autocommit=True) as connection:
-            for side, table in ((OLD, old), (CLEAN, clean)):
-                if table:
-                    found += self._lost_in(connection, side, table)
-            orders = dict(
-                connection.execute(
-                    f"SELECT stripe_session_id, a.id FROM orders o LEFT JOIN {served} a ON a.id = o.artwork_id "
-                    "WHERE o.artwork_id IS NOT NULL"
-                )
-            )
-        found += [f"order {name} dangles" for name, artwork in orders.items() if artwork is None]
-        found += [
-            f"order {name} is lost"
-            for name, artwork in self.orders.items()
-            if artwork not in self.may_be_deleted and orders.get(name) != artwork
-        ]
-        return found
-
-    def _lost_in(self, connection: psycopg.Connection[Any], side: int, table: str) -> Iterator[str]:
-        rows = {
-            row[0]: dict(zip(COLUMNS, row[1:], strict=True))
-            for row in connection.execute(
-                f"SELECT id, {', '.join(names[side] for names in COLUMNS.values())} FROM {table}"
-            )
-        }
-        yield from (f"{row} is in {table}, though deleted" for row in self.deleted if row in rows)
-        yield from (
-            f"{row} is not in {table}" for row in self.inserted - self.may_be_deleted if row not in rows
-        )
-        for (row, name), allowed in self.values.items():
-            if row in self.may_be_deleted or (row not in rows and side == CLEAN and row not in self.inserted):
-                continue  # a row that is set aside has no clean one; the comparison of both sides knows which
-            if row not in rows:
-                yield f"{row} is not in {table}"
-            elif rows[row][name] not in allowed:
-                yield f"{row} in {table}: {name} is {rows[row][name]!r}, acknowledged was {allowed}"
-
-
-class Writer:
+class Writer(ABC):
     """One person with a connection; `speaks` is the schema that the last answer fitted."""
 
     def __init__(self, url: str, seed: object, journal: Journal) -> None:
@@ -117,9 +55,9 @@ class Writer:
         self._url = url
         self._connection: psycopg.Connection[Any] | None = None
 
+    @abstractmethod
     def write(self) -> None:
         """One write, acknowledged or not."""
-        raise NotImplementedError
 
     def say(self, statements: Sequence[str], parameters: Any, unsure: Callable[[], None]) -> list[Any]:
         """Have one of the statements, that of the schema spoken, done; `unsure` is called if the answer was lost.
@@ -304,6 +242,10 @@ class Writers:
                 thread.join(PATIENCE_SECONDS)
         if self._failures:
             raise self._failures[0]
+        hanging = [
+            type(one).__name__ for one, thread in zip(self._people, threads, strict=True) if thread.is_alive()
+        ]
+        assert not hanging, f"{', '.join(hanging)} did not end in {PATIENCE_SECONDS} s"
 
 
 @contextmanager
